@@ -1,0 +1,140 @@
+"""What was asked and what became of it: sessions, actions, recordings.
+
+The gateway writes most of these rows itself, in batches (`activity/hotpath.py`); identifiers of agents,
+resources and credentials are kept with a snapshot of their names and nothing here cascades.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from core.ids import new_id
+
+
+class GatewayNode(models.Model):
+    """A gateway process. One that stopped beating is dead: what it released without an outcome is uncertain."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=100)
+    started_at = models.DateTimeField(default=timezone.now)
+    beat_at = models.DateTimeField(default=timezone.now)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Session(models.Model):
+    """One agent at one resource, recorded from connect to disconnect."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent_id = models.UUIDField(db_index=True)
+    agent_name = models.CharField(max_length=100)
+    resource_id = models.UUIDField(db_index=True)
+    resource_name = models.CharField(max_length=60)
+    credential_id = models.UUIDField(db_index=True)
+    on_behalf_of = models.UUIDField(null=True, blank=True)
+    node_id = models.UUIDField()
+    protocol = models.CharField(max_length=10, default="postgres")
+    source = models.GenericIPAddressField()
+    client = models.CharField(max_length=64, blank=True)  # application_name: a claim
+    purpose = models.CharField(max_length=300, blank=True)  # a claim
+    began_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-began_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["-began_at", "-id"], name="session_recent"),
+            models.Index(fields=["node_id"], condition=models.Q(ended_at__isnull=True), name="session_open_by_node"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_name} at {self.resource_name}"
+
+
+class Action(models.Model):
+    """One thing an agent asked for. `shown` has tagged literals masked; the exact text is nowhere but in the digest."""
+
+    class Decision(models.TextChoices):
+        """What the gate decided."""
+
+        ALLOW = "allow", "Allowed"
+        DENY = "deny", "Denied"
+        HOLD = "hold", "Held"
+
+    class Status(models.TextChoices):
+        """Where it is: released → done, failed or uncertain; pending until its transaction ends."""
+
+        DENIED = "denied", "Denied"
+        HELD = "held", "Held"
+        RELEASED = "released", "Released"
+        PENDING = "pending", "Pending"
+        DONE = "done", "Done"
+        ROLLED_BACK = "rolled_back", "Rolled back"
+        FAILED = "failed", "Failed"
+        UNCERTAIN = "uncertain", "Uncertain"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    session_id = models.UUIDField()
+    node_id = models.UUIDField()
+    agent_id = models.UUIDField()
+    resource_id = models.UUIDField()
+    credential_id = models.UUIDField()
+    number = models.PositiveIntegerField()  # within the session, from 1
+    verb = models.CharField(max_length=20)
+    shown = models.TextField()
+    summary = models.CharField(max_length=300, blank=True)
+    shape = models.CharField(max_length=64, blank=True)
+    tables = ArrayField(models.CharField(max_length=140), default=list, blank=True)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    digest = models.CharField(max_length=80)
+    salt = models.BinaryField()
+    decision = models.CharField(max_length=5, choices=Decision.choices)
+    masked = models.BooleanField(default=False)
+    reason = models.CharField(max_length=500, blank=True)
+    code = models.CharField(max_length=40, blank=True)  # the rule that refused it
+    policies = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    policy_version = models.PositiveIntegerField(default=0)
+    status = models.CharField(max_length=12, choices=Status.choices)
+    asked_at = models.DateTimeField(default=timezone.now)
+    released_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    rows = models.BigIntegerField(null=True, blank=True)
+    bytes = models.BigIntegerField(null=True, blank=True)
+    masked_values = models.PositiveIntegerField(default=0)
+    sqlstate = models.CharField(max_length=5, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    entry_id = models.UUIDField(null=True, blank=True)  # the ledger's outbox entry that recorded the intent
+    outcome_entry_id = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-asked_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["session_id", "number"], name="action_in_session"),
+            models.Index(fields=["agent_id", "-asked_at"], name="action_by_agent"),
+            models.Index(fields=["-asked_at", "-id"], name="action_recent"),
+            models.Index(fields=["node_id"], condition=models.Q(status__in=["released", "pending"]), name="action_open_by_node"),
+            models.Index(fields=["shape", "-asked_at"], condition=models.Q(decision="hold"), name="action_held_shape"),
+        ]
+
+    def __str__(self) -> str:
+        return self.summary or self.shown[:80]
+
+
+class Frame(models.Model):
+    """One timed piece of a recording, already masked: what was returned for an action."""
+
+    action_id = models.UUIDField(primary_key=True)
+    session_id = models.UUIDField(db_index=True)
+    columns = models.JSONField(default=list)  # [{"name": …, "masked": bool}]
+    rows = models.JSONField(default=list)  # at most 50 rows, 16 KB
+    cut = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return str(self.action_id)

@@ -1,0 +1,209 @@
+"""The inventory: agents and their keys, the resources behind the gate, the segments that hold both."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from core.ids import new_id
+
+
+class Segment(models.Model):
+    """A micro-perimeter. `environment` says which of its agents' names fit."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.SlugField(max_length=40, unique=True)
+    purpose = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        permissions: ClassVar = [("review_segment", "May review holds on this segment's resources")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Agent(models.Model):
+    """A registered autonomous program. Its name is never used again for another."""
+
+    class Status(models.TextChoices):
+        """Where an agent is in its life."""
+
+        PROPOSED = "proposed", "Proposed"
+        ACTIVE = "active", "Active"
+        SUSPENDED = "suspended", "Suspended"
+        RETIRED = "retired", "Retired"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=100, unique=True)
+    function = models.CharField(max_length=60)
+    environment = models.CharField(max_length=20)
+    instance = models.CharField(max_length=2, blank=True)
+    purpose = models.CharField(max_length=300)
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="agents")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_agents")
+    deputy = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="deputised_agents")
+    enroller = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="enrolled_agents")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PROPOSED)
+    status_reason = models.CharField(max_length=300, blank=True)
+    enrolled_at = models.DateTimeField(default=timezone.now)
+    risk = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(risk__lte=100), name="agent_risk_to_100")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def spiffe_id(self) -> str:
+        """Its SPIFFE ID: `spiffe://<trust domain>/agent/<name>`."""
+        return f"spiffe://{settings.TRUST_DOMAIN}/agent/{self.name}"
+
+
+class AgentKey(models.Model):
+    """A public key that an agent holds the private half of."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="keys")
+    kid = models.CharField(max_length=64, unique=True)  # RFC 7638 thumbprint
+    algorithm = models.CharField(max_length=10)  # ES256 or Ed25519
+    public_jwk = models.JSONField()
+    added_at = models.DateTimeField(default=timezone.now)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.kid} of {self.agent}"
+
+
+class Resource(models.Model):
+    """Something behind the gate. Where it is; its secret is apart, in the vault."""
+
+    class Kind(models.TextChoices):
+        """The protocol it speaks."""
+
+        POSTGRES = "postgres", "PostgreSQL"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.SlugField(max_length=60, unique=True)
+    kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.POSTGRES)
+    purpose = models.CharField(max_length=200, blank=True)
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="resources")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_resources")
+    host = models.CharField(max_length=255)  # a name, an address, or a unix socket folder beginning with /
+    port = models.PositiveIntegerField(default=5432)
+    database = models.CharField(max_length=63)
+    tls = models.CharField(max_length=12, default="verify-full", choices=[("verify-full", "verify-full"), ("off", "off (unix socket or loopback only)")])
+    tls_ca = models.TextField(blank=True)  # PEM; empty means the system's
+    search_path = models.CharField(max_length=200, default="public")
+    role = models.CharField(max_length=63, blank=True)
+    connections = models.PositiveIntegerField(default=50)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ResourceSecret(models.Model):
+    """A login at a resource, sealed (AES-256-GCM under a data key, itself sealed by the vault's key). Write-only everywhere."""
+
+    class Use(models.TextChoices):
+        """What the login is for."""
+
+        ACTIONS = "actions", "Running agents' actions"
+        READING = "reading", "Counting and reading the catalogue, SELECT only"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="secrets")
+    use = models.CharField(max_length=10, choices=Use.choices, default=Use.ACTIONS)
+    login = models.CharField(max_length=63)
+    sealed = models.BinaryField()
+    stored_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["resource", "use"], name="secret_once_per_use")]
+
+    def __str__(self) -> str:
+        return f"{self.login} at {self.resource}"
+
+
+class ColumnTag(models.Model):
+    """A confirmed tag on a column: its values are masked unless a permit unmasks the tag."""
+
+    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="tags")
+    schema = models.CharField(max_length=63, default="public")
+    table = models.CharField(max_length=63)
+    column = models.CharField(max_length=63)
+    tag = models.SlugField(max_length=40)
+    lookup = models.BooleanField(default=False)  # may stand in an equality with a constant
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["resource", "schema", "table", "column"], name="tag_once_per_column")]
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}: {self.tag}"
+
+
+class Credential(models.Model):
+    """A short-lived proof of identity that was issued; its identifier is the token's `jti`."""
+
+    class Kind(models.TextChoices):
+        """How it is bound."""
+
+        BEARER = "bearer", "Bearer"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="credentials")
+    key = models.ForeignKey(AgentKey, on_delete=models.PROTECT, related_name="credentials")
+    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="credentials")
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.BEARER)
+    purpose = models.CharField(max_length=300, blank=True)  # what the agent claims it is for
+    on_behalf_of = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    source = models.GenericIPAddressField(null=True)
+    issued_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["agent", "-issued_at"], name="credential_by_agent"),
+            models.Index(fields=["revoked_at"], condition=models.Q(revoked_at__isnull=False), name="credential_revoked"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(expires_at__gt=models.F("issued_at")), name="credential_expires"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} credential of {self.agent}"
+
+
+class SeenAssertion(models.Model):
+    """The `jti` of a client assertion that was used: a second use is a replay, in whatever process."""
+
+    digest = models.CharField(max_length=64, primary_key=True)  # SHA-256 of issuer and jti
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class Revision(models.Model):
+    """One row that counts changes to whatever decides: each gateway swaps its snapshot when it moves."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "agents_revision"
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="revision_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.number)

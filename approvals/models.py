@@ -1,0 +1,101 @@
+"""Holds: actions waiting for people, and the reviews that settle them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from core.ids import new_id
+
+
+class Hold(models.Model):
+    """An action waiting for people. Every change of `status` is a function in `approvals/actions.py`."""
+
+    class Status(models.TextChoices):
+        """waiting → approved → released | lapsed, or waiting → denied | expired | withdrawn."""
+
+        WAITING = "waiting", "Waiting"
+        APPROVED = "approved", "Approved"
+        RELEASED = "released", "Released"
+        LAPSED = "lapsed", "Lapsed"
+        DENIED = "denied", "Denied"
+        EXPIRED = "expired", "Expired"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    action_id = models.UUIDField(unique=True)
+    session_id = models.UUIDField()
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="holds")
+    resource = models.ForeignKey("agents.Resource", on_delete=models.PROTECT, related_name="holds")
+    digest = models.CharField(max_length=80)
+    salt = models.BinaryField()
+    verb = models.CharField(max_length=20)
+    summary = models.CharField(max_length=300)
+    shown = models.TextField()
+    shape = models.CharField(max_length=64, blank=True)
+    tables = ArrayField(models.CharField(max_length=140), default=list, blank=True)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    purpose = models.CharField(max_length=300, blank=True)  # the agent's claim
+    on_behalf_of = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    requirement = models.JSONField()  # {"dba": 2, "security": 1}
+    reasons = models.JSONField(default=list)  # [{"policy": …, "why": …}]
+    policy_version = models.PositiveIntegerField()
+    # People who may not review it, as they were when it was asked: [{"user": id, "because": "owner"}]
+    excluded = models.JSONField(default=list)
+    estimate = models.JSONField(null=True, blank=True)  # {"rows": 3, "of": 12480, "table": …, "exact": true, "ms": 41}
+    risk = models.PositiveSmallIntegerField(default=0)
+    risk_sum = models.JSONField(default=list)  # [{"because": …, "points": 30}]
+    locks = models.JSONField(default=list)  # tables locked, where it sits in an open transaction
+    in_transaction = models.BooleanField(default=False)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    asked_at = models.DateTimeField(default=timezone.now)
+    deadline = models.DateTimeField()
+    redeem_by = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_because = models.CharField(max_length=300, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["deadline", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["deadline"], condition=models.Q(status="waiting"), name="hold_waiting_by_deadline"),
+            models.Index(fields=["redeem_by"], condition=models.Q(status="approved"), name="hold_approved_by_redeem"),
+            models.Index(fields=["agent", "-asked_at"], name="hold_by_agent"),
+            models.Index(fields=["-settled_at"], name="hold_settled_recent"),
+            models.Index(fields=["shape", "-asked_at"], name="hold_same_shape"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(deadline__gt=models.F("asked_at")), name="hold_has_deadline"),
+        ]
+
+    def __str__(self) -> str:
+        return self.summary
+
+
+class Review(models.Model):
+    """One person's approve or deny of one hold, over the digest they saw."""
+
+    class Verdict(models.TextChoices):
+        """What they said."""
+
+        APPROVE = "approve", "Approved"
+        DENY = "deny", "Denied"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="reviews")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    verdict = models.CharField(max_length=8, choices=Verdict.choices)
+    digest = models.CharField(max_length=80)
+    reason = models.CharField(max_length=1000, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["at", "id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["hold", "reviewer"], name="review_once_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} by {self.reviewer}"

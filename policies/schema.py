@@ -1,0 +1,36 @@
+"""Pure: the Cedar schema, generated from the known verbs and the attributes a request may carry."""
+
+from functools import cache
+from typing import Final
+
+from cedarpy import Schema
+
+from policies.context import CEDAR_TYPES
+from policies.verbs import GROUPS, VERBS, groups_of
+
+ENTITIES: Final = """\
+entity Function;
+entity Segment;
+entity Agent in [Function, Segment] = { name: String, environment: String, purpose: String };
+entity Resource in [Segment] = { name: String, kind: String };
+"""
+
+
+def text() -> str:
+    """The schema in Cedar's own syntax: every verb applies to an agent and a resource."""
+    attributes = ",\n".join(f"  {name}?: {kind}" for name, kind in CEDAR_TYPES.items())
+    context = f"type Asked = {{\n{attributes},\n  approval?: Bool,\n}};\n"
+    groups = "".join(f'action "{group}";\n' for group in sorted(GROUPS))
+    return ENTITIES + context + groups + "".join(_action(verb) for verb in sorted(VERBS))
+
+
+def _action(verb: str) -> str:
+    groups = ", ".join(f'"{group}"' for group in sorted(groups_of(verb)))
+    within = f" in [{groups}]" if groups else ""
+    return f'action "{verb}"{within} appliesTo {{ principal: [Agent], resource: [Resource], context: Asked }};\n'
+
+
+@cache
+def handle() -> Schema:
+    """The parsed schema, made once a process."""
+    return Schema.from_str(text())

@@ -1,0 +1,59 @@
+"""Pure: which policies can match a request, found by scope without looking at the others.
+
+A slice is a superset of the policies whose scope matches; Cedar checks the scope again, so leaving a
+policy out wrongly is the only mistake possible here, and `tests/policies` compares with the full set.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import TypeAlias
+
+from cedarpy import pst
+
+from policies.world import Uid
+
+Key: TypeAlias = tuple[Uid | None, Uid | None, Uid | None]
+Lineage: TypeAlias = frozenset[Uid]
+
+
+class ScopeIndex:
+    """Policies by what their scope names; None stands for a part that names nothing."""
+
+    def __init__(self, policies: Iterable[pst.Template]) -> None:
+        index: dict[Key, list[str]] = defaultdict(list)
+        for policy in policies:
+            for key in _keys(policy):
+                index[key].append(policy.id)
+        self._index = dict(index)
+
+    def matching(self, agent: Lineage, action: Lineage, resource: Lineage) -> frozenset[str]:
+        """The ids of the policies whose scope can match: at most (|a|+1)(|b|+1)(|c|+1) look-ups."""
+        wanted = product((None, *agent), (None, *action), (None, *resource))
+        return frozenset(policy for key in wanted for policy in self._index.get(key, ()))
+
+
+def _keys(policy: pst.Template) -> Iterator[Key]:
+    agent, resource = _named(policy.principal), _named(policy.resource)
+    for action in _actions(policy.action):
+        yield agent, action, resource
+
+
+def _named(scope: pst.PrincipalOrResourceConstraint) -> Uid | None:
+    if isinstance(scope, (pst.ScopeEq, pst.ScopeIn, pst.ScopeIsIn)) and isinstance(scope.entity, pst.EntityUid):
+        return _uid(scope.entity)
+    return None
+
+
+def _actions(scope: pst.ActionConstraint) -> list[Uid | None]:
+    if isinstance(scope, pst.ActionEq):
+        return [_uid(scope.entity)]
+    if isinstance(scope, pst.ActionIn):
+        return [_uid(entity) for entity in scope.entities]
+    return [None]
+
+
+def _uid(entity: pst.EntityUid) -> Uid:
+    return str(entity.type), entity.id

@@ -1,0 +1,121 @@
+"""Pure: what a policy's annotations mean: @id @hold @ttl @why @unmask @limit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Final
+
+from accounts.quorum import Requirement
+from cedarpy import pst
+
+from core.errors import Invalid, NarrowgateError
+
+KNOWN: Final = ("id", "hold", "ttl", "why", "unmask", "limit")
+DEFAULT_TTL: Final = timedelta(minutes=15)
+LONGEST_TTL: Final = timedelta(hours=24)
+
+_ID: Final = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*\Z")
+_TTL: Final = re.compile(r"([1-9][0-9]{0,5})([smh])\Z")
+_TAG: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours"}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One policy's id, effect and annotations, understood."""
+
+    id: str
+    effect: pst.Effect
+    why: str = ""
+    hold: Requirement | None = None
+    ttl: timedelta | None = None
+    unmask: frozenset[str] = frozenset()
+    limit: int | None = None
+
+
+def terms_of(policy: pst.Template) -> Terms:
+    """Read a policy's annotations. Raises Invalid for the first that cannot be meant."""
+    found = problems(policy)
+    if found:
+        raise found[0]
+    notes = policy.annotations
+    return Terms(
+        id=notes["id"],
+        effect=policy.effect,
+        why=notes.get("why", ""),
+        hold=Requirement.parse(notes["hold"]) if "hold" in notes else None,
+        ttl=ttl(notes["ttl"]) if "ttl" in notes else None,
+        unmask=tags(notes["unmask"]) if "unmask" in notes else frozenset(),
+        limit=limit(notes["limit"]) if "limit" in notes else None,
+    )
+
+
+def problems(policy: pst.Template) -> list[NarrowgateError]:
+    """Everything wrong with a policy's annotations, each with what to write instead."""
+    found: list[NarrowgateError] = list(_misplaced(policy))
+    readers = {"id": _id, "hold": Requirement.parse, "ttl": ttl, "unmask": tags, "limit": limit}
+    for name, read in readers.items():
+        try:
+            if name in policy.annotations:
+                read(policy.annotations[name])
+        except NarrowgateError as error:
+            found.append(error)
+    return found
+
+
+def _misplaced(policy: pst.Template) -> list[Invalid]:
+    notes = policy.annotations
+    found = [_unknown(name) for name in notes if name not in KNOWN]
+    if "id" not in notes:
+        found.append(Invalid("id", "The policy has no @id.", 'Write @id("a-name-of-its-own") before it.'))
+    rules: Mapping[str, tuple[bool, str]] = {
+        "hold": (policy.effect == "forbid", "@hold belongs on a forbid: it turns the denial into a wait."),
+        "ttl": ("hold" in notes, "@ttl says how long a hold waits, and this policy holds nothing."),
+        "unmask": (policy.effect == "permit", "@unmask belongs on a permit."),
+        "limit": (policy.effect == "permit", "@limit belongs on a permit."),
+    }
+    found += [
+        Invalid(name, message, "Remove it or move it.") for name, (fits, message) in rules.items() if name in notes and not fits
+    ]
+    return found
+
+
+def _unknown(name: str) -> Invalid:
+    near = get_close_matches(name, KNOWN, n=1)
+    remedy = f"Did you mean @{near[0]}?" if near else f"Known are {', '.join(f'@{known}' for known in KNOWN)}."
+    return Invalid(name, f"There is no annotation @{name}.", remedy)
+
+
+def _id(text: str) -> str:
+    if not _ID.match(text) or len(text) > 100:
+        raise Invalid("id", f'"{text[:100]}" cannot be a policy\'s @id.', "Use lower-case words joined by hyphens, up to 100 characters.")
+    return text
+
+
+def ttl(text: str) -> timedelta:
+    """Read how long a hold waits: `90s`, `15m`, `2h`; at most 24 hours. Raises Invalid."""
+    match = _TTL.match(text)
+    wait = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
+    if not timedelta() < wait <= LONGEST_TTL:
+        raise Invalid("ttl", f'@ttl("{text[:40]}") is not a time a hold can wait.', 'Write a whole number and s, m or h, up to 24h: "15m".')
+    return wait
+
+
+def tags(text: str) -> frozenset[str]:
+    """Read a list of tags separated by commas. Raises Invalid when one is not a tag, or there is none."""
+    found = [tag.strip() for tag in text.split(",")]
+    wrong = [tag for tag in found if not _TAG.match(tag)]
+    if wrong:
+        raise Invalid("unmask", f'@unmask: "{wrong[0][:40]}" is not a tag.', 'Write tags separated by commas: "email, phone".')
+    return frozenset(found)
+
+
+def limit(text: str) -> int:
+    """Read the most rows an action may return. Raises Invalid."""
+    if not re.match(r"[1-9][0-9]{0,8}\Z", text):
+        raise Invalid("limit", f'@limit("{text[:40]}") is not a number of rows.', 'Write a whole number from 1: "1000".')
+    return int(text)

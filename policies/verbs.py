@@ -1,0 +1,34 @@
+"""Pure: the verbs an action can have, and the Cedar action groups that policies name them by."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+SESSION: Final = "sql:session"
+"""Statements that only arrange the session (BEGIN, SHOW, an allow-listed SET): they read and write nothing."""
+
+GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "sql:read": frozenset({"sql:select"}),
+        "sql:write": frozenset(
+            {
+                "sql:insert",
+                "sql:update",
+                "sql:delete",
+                "sql:merge",
+                "sql:truncate",
+                "sql:copy_in",
+                "sql:lock",
+            }
+        ),
+        "sql:define": frozenset({"sql:ddl"}),
+        "sql:admin": frozenset({"sql:grant", "sql:call"}),
+    }
+)
+
+VERBS: Final = frozenset().union(*GROUPS.values(), {SESSION})
+
+
+def groups_of(verb: str) -> frozenset[str]:
+    """Name the action groups that hold `verb`; empty for `sql:session` and for what is unknown."""
+    return frozenset(group for group, verbs in GROUPS.items() if verb in verbs)

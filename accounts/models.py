@@ -50,7 +50,8 @@ class User(AbstractUser):
 
 class Membership(models.Model):
     """A person's place in a group, with the moment it began: what was gained after the asking does not count
-    unless a second administrator confirmed it."""
+    unless a second administrator confirmed it.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")

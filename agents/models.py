@@ -44,7 +44,9 @@ class Agent(models.Model):
     purpose = models.CharField(max_length=300)
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="agents")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_agents")
-    deputy = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="deputised_agents")
+    deputy = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="deputised_agents"
+    )
     enroller = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="enrolled_agents")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PROPOSED)
     status_reason = models.CharField(max_length=300, blank=True)
@@ -92,11 +94,17 @@ class Resource(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.POSTGRES)
     purpose = models.CharField(max_length=200, blank=True)
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="resources")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_resources")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="owned_resources"
+    )
     host = models.CharField(max_length=255)  # a name, an address, or a unix socket folder beginning with /
     port = models.PositiveIntegerField(default=5432)
     database = models.CharField(max_length=63)
-    tls = models.CharField(max_length=12, default="verify-full", choices=[("verify-full", "verify-full"), ("off", "off (unix socket or loopback only)")])
+    tls = models.CharField(
+        max_length=12,
+        default="verify-full",
+        choices=[("verify-full", "verify-full"), ("off", "off (unix socket or loopback only)")],
+    )
     tls_ca = models.TextField(blank=True)  # PEM; empty means the system's
     search_path = models.CharField(max_length=200, default="public")
     role = models.CharField(max_length=63, blank=True)
@@ -145,7 +153,9 @@ class ColumnTag(models.Model):
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["resource", "schema", "table", "column"], name="tag_once_per_column")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["resource", "schema", "table", "column"], name="tag_once_per_column")
+        ]
 
     def __str__(self) -> str:
         return f"{self.table}.{self.column}: {self.tag}"
@@ -165,7 +175,9 @@ class Credential(models.Model):
     resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="credentials")
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.BEARER)
     purpose = models.CharField(max_length=300, blank=True)  # what the agent claims it is for
-    on_behalf_of = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     source = models.GenericIPAddressField(null=True)
     issued_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
@@ -175,7 +187,9 @@ class Credential(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["agent", "-issued_at"], name="credential_by_agent"),
-            models.Index(fields=["revoked_at"], condition=models.Q(revoked_at__isnull=False), name="credential_revoked"),
+            models.Index(
+                fields=["revoked_at"], condition=models.Q(revoked_at__isnull=False), name="credential_revoked"
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(expires_at__gt=models.F("issued_at")), name="credential_expires"),

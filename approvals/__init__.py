@@ -1,0 +1,1 @@
+"""Holds, reviews and the live queue."""

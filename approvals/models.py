@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -9,7 +12,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from core.errors import AlreadySettled, Stale
 from core.ids import new_id
+
+
+def new_salt() -> bytes:
+    """16 random bytes."""
+    return secrets.token_bytes(16)
 
 
 class Hold(models.Model):
@@ -40,17 +49,22 @@ class Hold(models.Model):
     tables = ArrayField(models.CharField(max_length=140), default=list, blank=True)
     tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     purpose = models.CharField(max_length=300, blank=True)  # the agent's claim
-    on_behalf_of = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     requirement = models.JSONField()  # {"dba": 2, "security": 1}
     reasons = models.JSONField(default=list)  # [{"policy": …, "why": …}]
     policy_version = models.PositiveIntegerField()
-    # People who may not review it, as they were when it was asked: [{"user": id, "because": "owner"}]
+    # People who may not review it, as they were when it was asked: [{"user": id, "person": id, "because": "owner"}]
     excluded = models.JSONField(default=list)
     estimate = models.JSONField(null=True, blank=True)  # {"rows": 3, "of": 12480, "table": …, "exact": true, "ms": 41}
     risk = models.PositiveSmallIntegerField(default=0)
     risk_sum = models.JSONField(default=list)  # [{"because": …, "points": 30}]
     locks = models.JSONField(default=list)  # tables locked, where it sits in an open transaction
     in_transaction = models.BooleanField(default=False)
+    has_where = models.BooleanField(
+        null=True, blank=True
+    )  # whether every change in it says which rows; None: not asked
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
     asked_at = models.DateTimeField(default=timezone.now)
     deadline = models.DateTimeField()
@@ -60,6 +74,8 @@ class Hold(models.Model):
     released_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        """The most pressing first; every hold has a deadline."""
+
         ordering: ClassVar = ["deadline", "id"]
         indexes: ClassVar = [
             models.Index(fields=["deadline"], condition=models.Q(status="waiting"), name="hold_waiting_by_deadline"),
@@ -74,6 +90,27 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return self.summary
+
+    def require_waiting(self, *, now: datetime) -> None:
+        """Raise AlreadySettled unless people can still decide; past its deadline it is settled, whatever a task has done."""
+        if self.status != self.Status.WAITING:
+            told = self.get_status_display().lower()
+            raise AlreadySettled(f"This is already {told}.", self.settled_because or "Nothing is left to decide.")
+        if self.deadline <= now:
+            raise AlreadySettled("Its deadline has passed, so it is denied.", "The agent can ask again.")
+
+    def require_digest(self, seen: str) -> None:
+        """Raise Stale unless `seen` is the digest of this action."""
+        if not hmac.compare_digest(self.digest.encode(), seen.encode()):
+            raise Stale("This is not the action that was shown.", "Look at it again, then decide.")
+
+    def is_due(self, *, now: datetime) -> bool:
+        """Whether it waits past its deadline."""
+        return self.status == self.Status.WAITING and self.deadline <= now
+
+    def is_overdue(self, *, now: datetime) -> bool:
+        """Whether it is approved and was not collected in time."""
+        return self.status == self.Status.APPROVED and self.redeem_by is not None and self.redeem_by <= now
 
 
 class Review(models.Model):
@@ -91,11 +128,16 @@ class Review(models.Model):
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     digest = models.CharField(max_length=80)
     reason = models.CharField(max_length=1000, blank=True)
+    salt = models.BinaryField(default=new_salt)  # of the commitment to `reason` that the ledger holds
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        """In the order they were given; each person says a thing once."""
+
         ordering: ClassVar = ["at", "id"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["hold", "reviewer"], name="review_once_per_person")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["hold", "reviewer", "verdict"], name="review_verdict_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.verdict} by {self.reviewer}"

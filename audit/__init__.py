@@ -1,0 +1,1 @@
+"""The reading room: the ledger explorer, replay, evidence. Every page of it that is read is an entry."""

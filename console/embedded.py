@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -83,6 +84,8 @@ class Cluster:
                 self.process.wait(patience)
             except subprocess.TimeoutExpired:
                 continue
+        with suppress(OSError):  # left behind it does no harm
+            self.home.sockets.rmdir()
         self.lock.close()
 
 
@@ -112,7 +115,8 @@ def destroy(state: Path, name: str) -> None:
     home = find(state, name)
     with _lock(state / "clusters" / f"{name}.lock"):
         _wait_for_predecessor(home)
-        shutil.rmtree(home.folder, ignore_errors=True)
+        for folder in (home.folder, home.sockets):
+            shutil.rmtree(folder, ignore_errors=True)
         (state / "clusters" / f"{name}.password").unlink(missing_ok=True)
 
 
@@ -189,7 +193,7 @@ def _launch(home: Home, log: Path, *, durable: bool) -> tuple[subprocess.Popen[b
         if log.exists() and log.stat().st_size > LOG_LIMIT:
             log.replace(log.with_suffix(".log.old"))
         with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 -- our own binary and our own arguments
+            process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -10,8 +10,8 @@ from typing import Any
 
 import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF
-from psycopg.conninfo import conninfo_to_dict
 
+from console.database_url import database_from
 from core.env import flag, number, secret, text, words
 
 django_stubs_ext.monkeypatch()
@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "django.forms",
     "channels",
     "allauth",
     "allauth.account",
@@ -95,25 +96,10 @@ TEMPLATES = [
 
 
 # ---- the database: one login a process, none a superuser ----
-def _database(url: str) -> dict[str, Any]:
-    """Django's form of a `postgresql://` URL."""
-    parts: dict[str, Any] = dict(conninfo_to_dict(url))
-    named = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-    database: dict[str, Any] = {ours: parts.pop(theirs, "") for ours, theirs in named.items()}
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        **database,
-        "OPTIONS": parts,
-        "CONN_MAX_AGE": number("DATABASE_CONN_MAX_AGE", 60),
-        "CONN_HEALTH_CHECKS": True,
-        "ATOMIC_REQUESTS": False,
-    }
-
-
 DATABASE_URL = secret("DATABASE_URL")
 DATABASE_GATEWAY_URL = secret("DATABASE_GATEWAY_URL", DATABASE_URL)
 DATABASE_SEQUENCER_URL = secret("DATABASE_SEQUENCER_URL", DATABASE_URL)
-DATABASES = {"default": _database(DATABASE_URL)}
+DATABASES = {"default": database_from(DATABASE_URL, max_age=number("DATABASE_CONN_MAX_AGE", 60))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ---- queues and pushes: in memory in the one-process server, Redis and a broker in production ----
@@ -155,7 +141,7 @@ PASSWORD_HASHERS = [
 ANONYMOUS_USER_NAME = None  # guardian: nobody is anonymous here
 GUARDIAN_MONKEY_PATCH_USER = False
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "home"
+LOGIN_REDIRECT_URL = "console:home"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
@@ -189,6 +175,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "narrowgate_csrf"
 CSRF_TRUSTED_ORIGINS = [CONSOLE_URL]
+CSRF_FAILURE_VIEW = "console.views.csrf_failed"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

@@ -1,0 +1,1 @@
+"""Signals, risk, and the figures of the posture page."""

@@ -1,0 +1,1 @@
+"""Policy as code: versions, evaluation, checking."""

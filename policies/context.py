@@ -1,25 +1,31 @@
 """Pure: what a request may say about itself, and the hashable form a decision is remembered under."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Final
 
 OURS: Final = frozenset({"approval", "time", "risk", "session"})
 """Attributes that only the engine sets: a caller that supplies one is refused."""
 
+SET: Final = "Set<String>"
+TEXT: Final = "String"
+TRUTH: Final = "Bool"
+CLAIMS: Final = "{ purpose?: String }"
+
 CEDAR_TYPES: Final[Mapping[str, str]] = {
-    "tables": "Set<String>",
-    "columns": "Set<String>",
-    "tags": "Set<String>",
-    "shape": "String",
-    "purpose": "String",
-    "environment": "String",
-    "credential": "String",
-    "where": "Bool",
-    "claimed": "{ purpose?: String }",
-    "on_behalf_of": "String",
+    "tables": SET,
+    "columns": SET,
+    "tags": SET,
+    "shape": TEXT,
+    "purpose": TEXT,
+    "environment": TEXT,
+    "credential": TEXT,
+    "where": TRUTH,
+    "claimed": CLAIMS,
+    "on_behalf_of": TEXT,
 }
 """Every attribute a caller may give, all optional: a policy must ask `context has x` first."""
 
+COLLECTIONS: Final = (frozenset, set, list, tuple)
 MAX_VALUES: Final = 4_000
 MAX_CHARACTERS: Final = 262_144
 
@@ -29,22 +35,51 @@ def supplied_ours(context: Mapping[str, object]) -> frozenset[str]:
     return OURS & context.keys()
 
 
+def misfit(context: Mapping[str, object]) -> str:
+    """Name the first attribute that no request has, or whose value has another type; empty when all fit.
+
+    This is the check that Cedar would make against the schema, without its cost and without its message,
+    which quotes the values. It also keeps out the records that Cedar's JSON reads as entities.
+    """
+    for name, value in context.items():
+        kind = CEDAR_TYPES.get(name)
+        if kind is None or not _FITS[kind](value):
+            return name
+    return ""
+
+
 def oversized(context: Mapping[str, object]) -> bool:
-    """Say whether `context` holds more values or characters than a decision will look at."""
-    values, characters = _size(context)
-    return values > MAX_VALUES or characters > MAX_CHARACTERS
+    """Say whether `context`, which fits, holds more values or characters than a decision will look at."""
+    texts = [text for value in context.values() for text in _texts(value)]
+    return len(texts) > MAX_VALUES or sum(map(len, texts)) > MAX_CHARACTERS
 
 
-def _size(value: object) -> tuple[int, int]:
+def _texts(value: object) -> Iterable[str]:
     if isinstance(value, str):
-        return 1, len(value)
-    if isinstance(value, Mapping):
-        parts = [_size(part) for pair in value.items() for part in pair]
-    elif isinstance(value, (set, frozenset, list, tuple)):
-        parts = [_size(part) for part in value]
-    else:
-        return 1, 0
-    return sum(values for values, _ in parts) + 1, sum(characters for _, characters in parts)
+        return (value,)
+    if isinstance(value, COLLECTIONS):
+        return value
+    return value.values() if isinstance(value, Mapping) else ()
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_set(value: object) -> bool:
+    return isinstance(value, COLLECTIONS) and all(map(_is_text, value))
+
+
+def _is_claims(value: object) -> bool:
+    return isinstance(value, Mapping) and value.keys() <= {"purpose"} and all(map(_is_text, value.values()))
+
+
+_FITS: Final[Mapping[str, Callable[[object], bool]]] = {
+    SET: _is_set,
+    TEXT: _is_text,
+    TRUTH: lambda value: isinstance(value, bool),
+    CLAIMS: _is_claims,
+}
 
 
 def frozen(value: object) -> Hashable:
@@ -56,22 +91,18 @@ def frozen(value: object) -> Hashable:
     if isinstance(value, str):
         return value
     if isinstance(value, frozenset):
-        return value if all(type(item) is str for item in value) else frozenset(map(frozen, value))
-    if isinstance(value, Mapping):
-        return ("mapping", frozenset((key, frozen(item)) for key, item in value.items()))
-    if isinstance(value, (set, list, tuple)):
-        return frozenset(map(frozen, value))
+        return value if set(map(type, value)) <= {str} else frozenset(map(frozen, value))
     if isinstance(value, (bool, int)):
         return (type(value).__name__, value)
+    if isinstance(value, COLLECTIONS):
+        return frozenset(map(frozen, value))
+    if isinstance(value, Mapping):
+        return ("mapping", frozenset([(key, frozen(item)) for key, item in value.items()]))
     raise TypeError(f"a context cannot hold {type(value).__name__}")
 
 
 def plain(value: object) -> object:
-    """Turn a context value into what JSON can say; sets in a stable order."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (set, frozenset)):
-        return sorted(map(plain, value), key=str)
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value
+    """Turn a context value that fits into what JSON can say; sets in a stable order."""
+    if isinstance(value, COLLECTIONS):
+        return sorted(value)
+    return dict(value) if isinstance(value, Mapping) else value

@@ -1,4 +1,4 @@
-"""Pure: which policies can match a request, found by scope without looking at the others.
+"""Pure: which policies can match a request, found by scope without looking at the others, and what they read of it.
 
 A slice is a superset of the policies whose scope matches; Cedar checks the scope again, so leaving a
 policy out wrongly is the only mistake possible here, and `tests/policies` compares with the full set.
@@ -7,7 +7,8 @@ policy out wrongly is the only mistake possible here, and `tests/policies` compa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from itertools import product
 from typing import TypeAlias
 
@@ -57,3 +58,29 @@ def _actions(scope: pst.ActionConstraint) -> list[Uid | None]:
 
 def _uid(entity: pst.EntityUid) -> Uid:
     return str(entity.type), entity.id
+
+
+def reads(policy: pst.Template) -> frozenset[str] | None:
+    """The context attributes that `policy` looks at; None when it uses the context as a whole."""
+    names: set[str] = set()
+    pending: list[object] = list(policy.clauses)
+    while pending:
+        node = pending.pop()
+        attribute = _attribute(node)
+        if attribute is not None:
+            names.add(attribute)
+        elif isinstance(node, pst.Var) and node.name == "context":
+            return None
+        elif isinstance(node, Mapping):
+            pending.extend(node.values())
+        elif isinstance(node, tuple):
+            pending.extend(node)
+        elif is_dataclass(node) and not isinstance(node, type):
+            pending.extend(getattr(node, part.name) for part in fields(node))
+    return frozenset(names)
+
+
+def _attribute(node: object) -> str | None:
+    if isinstance(node, (pst.GetAttr, pst.HasAttr)) and node.base == pst.Var("context"):
+        return node.attr if isinstance(node, pst.GetAttr) else node.attrs[0]
+    return None

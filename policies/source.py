@@ -11,15 +11,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-_TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*"?|//[^\n]*|;|[^\s"/;]+|/|\s+', re.DOTALL)
+MOST_STRUCTURE: Final = 400
+"""Cedar's parser recurses and overflows the stack, which ends the process, somewhere above 500 nested operators."""
+
+_TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*"?|//[^\n\r]*|;|[^\s"/;]+|/|\s+', re.DOTALL)
+_STRUCTURE: Final = re.compile(
+    r'"(?:\\.|[^"\\])*"?|//[^\n\r]*|;|[(\[{.!+*-]|&&|\|\||\b(?:if|has|like|is|in)\b', re.DOTALL
+)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One policy's text and the line (from 1) where it begins."""
+    """One policy's text, the line (from 1) where it begins, whether it has its `;`."""
 
     line: int
     text: str
+    ended: bool
 
 
 def statements(text: str) -> Iterator[Statement]:
@@ -27,13 +34,27 @@ def statements(text: str) -> Iterator[Statement]:
     pieces: list[str] = []
     line, begins = 1, 0
     for match in _TOKEN.finditer(text):
-        token = match.group()
-        if not begins and not token.isspace() and not token.startswith("//"):
+        piece = match.group()
+        if not begins and not piece.isspace() and not piece.startswith("//"):
             begins = line
-        line += token.count("\n")
-        pieces.append(token)
-        if token == ";":
-            yield Statement(begins, "".join(pieces))
+        line += piece.count("\n")
+        pieces.append(piece)
+        if piece == ";":
+            yield Statement(begins, "".join(pieces), ended=True)
             pieces, begins = [], 0
     if begins:
-        yield Statement(begins, "".join(pieces))
+        yield Statement(begins, "".join(pieces), ended=False)
+
+
+def too_nested(text: str) -> bool:
+    """Say whether one policy of `text` holds more brackets and operators than Cedar can be trusted with."""
+    count = 0
+    for match in _STRUCTURE.finditer(text):
+        piece = match.group()
+        if piece == ";":
+            count = 0
+        elif piece[0] not in '"/':
+            count += 1
+            if count > MOST_STRUCTURE:
+                return True
+    return False

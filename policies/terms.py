@@ -9,9 +9,9 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Final
 
-from accounts.quorum import Requirement
 from cedarpy import pst
 
+from accounts.quorum import Requirement
 from core.errors import Invalid, NarrowgateError
 
 KNOWN: Final = ("id", "hold", "ttl", "why", "unmask", "limit")
@@ -79,7 +79,9 @@ def _misplaced(policy: pst.Template) -> list[Invalid]:
         "limit": (policy.effect == "permit", "@limit belongs on a permit."),
     }
     found += [
-        Invalid(name, message, "Remove it or move it.") for name, (fits, message) in rules.items() if name in notes and not fits
+        Invalid(name, message, "Remove it or move it.")
+        for name, (fits, message) in rules.items()
+        if name in notes and not fits
     ]
     return found
 
@@ -92,7 +94,11 @@ def _unknown(name: str) -> Invalid:
 
 def _id(text: str) -> str:
     if not _ID.match(text) or len(text) > 100:
-        raise Invalid("id", f'"{text[:100]}" cannot be a policy\'s @id.', "Use lower-case words joined by hyphens, up to 100 characters.")
+        raise Invalid(
+            "id",
+            f'"{text[:100]}" cannot be a policy\'s @id.',
+            "Use lower-case words joined by hyphens, up to 100 characters.",
+        )
     return text
 
 
@@ -101,7 +107,11 @@ def ttl(text: str) -> timedelta:
     match = _TTL.match(text)
     wait = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
     if not timedelta() < wait <= LONGEST_TTL:
-        raise Invalid("ttl", f'@ttl("{text[:40]}") is not a time a hold can wait.', 'Write a whole number and s, m or h, up to 24h: "15m".')
+        raise Invalid(
+            "ttl",
+            f'@ttl("{text[:40]}") is not a time a hold can wait.',
+            'Write a whole number and s, m or h, up to 24h: "15m".',
+        )
     return wait
 
 
@@ -110,12 +120,16 @@ def tags(text: str) -> frozenset[str]:
     found = [tag.strip() for tag in text.split(",")]
     wrong = [tag for tag in found if not _TAG.match(tag)]
     if wrong:
-        raise Invalid("unmask", f'@unmask: "{wrong[0][:40]}" is not a tag.', 'Write tags separated by commas: "email, phone".')
+        raise Invalid(
+            "unmask", f'@unmask: "{wrong[0][:40]}" is not a tag.', 'Write tags separated by commas: "email, phone".'
+        )
     return frozenset(found)
 
 
 def limit(text: str) -> int:
     """Read the most rows an action may return. Raises Invalid."""
     if not re.match(r"[1-9][0-9]{0,8}\Z", text):
-        raise Invalid("limit", f'@limit("{text[:40]}") is not a number of rows.', 'Write a whole number from 1: "1000".')
+        raise Invalid(
+            "limit", f'@limit("{text[:40]}") is not a number of rows.', 'Write a whole number from 1: "1000".'
+        )
     return int(text)

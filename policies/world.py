@@ -61,7 +61,7 @@ class World:
 
     def uids(self) -> frozenset[Uid]:
         """Every entity a policy can name in this world."""
-        facts = (*self.agents.values(), *self.resources.values())
+        facts: tuple[AgentFacts | ResourceFacts, ...] = (*self.agents.values(), *self.resources.values())
         return frozenset().union(*(fact.lineage for fact in facts)) | {("Action", verb) for verb in VERBS}
 
     def entities_json(self) -> str:

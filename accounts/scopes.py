@@ -1,0 +1,8 @@
+"""What an API token may be used for. A token does nothing that its scopes do not name. Pure."""
+
+READ = "read"
+REVIEW = "holds:review"
+AGENTS_WRITE = "agents:write"
+POLICIES_WRITE = "policies:write"
+EXPORT = "ledger:export"
+SCOPES = frozenset({READ, REVIEW, AGENTS_WRITE, POLICIES_WRITE, EXPORT})

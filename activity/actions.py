@@ -1,0 +1,186 @@
+"""State changes of nodes, sessions and actions outside the gateway's batches. Each leaves its entry in the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+
+from activity.hotpath import Intent
+from activity.models import Action, GatewayNode, Session
+from core.db import db_now
+from ledger.entries import Actor, Subject
+from ledger.events import Event
+from ledger.write import record
+
+OPEN = (Action.Status.RELEASED, Action.Status.PENDING)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What is known of a session when it opens. `client` and `purpose` are what the agent claims."""
+
+    id: UUID
+    agent_id: UUID
+    agent_name: str
+    resource_id: UUID
+    resource_name: str
+    credential_id: UUID
+    node_id: UUID
+    source: str
+    on_behalf_of: UUID | None = None
+    protocol: str = "postgres"
+    client: str = ""
+    purpose: str = ""
+
+
+def node_actor(node: GatewayNode) -> Actor:
+    """`node` as the one who did something."""
+    return Actor(kind="gateway", id=str(node.id), name=node.name)
+
+
+def start_node(name: str) -> GatewayNode:
+    """Register a gateway process that begins to listen."""
+    with transaction.atomic():
+        now = db_now()
+        node = GatewayNode.objects.create(name=name, started_at=now, beat_at=now)
+        record(Event.GATEWAY_STARTED, actor=node_actor(node), subject=_node_subject(node))
+    return node
+
+
+def stop_node(node_id: UUID) -> None:
+    """Note that a gateway process ended in order. Twice does nothing."""
+    with transaction.atomic():
+        node = GatewayNode.objects.select_for_update().get(id=node_id)
+        if node.stopped_at is None:
+            node.stopped_at = db_now()
+            node.save(update_fields=["stopped_at"])
+            record(Event.GATEWAY_STOPPED, actor=node_actor(node), subject=_node_subject(node))
+
+
+def open_session(opening: Opening) -> Session:
+    """Begin the record of one agent at one resource."""
+    with transaction.atomic():
+        session = Session.objects.create(began_at=db_now(), **vars(opening))
+        details = {"protocol": opening.protocol, "credential": str(opening.credential_id)}
+        record(
+            Event.SESSION_OPENED,
+            actor=Actor(kind="agent", id=str(opening.agent_id), name=opening.agent_name),
+            subject=Subject(kind="resource", id=str(opening.resource_id), name=opening.resource_name),
+            session=session.id,
+            source=opening.source,
+            details=details,
+        )
+    return session
+
+
+def close_session(session_id: UUID, *, because: str) -> None:
+    """End the record of a session. Twice does nothing."""
+    with transaction.atomic():
+        session = Session.objects.select_for_update().get(id=session_id)
+        if session.ended_at is None:
+            _close(session, because)
+
+
+def _close(session: Session, because: str) -> None:
+    session.ended_at, session.end_reason = db_now(), because[:120]
+    session.save(update_fields=["ended_at", "end_reason"])
+    record(
+        Event.SESSION_CLOSED,
+        actor=Actor(kind="agent", id=str(session.agent_id), name=session.agent_name),
+        subject=Subject(kind="resource", id=str(session.resource_id), name=session.resource_name),
+        session=session.id,
+        details={"reason": session.end_reason},
+    )
+
+
+def refuse_session(*, agent: str, resource: str, source: str, code: str, because: str) -> None:
+    """Record a connection that never became a session. Names are as claimed, not proved."""
+    with transaction.atomic():
+        record(
+            Event.SESSION_REFUSED,
+            actor=Actor(kind="agent", id="", name=f"unproven: {agent[:100] or 'unknown'}"),
+            subject=Subject(kind="resource", id="", name=resource[:60]),
+            source=source,
+            details={"code": code, "reason": because},
+        )
+
+
+def hold_action(intent: Intent) -> Action:
+    """Write the row of an action that waits for people, in the caller's transaction: its entry is the hold's."""
+    return Action.objects.create(
+        id=intent.id,
+        session_id=intent.session_id,
+        node_id=intent.node_id,
+        agent_id=intent.agent_id,
+        resource_id=intent.resource_id,
+        credential_id=intent.credential_id,
+        number=intent.number,
+        verb=intent.verb,
+        shown=intent.shown,
+        summary=intent.summary[:300],
+        shape=intent.shape,
+        tables=sorted(intent.tables),
+        tags=sorted(intent.tags),
+        digest=intent.digest,
+        salt=intent.salt,
+        decision=Action.Decision.HOLD,
+        reason=intent.reason[:500],
+        policies=list(intent.policies),
+        policy_version=intent.policy_version,
+        status=Action.Status.HELD,
+        asked_at=intent.asked_at,
+    )
+
+
+def release_held(action_id: UUID, *, node_id: UUID, masked: bool) -> None:
+    """held → released, by the process that sends it now; the hold's release has its entry. In the caller's transaction."""
+    Action.objects.filter(id=action_id, status=Action.Status.HELD).update(
+        status=Action.Status.RELEASED, released_at=db_now(), node_id=node_id, masked=masked
+    )
+
+
+def refuse_held(action_id: UUID, *, code: str, because: str) -> None:
+    """held → denied, because its hold ended without a release. In the caller's transaction; twice does nothing."""
+    Action.objects.filter(id=action_id, status=Action.Status.HELD).update(
+        status=Action.Status.DENIED, code=code, message=because[:500], finished_at=db_now()
+    )
+
+
+def mark_uncertain(node_id: UUID) -> int:
+    """End what a dead node left open: its released actions may or may not have run, and never run again by themselves.
+
+    Holds that wait stay as they are. Gives the number of actions marked.
+    """
+    with transaction.atomic():
+        node = GatewayNode.objects.select_for_update().get(id=node_id)
+        lost = list(Action.objects.select_for_update().filter(node_id=node_id, status__in=OPEN))
+        for action in lost:
+            _mark_uncertain(action, node)
+        for session in Session.objects.select_for_update().filter(node_id=node_id, ended_at=None):
+            _close(session, "The gateway that carried it ended.")
+        if node.stopped_at is None:
+            node.stopped_at = db_now()
+            node.save(update_fields=["stopped_at"])
+    return len(lost)
+
+
+def _mark_uncertain(action: Action, node: GatewayNode) -> None:
+    action.status = Action.Status.UNCERTAIN
+    action.finished_at = db_now()
+    action.message = "The gate ended before it saw the result: the action may or may not have run."
+    action.outcome_entry_id = record(
+        Event.ACTION_UNCERTAIN,
+        actor=node_actor(node),
+        subject=Subject(kind="action", id=str(action.id), name=action.verb),
+        session=action.session_id,
+        action=action.id,
+        digest=action.digest,
+        details={"verb": action.verb},
+    )
+    action.save(update_fields=["status", "finished_at", "message", "outcome_entry_id"])
+
+
+def _node_subject(node: GatewayNode) -> Subject:
+    return Subject(kind="gateway", id=str(node.id), name=node.name)

@@ -1,0 +1,119 @@
+"""Access tokens: a JWT (RFC 9068) for one agent at one resource, ten minutes long. Pure.
+
+Bearer tokens: a protocol that carries only a password cannot prove possession, and the token says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+
+from agents.keys import Key, algorithm_of, kid_of
+from core.errors import Refused
+
+TOKEN_TYPE = "at+jwt"  # noqa: S105 -- RFC 9068's media type, not a secret
+SCOPE = "act"
+LIFE = timedelta(minutes=10)
+LONGEST_LIFE = timedelta(hours=1)
+SKEW = timedelta(seconds=5)  # our own clocks, on several machines
+LONGEST_TOKEN = 4096  # characters
+RESOURCE_URN = "urn:narrowgate:resource:"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who is asking, as a verified token says: steps 1 of every protocol end here.
+
+    `purpose` and `on_behalf_of` (a person's identifier) are what the agent claims. `expires_at` is in UTC.
+    """
+
+    agent: str
+    resource: str
+    credential: UUID
+    expires_at: datetime
+    kind: str = "bearer"
+    purpose: str = ""
+    on_behalf_of: str = ""
+
+
+def sign(identity: Identity, *, key: Key, issuer: str, now: datetime) -> str:
+    """The token that says `identity`. Its life was limited when the credential was made."""
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": identity.agent,
+        "client_id": identity.agent,
+        "aud": RESOURCE_URN + identity.resource,
+        "scope": SCOPE,
+        "iat": int(now.timestamp()),
+        "exp": int(identity.expires_at.timestamp()),
+        "jti": str(identity.credential),
+        "cred": identity.kind,
+    }
+    claims |= {"purpose": identity.purpose} if identity.purpose else {}
+    claims |= {"act_for": identity.on_behalf_of} if identity.on_behalf_of else {}
+    algorithm = algorithm_of(key)
+    header = {"alg": algorithm, "typ": TOKEN_TYPE, "kid": kid_of(key)}
+    return jwt.encode(header, claims, key, algorithms=[algorithm])
+
+
+def verify(token: str, *, keys: Mapping[str, Key], issuer: str, resource: str, now: datetime) -> Identity:
+    """Who `token` says is asking for `resource`. Raises Refused (code `invalid_token`, or `expired_token`).
+
+    Steps: 1. the key, by its identifier; 2. signature; 3. type, issuer and audience; 4. times. Whether the
+    credential was revoked and the agent is active is not in the token: ask the snapshot.
+    """
+    if len(token) > LONGEST_TOKEN:
+        raise _refused("The token is too long.")
+    # 1. The key: ours, named by the header, used with its own algorithm.
+    key = keys.get(_kid(token))
+    if key is None:
+        raise _refused("The token is not one of this gate's.")
+    # 2. Signature.
+    try:
+        decoded = jwt.decode(token, key, algorithms=[algorithm_of(key)])
+    except (JoseError, ValueError):
+        raise _refused("The token's signature is wrong.") from None
+    claims = decoded.claims
+    # 3. What it is, from whom, for where.
+    if decoded.header.get("typ") != TOKEN_TYPE or claims.get("iss") != issuer or claims.get("scope") != SCOPE:
+        raise _refused("The token is not an access token of this gate.")
+    if claims.get("aud") != RESOURCE_URN + resource:
+        raise _refused(f"The token is for another resource than {resource}.")
+    # 4. When.
+    identity = _identity(claims, resource)
+    if identity.expires_at + SKEW <= now:
+        raise Refused("The token has expired.", "Ask for another.", code="expired_token")
+    return identity
+
+
+def _kid(token: str) -> str:
+    try:
+        kid = jws.extract_compact(token.encode()).headers().get("kid")
+    except (JoseError, ValueError, TypeError, AttributeError):
+        raise _refused("The password is not an access token.") from None
+    return str(kid)
+
+
+def _identity(claims: Mapping[str, Any], resource: str) -> Identity:
+    try:
+        return Identity(
+            agent=str(claims["sub"]),
+            resource=resource,
+            credential=UUID(str(claims["jti"])),
+            expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC),
+            kind=str(claims["cred"]),
+            purpose=str(claims.get("purpose", "")),
+            on_behalf_of=str(claims.get("act_for", "")),
+        )
+    except (KeyError, ValueError, TypeError, OverflowError, OSError):
+        raise _refused("The token lacks what every token of this gate has.") from None
+
+
+def _refused(message: str) -> Refused:
+    return Refused(message, "Ask for one with narrowgate token.", code="invalid_token")

@@ -1,0 +1,92 @@
+"""The keys of agents and ours: JWK (RFC 7517), ES256 (RFC 7518) or Ed25519 (RFC 9864). Pure.
+
+Every key is bound to one algorithm when it is registered; a signature names none that it may choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OKPKey
+
+from core.errors import Invalid
+
+ALGORITHMS = ("ES256", "Ed25519")
+Key = ECKey | OKPKey
+
+
+def generate(algorithm: str = "ES256") -> Key:
+    """A new private key. Raises Invalid for an algorithm that is not ours."""
+    if algorithm == "ES256":
+        return ECKey.generate_key("P-256", private=True)
+    if algorithm == "Ed25519":
+        return OKPKey.generate_key("Ed25519", private=True)
+    raise Invalid("algorithm", f"{algorithm} is not allowed.", f"Use {' or '.join(ALGORITHMS)}.")
+
+
+def public_key(jwk: Mapping[str, Any]) -> Key:
+    """Read a public JWK. Raises Invalid for a private, malformed or foreign one."""
+    if "d" in jwk:
+        raise Invalid(
+            "key", "That is a private key: it must never leave its agent.", "Send the public half; make a new pair."
+        )
+    try:
+        key = _public_key(jwk)
+        if key is not None:
+            key.public_key  # noqa: B018 -- a point that is not on the curve is found here
+            return key
+    except (JoseError, ValueError, KeyError, TypeError):
+        raise Invalid("key", "That is not a well-formed public key (JWK, RFC 7517).") from None
+    raise Invalid(
+        "key", "Only P-256 and Ed25519 keys are accepted.", "Make one with narrowgate's key tools, or openssl."
+    )
+
+
+def _public_key(jwk: Mapping[str, Any]) -> Key | None:
+    """The key of a JWK, by what it says it is and nothing else it says; None for other kinds."""
+    if (jwk.get("kty"), jwk.get("crv")) == ("EC", "P-256"):
+        return ECKey.import_key({name: str(jwk[name]) for name in ("kty", "crv", "x", "y")})
+    if (jwk.get("kty"), jwk.get("crv")) == ("OKP", "Ed25519"):
+        return OKPKey.import_key({name: str(jwk[name]) for name in ("kty", "crv", "x")})
+    return None
+
+
+def private_key(jwk: Mapping[str, Any]) -> Key:
+    """Read a private JWK. Raises Invalid."""
+    try:
+        key: Key = ECKey.import_key(dict(jwk)) if jwk.get("kty") == "EC" else OKPKey.import_key(dict(jwk))
+    except (JoseError, ValueError, KeyError, TypeError):
+        raise Invalid("key", "That is not a well-formed private key (JWK, RFC 7517).") from None
+    if not key.is_private:
+        raise Invalid("key", "That is only the public half of a key.")
+    return key
+
+
+def algorithm_of(key: Key) -> str:
+    """The one algorithm that `key` signs with."""
+    return "ES256" if isinstance(key, ECKey) else "Ed25519"
+
+
+def kid_of(key: Key) -> str:
+    """Its RFC 7638 thumbprint: the same wherever it is computed."""
+    return key.thumbprint()
+
+
+def public_jwk(key: Key) -> dict[str, str]:
+    """The public half, with `kid` and `alg`."""
+    public = {
+        name: str(value) for name, value in key.as_dict(private=False).items() if name in {"kty", "crv", "x", "y"}
+    }
+    return public | {"kid": kid_of(key), "alg": algorithm_of(key)}
+
+
+def to_pem(key: Key, passphrase: str) -> bytes:
+    """The private key, encrypted with `passphrase` (PKCS #8)."""
+    return key.as_pem(private=True, password=passphrase)
+
+
+def from_pem(pem: bytes, passphrase: str) -> Key:
+    """Open what `to_pem` made. Raises ValueError for a wrong passphrase or a damaged file."""
+    return ECKey.import_key(pem, password=passphrase)

@@ -1,0 +1,44 @@
+"""Refusals of the token endpoint in the words of RFC 6749 section 5.2 and RFC 8707 section 2. Pure."""
+
+from __future__ import annotations
+
+from core.errors import NarrowgateError
+
+
+class OAuthError(NarrowgateError):
+    """`code` is the registered error, `message` its description."""
+
+    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+def invalid_client(message: str) -> OAuthError:
+    """Who is asking could not be proven."""
+    return OAuthError("invalid_client", message, status=401)
+
+
+def invalid_request(message: str) -> OAuthError:
+    """A parameter is missing, repeated or malformed."""
+    return OAuthError("invalid_request", message)
+
+
+def unsupported_grant_type() -> OAuthError:
+    """Only client credentials are granted."""
+    return OAuthError("unsupported_grant_type", "The grant_type is client_credentials, nothing else.")
+
+
+def unauthorized_client(message: str) -> OAuthError:
+    """The agent is known and may not have a token now."""
+    return OAuthError("unauthorized_client", message)
+
+
+def invalid_scope() -> OAuthError:
+    """There is one scope."""
+    return OAuthError("invalid_scope", "The only scope is act.")
+
+
+def invalid_target(message: str) -> OAuthError:
+    """The resource is missing, unknown, or more than one (RFC 8707)."""
+    return OAuthError("invalid_target", message)

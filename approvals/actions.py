@@ -1,0 +1,275 @@
+"""Every change to holds and reviews: lock, check, change, record, in one transaction, each function one arrow.
+
+waiting → approved → released | lapsed, or waiting → denied | expired | withdrawn; approved → waiting where policy
+asks for more at the release. The deadline is compared with the database's clock under the row's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from accounts.actors import SYSTEM, actor_of
+from accounts.models import User
+from accounts.quorum import Requirement
+from activity.actions import refuse_held, release_held
+from agents.actors import agent_actor
+from approvals import asking, releasing
+from approvals.asking import HoldRequest
+from approvals.eligibility import standing
+from approvals.errors import PoliciesChanged, QuorumLost
+from approvals.models import Hold, Review
+from approvals.queries import RELATED, visible_to
+from core.after_commit import after_commit
+from core.db import db_now
+from core.errors import Invalid, NarrowgateError, NotEligible, NotFound
+from core.live import announce
+from ledger.entries import Actor, Subject, commit_text
+from ledger.events import Event
+from ledger.write import record
+from policies.decision import Decision
+
+__all__ = ["HoldRequest", "PoliciesChanged", "QuorumLost"]
+
+Status = Hold.Status
+CHANNEL: Final = "narrowgate_settled"
+GROUP: Final = "holds"
+REDEEM_WITHIN: Final = timedelta(minutes=10)
+REDEEM_IN_TRANSACTION: Final = timedelta(seconds=60)
+LONGEST_REASON: Final = 1_000
+
+
+def ask(request: HoldRequest) -> Hold:
+    """Let a held action wait for people, or join the hold of the same agent for the same action.
+
+    Raises Refused (`too_many_holds`, `agent_not_active`), NotFound and Invalid.
+    """
+    asking.require_held(request)
+    with transaction.atomic():
+        agent, resource = asking.lock_parties(request)
+        now = db_now()
+        hold = asking.earlier(request, now=now)
+        if hold:
+            _record(Event.HOLD_JOINED, hold, agent_actor(agent), details={"joined_by": str(request.action_id)})
+            return hold
+        asking.require_room(agent, resource, now=now)
+        hold = asking.fresh(request, agent, now=now)
+        hold.save(force_insert=True)
+        details = {"requirement": hold.requirement, "deadline": hold.deadline.isoformat(), "policies": _policies(hold)}
+        _record(Event.HOLD_ASKED, hold, agent_actor(agent), details=details)
+        after_commit(_announce, hold.id)
+    return hold
+
+
+def estimated(hold_id: UUID, estimate: Mapping[str, object]) -> Hold:
+    """Note how much the action would touch, and weigh its risk again. Raises NotFound."""
+    with transaction.atomic():
+        hold = _locked(hold_id)
+        hold.estimate = dict(estimate)
+        asking.weigh(hold)
+        hold.save(update_fields=["estimate", "risk", "risk_sum"])
+        after_commit(_announce, hold.id)
+    return hold
+
+
+def approve(hold_id: UUID, *, actor: User, seen: str, reason: str = "") -> Hold:
+    """Record `actor`'s approval of the action whose digest is `seen`; approve it when the quorum is met.
+
+    Raises NotFound (or not theirs to see), AlreadySettled (decided, expired or withdrawn meanwhile), Stale (not
+    the action that was shown), NotEligible (their own, or not a reviewer of it) and Invalid (the reason).
+    """
+    with transaction.atomic():
+        hold, reviewer = _to_review(hold_id, actor, seen)
+        _review(hold, reviewer, Review.Verdict.APPROVE, seen, reason)
+        if releasing.quorum_met(hold, Requirement(hold.requirement)):
+            _settle(hold, Status.APPROVED, "Everybody it takes has approved.")
+            _record(Event.HOLD_SETTLED, hold, SYSTEM, details={"status": hold.status})
+        after_commit(_announce, hold.id)
+    return hold
+
+
+def deny(hold_id: UUID, *, actor: User, seen: str, reason: str) -> Hold:
+    """Deny the action whose digest is `seen`: one denial settles. Raises as `approve` does."""
+    if not reason.strip():
+        raise Invalid("reason", "A denial needs a reason.", "Say in a sentence why not; the agent is told.")
+    with transaction.atomic():
+        hold, reviewer = _to_review(hold_id, actor, seen)
+        _review(hold, reviewer, Review.Verdict.DENY, seen, reason)
+        _settle(hold, Status.DENIED, f"Denied by {reviewer}.")
+        after_commit(_announce, hold.id)
+    return hold
+
+
+def withdraw(hold_id: UUID, *, by: Actor, because: str = "") -> Hold:
+    """Take a waiting action back, for the agent. Raises NotFound and AlreadySettled."""
+    with transaction.atomic():
+        hold = _locked(hold_id)
+        hold.require_waiting(now=db_now())
+        _settle(hold, Status.WITHDRAWN, because or f"Withdrawn by {by.name}.")
+        _record(Event.HOLD_WITHDRAWN, hold, by)
+        after_commit(_announce, hold.id)
+    return hold
+
+
+def expire(hold_id: UUID) -> Hold:
+    """Deny a hold whose deadline has passed; otherwise do nothing. Raises NotFound."""
+    with transaction.atomic():
+        hold = _locked(hold_id)
+        if hold.is_due(now=db_now()):
+            _settle(hold, Status.EXPIRED, "Nobody decided before the deadline.")
+            _record(Event.HOLD_EXPIRED, hold, SYSTEM)
+            after_commit(_announce, hold.id)
+    return hold
+
+
+def lapse(hold_id: UUID) -> Hold:
+    """End an approval that was not collected in time; otherwise do nothing. Raises NotFound."""
+    with transaction.atomic():
+        hold = _locked(hold_id)
+        if hold.is_overdue(now=db_now()):
+            _lapse(hold, "The agent did not come back for it in time.")
+    return hold
+
+
+def release(hold_id: UUID, *, digest: str, decision: Decision, node: UUID, masked: bool = False) -> Hold:
+    """Let an approved action through, once: to whoever this returns to, and to nobody else ever.
+
+    `decision` is that of the policies active now, without any approval; `node` is the gateway that will run the
+    action, `masked` whether what returns is masked. The action is `released` in the same transaction.
+
+    Raises AlreadySettled, Stale, PoliciesChanged, QuorumLost (the hold waits again or has lapsed) and Refused (it
+    has lapsed: the agent may not act, or policy denies it now). What ends the hold is committed before it is
+    raised, so call this outside any other transaction.
+    """
+    with transaction.atomic():
+        hold = _locked(hold_id)
+        releasing.require_approved(hold, now=db_now())
+        hold.require_digest(digest)
+        releasing.require_current(decision)
+        obstacle = releasing.obstacle(hold, decision)
+        if obstacle is None:
+            _release(hold, decision, node, masked)
+        elif isinstance(obstacle, QuorumLost) and hold.deadline > db_now():
+            _wait_again(hold, decision)
+        else:
+            _lapse(hold, obstacle.message)
+        after_commit(_announce, hold.id)
+    if obstacle:
+        raise obstacle
+    return hold
+
+
+def record_refusal(hold_id: UUID, *, actor: User, error: NarrowgateError) -> None:
+    """Record that `actor` tried to review a hold and was refused: the refused transaction is gone, this stays."""
+    with transaction.atomic():
+        hold = Hold.objects.filter(id=hold_id).first()
+        subject = _subject(hold) if hold else Subject(kind="hold", id=str(hold_id), name="unknown")
+        details = {"code": error.code}
+        record(Event.REVIEW_REFUSED, actor=actor_of(actor), subject=subject, details=details)
+
+
+def _locked(hold_id: UUID) -> Hold:
+    hold = Hold.objects.select_for_update(of=("self",)).select_related(*RELATED).filter(id=hold_id).first()
+    if hold is None:
+        raise NotFound("There is no such hold, or none that you may see.")
+    return hold
+
+
+def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
+    """The hold, locked, waiting, as it was shown; and `actor` as they are now, who may review it."""
+    reviewer = User.objects.get(id=actor.id)
+    if not visible_to(reviewer).filter(id=hold_id).exists():
+        raise NotFound("There is no such hold, or none that you may see.")
+    hold = _locked(hold_id)
+    hold.require_waiting(now=db_now())
+    hold.require_digest(seen)
+    stands = standing(reviewer, hold)
+    if not stands.eligible:
+        raise NotEligible(stands.because, "Somebody else has to decide.")
+    return hold, reviewer
+
+
+def _review(hold: Hold, reviewer: User, verdict: Review.Verdict, seen: str, reason: str) -> None:
+    if len(reason) > LONGEST_REASON:
+        raise Invalid("reason", f"A reason is at most {LONGEST_REASON} characters long.", "Shorten it.")
+    if hold.reviews.filter(reviewer__person=reviewer.person, verdict=verdict).exists():
+        raise NotEligible("You have reviewed this already.", "A quorum counts each person once.")
+    review = hold.reviews.create(reviewer=reviewer, verdict=verdict, digest=seen, reason=reason.strip(), at=db_now())
+    event = Event.HOLD_APPROVED if verdict == Review.Verdict.APPROVE else Event.HOLD_DENIED
+    said = {"reason": commit_text(review.reason, bytes(review.salt))} if review.reason else {}
+    _record(event, hold, actor_of(reviewer), details={"review": str(review.id), **said})
+
+
+def _settle(hold: Hold, status: Hold.Status, because: str) -> None:
+    now = db_now()
+    hold.status, hold.settled_at, hold.settled_because = status, now, because[:300]
+    if status == Status.APPROVED:
+        hold.redeem_by = now + (REDEEM_IN_TRANSACTION if hold.in_transaction else REDEEM_WITHIN)
+    else:
+        refuse_held(hold.action_id, code=status.value, because=hold.settled_because)
+    hold.save(update_fields=["status", "settled_at", "settled_because", "redeem_by"])
+    _notify(hold)
+
+
+def _lapse(hold: Hold, because: str) -> None:
+    _settle(hold, Status.LAPSED, because)
+    _record(Event.HOLD_LAPSED, hold, SYSTEM)
+    after_commit(_announce, hold.id)
+
+
+def _release(hold: Hold, decision: Decision, node: UUID, masked: bool) -> None:
+    hold.status, hold.released_at = Status.RELEASED, db_now()
+    hold.save(update_fields=["status", "released_at"])
+    release_held(hold.action_id, node_id=node, masked=masked)
+    subject = Subject(kind="action", id=str(hold.action_id), name=hold.verb)
+    details = {
+        "hold": str(hold.id),
+        "node": str(node),
+        "reviews": releasing.approvals_of(hold),
+        "snapshot": decision.snapshot,
+    }
+    record(
+        Event.ACTION_RELEASED, actor=agent_actor(hold.agent), subject=subject, details=details, session=hold.session_id,
+        action=hold.action_id, digest=hold.digest, policy_version=decision.policy_version,
+    )  # fmt: skip
+
+
+def _wait_again(hold: Hold, decision: Decision) -> None:
+    """The policies of now ask for more people than have approved: what is missing can still be given."""
+    hold.status, hold.settled_at, hold.settled_because, hold.redeem_by = Status.WAITING, None, "", None
+    if decision.requirement:
+        hold.requirement = dict(decision.requirement.seats)
+    hold.policy_version = decision.policy_version
+    hold.reasons = [{"policy": reason.policy, "why": reason.why} for reason in decision.reasons]
+    hold.save()
+    _record(Event.HOLD_ASKED, hold, SYSTEM, details={"again": True, "requirement": hold.requirement})
+    _notify(hold)
+
+
+def _record(event: Event, hold: Hold, actor: Actor, *, details: Mapping[str, object] | None = None) -> None:
+    record(
+        event, actor=actor, subject=_subject(hold), details=details or {}, session=hold.session_id,
+        action=hold.action_id, digest=hold.digest, policy_version=hold.policy_version,
+    )  # fmt: skip
+
+
+def _subject(hold: Hold) -> Subject:
+    return Subject(kind="hold", id=str(hold.id), name=f"{hold.verb} by {hold.agent.name}")
+
+
+def _policies(hold: Hold) -> list[str]:
+    return [str(reason["policy"]) for reason in hold.reasons]
+
+
+def _notify(hold: Hold) -> None:
+    """Wake the gateways when this commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(hold.id)])
+
+
+def _announce(hold_id: UUID) -> None:
+    announce(GROUP, {"type": "hold.changed", "hold": str(hold_id)})

@@ -1,0 +1,138 @@
+"""Holds in the API: see them, and decide them over the digest that was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api import R, Visible
+from accounts.models import User
+from accounts.scopes import REVIEW
+from approvals import actions, queries
+from approvals.eligibility import Bench, Standing
+from approvals.models import Hold, Review
+from core.errors import NarrowgateError
+
+
+class HeldActionSerializer(serializers.ModelSerializer[Hold]):
+    """The action that waits. Literals in tagged positions are masked."""
+
+    id = serializers.UUIDField(source="action_id")
+
+    class Meta:
+        """What is shown."""
+
+        model = Hold
+        fields: ClassVar = ["id", "verb", "summary", "shown", "shape", "tables", "tags", "session_id"]
+
+
+class ReviewSerializer(serializers.ModelSerializer[Review]):
+    """What one person said."""
+
+    reviewer = serializers.CharField(source="reviewer.username")
+
+    class Meta:
+        """What is shown."""
+
+        model = Review
+        fields: ClassVar = ["reviewer", "verdict", "reason", "at"]
+
+
+class StandingSerializer(serializers.Serializer[Standing]):
+    """Whether whoever asks may review it, and if not why."""
+
+    eligible = serializers.BooleanField()
+    code = serializers.CharField()
+    because = serializers.CharField()
+
+
+class HoldSerializer(serializers.ModelSerializer[Hold]):
+    """A hold. `purpose` is what the agent claims; `you` is where whoever asks stands."""
+
+    action = HeldActionSerializer(source="*")
+    agent = serializers.CharField(source="agent.name")
+    resource = serializers.CharField(source="resource.name")
+    expires_at = serializers.DateTimeField(source="deadline")
+    reviews = ReviewSerializer(many=True)
+    you = serializers.SerializerMethodField()
+
+    class Meta:
+        """What is shown."""
+
+        model = Hold
+        fields: ClassVar = [
+            "id", "digest", "status", "asked_at", "expires_at", "agent", "resource", "purpose", "action", "requirement",
+            "reasons", "policy_version", "estimate", "risk", "in_transaction", "reviews", "settled_at", "settled_because",
+            "released_at", "you",
+        ]  # fmt: skip
+
+    @extend_schema_field(StandingSerializer)
+    def get_you(self, hold: Hold) -> dict[str, Any]:
+        """Where whoever asks stands."""
+        bench: Bench | None = self.context.get("bench")
+        reader: User = self.context["request"].user
+        return dict(StandingSerializer((bench or Bench([reader], [hold])).standing(reader, hold)).data)
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """A verdict over the digest that was seen."""
+
+    digest = serializers.CharField(max_length=80)
+    reason = serializers.CharField(max_length=actions.LONGEST_REASON, required=False, allow_blank=True, default="")
+
+
+def _related(user: User) -> QuerySet[Hold]:
+    return queries.visible_to(user).select_related(*queries.RELATED).prefetch_related("reviews__reviewer")
+
+
+class HoldViewSet(Visible[Hold]):
+    """Holds; `?status=waiting` for those that still wait."""
+
+    queryset = Hold.objects.none()
+    serializer_class = HoldSerializer
+    visible = _related
+    write_scope = REVIEW
+    filters: ClassVar = {"status": "status", "agent": "agent__name", "resource": "resource__name"}
+    ordering: tuple[str, ...] = ("-asked_at", "-id")
+    _bench: Bench | None = None
+    lookup_value_converter = "uuid"
+
+    def paginate_queryset(self, queryset: QuerySet[Hold, R] | Sequence[R]) -> list[R] | None:
+        """One page; where whoever asks stands before each of its holds is read at once."""
+        page = super().paginate_queryset(queryset)
+        self._bench = Bench([self.person], cast("list[Hold]", page or []))
+        return page
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """What the serializer needs to know besides the holds."""
+        return {**super().get_serializer_context(), "bench": self._bench}
+
+    @extend_schema(request=DecisionSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: UUID) -> Response:
+        """Approve the action whose digest was seen."""
+        return self._decide(request, pk, actions.approve)
+
+    @extend_schema(request=DecisionSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"])
+    def deny(self, request: Request, pk: UUID) -> Response:
+        """Deny the action whose digest was seen, with a reason."""
+        return self._decide(request, pk, actions.deny)
+
+    def _decide(self, request: Request, pk: UUID, decide: Callable[..., Hold]) -> Response:
+        body = DecisionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        try:
+            decide(pk, actor=self.person, seen=body.validated_data["digest"], reason=body.validated_data["reason"])
+        except NarrowgateError as error:
+            actions.record_refusal(pk, actor=self.person, error=error)
+            raise
+        return Response(self.get_serializer(self.get_object()).data)

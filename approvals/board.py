@@ -1,0 +1,120 @@
+"""The queue as one person sees it: what needs them, what waits for others, what settled this hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import User
+from approvals import presentation
+from approvals.eligibility import Bench, Standing
+from approvals.models import Hold
+from approvals.queries import RELATED, visible_to
+from approvals.seating import Chair, chairs_of
+
+_MOST = 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """One hold in the list, as `reader` sees it."""
+
+    hold: Hold
+    chairs: list[Chair]
+    eligible: bool
+    because: str  # why the reader cannot review it
+    reviewed: bool  # the reader has decided already
+
+    @property
+    def needs_reader(self) -> bool:
+        """Whether it waits, and a seat is open that this reader can take."""
+        return self.can_deny and not self.reviewed and any(chair.state == "me" for chair in self.chairs)
+
+    @property
+    def can_deny(self) -> bool:
+        """Whether it waits and this reader may review it: one denial settles it, whoever has approved."""
+        return self.hold.status == Hold.Status.WAITING and self.eligible
+
+    @property
+    def note(self) -> str:
+        """The row's last words."""
+        return presentation.row_note(self.hold, self.chairs, self.because, self.reviewed)
+
+    @property
+    def mark(self) -> str:
+        """Changes when what the row says changes."""
+        return f"{self.hold.status}{presentation.approved(self.chairs)}"
+
+    @property
+    def icon(self) -> tuple[str, str]:
+        """Colour and icon once settled."""
+        return presentation.mark_of(self.hold)
+
+    @property
+    def verb(self) -> str:
+        """The verb as people know it."""
+        return presentation.short_verb(self.hold.verb)
+
+
+@dataclass(frozen=True)
+class Board:
+    """The whole list, in its order."""
+
+    needs: list[Row]
+    others: list[Row]
+    settled: list[Row]
+    now: datetime
+
+    @property
+    def first(self) -> Row | None:
+        """The most urgent, for a wide page to open."""
+        return next(iter([*self.needs, *self.others]), None)
+
+
+def board(reader: User) -> Board:
+    """Every hold that concerns `reader` now: at most 100 waiting and 20 settled within the hour."""
+    now = timezone.now()
+    holds = with_relations(visible_to(reader))
+    waiting = rows(holds.filter(status=Hold.Status.WAITING).order_by("deadline")[:_MOST], reader)
+    waiting.sort(key=lambda row: presentation.urgency(row.hold, now))
+    recent = holds.exclude(status=Hold.Status.WAITING).filter(_settled_since(now - timedelta(hours=1)))
+    needs = [row for row in waiting if row.needs_reader]
+    others = [row for row in waiting if not row.needs_reader]
+    return Board(needs, others, rows(recent.order_by("-settled_at")[:20], reader), now)
+
+
+def rows(holds: Iterable[Hold], reader: User) -> list[Row]:
+    """Rows for `holds`, which must come with their reviews."""
+    listed = list(holds)
+    chairs = chairs_of(listed, reader)
+    bench = Bench([reader], listed)
+    return [_row(hold, chairs[hold.id], bench.standing(reader, hold)) for hold in listed]
+
+
+def count_needing(reader: User) -> int:
+    """How many waiting holds this person can still add to: the number on the rail."""
+    waiting = with_relations(visible_to(reader)).filter(status=Hold.Status.WAITING)
+    return sum(row.needs_reader for row in rows(waiting[:_MOST], reader))
+
+
+def last_settled(reader: User) -> Hold | None:
+    """The hold that settled last, for the empty queue to name."""
+    return visible_to(reader).filter(settled_at__isnull=False).order_by("-settled_at").first()
+
+
+def _row(hold: Hold, chairs: list[Chair], stands: Standing) -> Row:
+    reviewed = any(review.reviewer.person == stands.user.person for review in hold.reviews.all())
+    return Row(hold, chairs, stands.eligible, stands.because, reviewed)
+
+
+def with_relations(holds: QuerySet[Hold]) -> QuerySet[Hold]:
+    """`holds` with whatever a row says of them."""
+    return holds.select_related(*RELATED).prefetch_related("reviews__reviewer")
+
+
+def _settled_since(moment: datetime) -> Q:
+    return Q(settled_at__gte=moment)

@@ -1,0 +1,166 @@
+"""One hold with everything a reviewer weighs: what, how much, who, why, what came before, who else may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from uuid import UUID
+
+from django.http import Http404
+from django.utils import timezone
+
+from accounts.models import User
+from activity.models import Action, Session
+from activity.visibility import sessions_visible_to
+from agents.models import Credential
+from approvals import presentation, queries
+from approvals.board import Row, rows, with_relations
+from approvals.eligibility import Standing
+from approvals.models import Hold, Review
+from approvals.story import Step, story, verdict
+from core import words
+
+_MOST_NAMES = 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """A hold and its surroundings, as `reader` may see them; what costs a query is fetched when it is asked for."""
+
+    row: Row
+    reader: User
+
+    @property
+    def hold(self) -> Hold:
+        """The hold itself."""
+        return self.row.hold
+
+    @property
+    def waiting(self) -> bool:
+        """Whether people can still decide."""
+        return self.hold.status == Hold.Status.WAITING
+
+    @property
+    def can_decide(self) -> bool:
+        """Whether this reader can approve, now."""
+        return self.row.needs_reader
+
+    @property
+    def approved(self) -> int:
+        """How many people have approved."""
+        return presentation.approved(self.row.chairs)
+
+    @property
+    def touch(self) -> presentation.Touch:
+        """How much it would touch."""
+        return presentation.touch(self.hold)
+
+    @property
+    def locks(self) -> str:
+        """What it keeps others from."""
+        return presentation.locks(self.hold)
+
+    @property
+    def now(self) -> datetime:
+        """The moment it is looked at."""
+        return timezone.now()
+
+    @property
+    def tables(self) -> str:
+        """The tables it names, without the usual schema."""
+        names = [str(table).removeprefix("public.") for table in self.hold.tables]
+        return words.listing(names) if names else "no table"
+
+    @property
+    def missing_words(self) -> str:
+        """Who is still missing."""
+        groups = [chair.group for chair in self.row.chairs if chair.state != "on"]
+        return f"{len(groups)} more {'is' if len(groups) == 1 else 'are'} needed: {words.listing(list(dict.fromkeys(groups)))}."
+
+    @property
+    def consequence(self) -> str:
+        """What the reader's approval does."""
+        return presentation.consequence(self.row.chairs)
+
+    @property
+    def arms(self) -> bool:
+        """Whether approving takes a second to arm."""
+        return self.hold.risk >= 80
+
+    @cached_property
+    def session(self) -> Session | None:
+        """The session that asked."""
+        return Session.objects.filter(id=self.hold.session_id).first()
+
+    @cached_property
+    def credential(self) -> Credential | None:
+        """What it proved its identity with."""
+        return Credential.objects.filter(id=self.session.credential_id).first() if self.session else None
+
+    @property
+    def credential_age(self) -> str:
+        """How old its token was when it asked, and how long it lasts."""
+        if self.credential is None:
+            return ""
+        age = words.span(max(timedelta(), self.hold.asked_at - self.credential.issued_at))
+        return f"{age} old when it asked, expires {words.clock(self.credential.expires_at)}"
+
+    @cached_property
+    def can_replay(self) -> bool:
+        """Whether this reader may open the session's replay."""
+        return sessions_visible_to(self.reader).filter(id=self.hold.session_id).exists()
+
+    @cached_property
+    def story(self) -> list[Step]:
+        """What happened to it, in order."""
+        return story(self.hold, self.action)
+
+    @cached_property
+    def action(self) -> Action | None:
+        """The action, with its outcome once it has one."""
+        return Action.objects.filter(id=self.hold.action_id).first()
+
+    @cached_property
+    def before(self) -> list[Action]:
+        """What this agent did just before, oldest first."""
+        return list(queries.just_before(self.hold))[::-1]
+
+    @cached_property
+    def alike(self) -> list[Hold]:
+        """What people decided on the same shape before."""
+        return list(queries.same_shape_before(self.hold))
+
+    @cached_property
+    def standings(self) -> list[Standing]:
+        """Everybody who could be asked, with why not."""
+        return list(queries.reviewers_for(self.hold))
+
+    @property
+    def may(self) -> list[str]:
+        """Others who may review it, by name."""
+        decided = {review.reviewer_id for review in self.hold.reviews.all()} | {self.reader.id}
+        return [str(one.user) for one in self.standings if one.eligible and one.user.id not in decided][:_MOST_NAMES]
+
+    @property
+    def may_not(self) -> list[Standing]:
+        """Those who may not, each with the reason."""
+        return [one for one in self.standings if not one.eligible]
+
+    @property
+    def denial(self) -> Review | None:
+        """The review that denied it."""
+        return next((review for review in self.hold.reviews.all() if review.verdict == Review.Verdict.DENY), None)
+
+    @property
+    def verdict(self) -> str:
+        """What became of it, in one sentence."""
+        return verdict(self.hold, self.approved, self.denial, self.action)
+
+
+def case(hold_id: UUID, reader: User) -> Case:
+    """The hold for `reader`. Raises Http404 for one that they may not see."""
+    hold = with_relations(queries.visible_to(reader)).filter(id=hold_id).first()
+    if hold is None:
+        raise Http404
+    return Case(rows([hold], reader)[0], reader)

@@ -1,0 +1,76 @@
+"""The live queue: a pipe that says "this hold changed", and nothing about it, to those who may see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.contrib.auth import SESSION_KEY
+from django.urls import path
+
+from accounts.models import User
+from approvals.queries import visible_to
+
+GROUP = "holds"
+BEAT = 5.0
+"""Seconds between signs of life; a page that hears nothing for 12 says that it is lost."""
+
+
+class QueueConsumer(AsyncJsonWebsocketConsumer):
+    """One open queue. Who it belongs to, and what they may see, is asked again for every message."""
+
+    _beating: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        """Let in a signed-in person."""
+        if await self._person() is None:
+            await self.close(code=4401)
+            return
+        await self.channel_layer.group_add(GROUP, self.channel_name)
+        await self.accept()
+        self._beating = asyncio.create_task(self._beat())
+
+    async def disconnect(self, code: int) -> None:
+        """Leave the group and stop beating."""
+        await self.channel_layer.group_discard(GROUP, self.channel_name)
+        if self._beating:
+            self._beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._beating
+
+    async def hold_changed(self, message: dict[str, Any]) -> None:
+        """Pass the identifier on, if this person may see the hold."""
+        if await self._may_see(UUID(message["hold"])):
+            await self.send_json({"type": "hold", "hold": message["hold"]})
+
+    async def _beat(self) -> None:
+        while True:
+            await self.send_json({"type": "beat"})
+            await asyncio.sleep(BEAT)
+            if await self._person() is None:
+                await self.close(code=4401)
+                return
+
+    @database_sync_to_async
+    def _may_see(self, hold: UUID) -> bool:
+        person = self._still_signed_in()
+        return person is not None and visible_to(person).filter(id=hold).exists()
+
+    @database_sync_to_async
+    def _person(self) -> User | None:
+        return self._still_signed_in()
+
+    def _still_signed_in(self) -> User | None:
+        """The session's person, if the session still stands and the account is still active."""
+        session = self.scope.get("session")
+        key = getattr(session, "session_key", None)
+        if session is None or not key or not session.exists(key):
+            return None
+        return User.objects.filter(id=session.get(SESSION_KEY), is_active=True).first()
+
+
+websocket_urls = [path("ws/queue/", QueueConsumer.as_asgi())]

@@ -1,0 +1,159 @@
+"""Who may review a hold, and why not. Every place that asks, asks here.
+
+In this order: the account, the role, the exclusions (owner, deputy, enroller, the person acted for, as they were
+when it was asked and as they are now), the segment's reviewers, the groups whose seats are to be filled. People
+are compared, not accounts; no role is above it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from accounts.models import Membership, Role, User
+from accounts.objects import groups_reviewing
+from agents.models import Agent
+from approvals.models import Hold
+
+OWNER, DEPUTY, ENROLLER, ACTED_FOR = "owner", "deputy", "enroller", "acted_for"
+
+_TO: Final[Mapping[str, str]] = {
+    OWNER: "You own this agent.",
+    DEPUTY: "You are the deputy of this agent's owner.",
+    ENROLLER: "You enrolled this agent.",
+    ACTED_FOR: "The agent acts for you here.",
+    f"was_{OWNER}": "You owned this agent when it asked.",
+    f"was_{DEPUTY}": "You were the deputy of this agent's owner when it asked.",
+}
+_ABOUT: Final[Mapping[str, str]] = {
+    OWNER: "Owns this agent.",
+    DEPUTY: "Is the deputy of this agent's owner.",
+    ENROLLER: "Enrolled this agent.",
+    ACTED_FOR: "The agent acts for them here.",
+    f"was_{OWNER}": "Owned this agent when it asked.",
+    f"was_{DEPUTY}": "Was the deputy of this agent's owner when it asked.",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Whether `user` may review, and if not why: `because` says it to them, `about` says it of them.
+
+    `groups` are those of the requirement whose seats the user can fill.
+    """
+
+    user: User
+    eligible: bool
+    code: str = ""
+    because: str = ""
+    about: str = ""
+    groups: frozenset[str] = frozenset()
+
+
+def standing(user: User, hold: Hold) -> Standing:
+    """Where `user` stands before `hold`, now."""
+    return Bench([user], [hold]).standing(user, hold)
+
+
+def exclusions(agent: Agent, acted_for: User | None) -> list[dict[str, str]]:
+    """Those who may not review what `agent` asks, as they are now; kept with a hold when it is asked."""
+    people = ((agent.owner, OWNER), (agent.deputy, DEPUTY), (agent.enroller, ENROLLER), (acted_for, ACTED_FOR))
+    return [
+        {"user": str(person.id), "person": str(person.person), "because": because}
+        for person, because in people
+        if person
+    ]
+
+
+class Bench:
+    """Several people before several holds, with what their standing takes read once."""
+
+    def __init__(self, users: Iterable[User], holds: Sequence[Hold]) -> None:
+        self._memberships: dict[UUID, list[Membership]] = defaultdict(list)
+        for membership in Membership.objects.filter(user__in=list(users)).select_related("group"):
+            self._memberships[membership.user_id].append(membership)
+        segments = {hold.resource.segment_id: hold.resource.segment for hold in holds}
+        self._reviewing = {
+            key: {group.name for group in groups_reviewing(segment)} for key, segment in segments.items()
+        }
+
+    def standing(self, user: User, hold: Hold, *, wanted: Collection[str] | None = None) -> Standing:
+        """Where `user` stands before `hold`; both must have been named at the start.
+
+        `wanted` are the groups whose seats count; those of the hold's own requirement unless said.
+        """
+        refusal = _personal(user) or _excluded(user, hold)
+        if refusal:
+            code, because, about = refusal
+            return Standing(user, eligible=False, code=code, because=because, about=about)
+        return self._seated(user, hold, set(hold.requirement if wanted is None else wanted))
+
+    def _seated(self, user: User, hold: Hold, wanted: set[str]) -> Standing:
+        memberships = self._memberships.get(user.id, [])
+        counting = {one.group.name for one in memberships if one.counts_for(hold.asked_at)}
+        late = {one.group.name for one in memberships} - counting
+        if not counting & self._reviewing[hold.resource.segment_id]:
+            return _without_segment(user, hold, late & self._reviewing[hold.resource.segment_id])
+        if not counting & wanted:
+            return _without_seat(user, wanted, late & wanted)
+        return Standing(user, eligible=True, groups=frozenset(counting & wanted))
+
+
+def _personal(user: User) -> tuple[str, str, str] | None:
+    if not user.is_active:
+        return "closed", "Your account is closed.", "Has a closed account."
+    if not user.has_role(Role.REVIEWER):
+        return "role", "You are not a reviewer.", "Is not a reviewer."
+    return None
+
+
+def _excluded(user: User, hold: Hold) -> tuple[str, str, str] | None:
+    person = str(user.person)
+    now = {one["person"]: one["because"] for one in reversed(exclusions(hold.agent, hold.on_behalf_of))}
+    then = {one["person"]: one["because"] for one in reversed(hold.excluded)}
+    if person in now:
+        return now[person], _TO[now[person]], _ABOUT[now[person]]
+    if person in then:
+        was = f"was_{then[person]}" if f"was_{then[person]}" in _TO else then[person]
+        return then[person], _TO[was], _ABOUT[was]
+    return None
+
+
+def _without_segment(user: User, hold: Hold, late: set[str]) -> Standing:
+    if late:
+        return _joined_late(user, late)
+    segment = hold.resource.segment.name
+    return Standing(
+        user,
+        eligible=False,
+        code="segment",
+        because=f"None of your groups reviews the segment {segment}.",
+        about=f"Is in no group that reviews the segment {segment}.",
+    )
+
+
+def _without_seat(user: User, wanted: set[str], late: set[str]) -> Standing:
+    if late:
+        return _joined_late(user, late)
+    groups = _either(wanted)
+    return Standing(
+        user, eligible=False, code="group", because=f"It takes somebody from {groups}.", about=f"Is not in {groups}."
+    )
+
+
+def _joined_late(user: User, late: set[str]) -> Standing:
+    groups = _either(late)
+    return Standing(
+        user,
+        eligible=False,
+        code="joined_late",
+        because=f"You joined {groups} after this was asked; a second administrator can confirm it.",
+        about=f"Joined {groups} after it was asked.",
+    )
+
+
+def _either(groups: set[str]) -> str:
+    return " or ".join(sorted(groups))

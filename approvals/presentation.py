@@ -1,0 +1,133 @@
+"""What a hold says to a reader, in sentences. Pure of requests; takes models and values, returns words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from approvals.models import Hold
+from approvals.seating import Chair
+from core import words
+
+_DOES = {
+    "delete": "Deletes",
+    "update": "Changes",
+    "insert": "Adds",
+    "merge": "Merges into",
+    "truncate": "Empties",
+    "select": "Reads",
+    "lock": "Locks",
+    "copy_in": "Loads",
+}
+_SETTLED = {
+    Hold.Status.APPROVED: ("allow", "circle-check"),
+    Hold.Status.RELEASED: ("allow", "circle-check"),
+    Hold.Status.DENIED: ("deny", "circle-x"),
+    Hold.Status.EXPIRED: ("unknown", "clock-x"),
+    Hold.Status.LAPSED: ("unknown", "hourglass-empty"),
+    Hold.Status.WITHDRAWN: ("unknown", "arrow-back-up"),
+}
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+@dataclass(frozen=True)
+class Touch:
+    """How much it would touch: the claim, how it is known, and whether it was counted."""
+
+    says: str
+    how: str
+    exact: bool
+
+
+def short_verb(verb: str) -> str:
+    """The verb as people know it: "sql:copy_in" is COPY IN."""
+    return verb.removeprefix("sql:").replace("_", " ").upper()
+
+
+def touch(hold: Hold) -> Touch:
+    """Counted and estimated are never the same sentence."""
+    estimate: Mapping[str, Any] = hold.estimate or {}
+    does = _DOES.get(hold.verb.removeprefix("sql:"), "Touches")
+    if estimate.get("rows") is None:
+        return Touch(f"{does} an unknown number of rows.", "It cannot be counted without running it.", exact=False)
+    table = str(estimate.get("table") or "the table").rpartition(".")[2]
+    rows = int(estimate["rows"])
+    if not estimate.get("exact"):
+        return Touch(
+            f"{does} some rows in {table}.",
+            f"The planner expects about {words.count(rows)}; nobody counted them.",
+            exact=False,
+        )
+    of = f" of {words.count(int(estimate['of']))}" if estimate.get("of") is not None else ""
+    took = f" in {words.span(float(estimate['ms']) / 1000)}" if estimate.get("ms") is not None else ""
+    return Touch(
+        f"{does} {words.count(rows)}{of} {'row' if rows == 1 and not of else 'rows'} in {table}.",
+        f"Counted read-only{took}, exact.",
+        exact=True,
+    )
+
+
+def locks(hold: Hold) -> str:
+    """What it keeps others from while it waits."""
+    tables = [str(table).rpartition(".")[2] for table in hold.locks]
+    if tables:
+        return f"Its open transaction holds locks on {words.listing(tables)} while it waits."
+    return (
+        "It sits in an open transaction, which waits with it."
+        if hold.in_transaction
+        else "It holds no locks while it waits."
+    )
+
+
+def approved(chairs: Sequence[Chair]) -> int:
+    """How many people have approved."""
+    return sum(chair.state == "on" for chair in chairs)
+
+
+def consequence(chairs: Sequence[Chair]) -> str:
+    """What the reader's approval will do, as "Yours is the second of 3. Then security decides"."""
+    done = approved(chairs)
+    left = [chair.group for chair in chairs if chair.state == "open"]
+    if len(chairs) == 1:
+        return "Yours alone releases it, once."
+    place = _ORDINALS[done] if done < len(_ORDINALS) else f"{done + 1}th"
+    if not left:
+        return f"Yours is the last of {len(chairs)}, and releases it, once."
+    return f"Yours is the {place} of {len(chairs)}. Then {words.listing(list(dict.fromkeys(left)))} {'decides' if len(left) == 1 else 'decide'}."
+
+
+def row_note(hold: Hold, chairs: Sequence[Chair], because: str, mine: bool) -> str:
+    """The last words of a row: who is missing, or why the reader cannot review."""
+    missing = len(chairs) - approved(chairs)
+    if hold.status != Hold.Status.WAITING:
+        return settled_note(hold)
+    if mine:
+        return f"you approved, {missing} missing"
+    if because:
+        return because[0].lower() + because[1:].rstrip(".")
+    return f"{missing} of {len(chairs)} missing" if approved(chairs) else "nobody has decided yet"
+
+
+def settled_note(hold: Hold) -> str:
+    """What became of a settled hold, in a row."""
+    at = words.clock(hold.released_at or hold.settled_at or hold.deadline)
+    return {
+        Hold.Status.APPROVED: f"approved {at}, waits to be collected",
+        Hold.Status.RELEASED: f"released {at}, ran once",
+        Hold.Status.DENIED: f"denied {at}",
+        Hold.Status.EXPIRED: f"nobody decided by {words.clock(hold.deadline)}, so denied",
+        Hold.Status.LAPSED: f"approved, not collected by {at}",
+        Hold.Status.WITHDRAWN: f"taken back {at}",
+    }.get(Hold.Status(hold.status), "")
+
+
+def mark_of(hold: Hold) -> tuple[str, str]:
+    """Colour and icon of a settled hold."""
+    return _SETTLED.get(Hold.Status(hold.status), ("hold", "player-pause"))
+
+
+def urgency(hold: Hold, now: datetime) -> float:
+    """What is risky and runs out soon comes first: seconds left, weighed by how harmless it is. Smaller is more urgent."""
+    return max(0.0, (hold.deadline - now).total_seconds()) * (120 - hold.risk)

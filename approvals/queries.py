@@ -1,0 +1,59 @@
+"""Reads about holds. What a person sees of them starts from `visible_to`."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import Role, User
+from accounts.objects import segments_reviewable_by
+from accounts.queries import READS_EVERYTHING
+from activity.models import Action
+from approvals.eligibility import Bench, Standing, exclusions
+from approvals.models import Hold
+from approvals.presentation import urgency
+from core.db import db_now
+
+RELATED = ("agent__owner", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "on_behalf_of")
+
+
+def visible_to(user: User) -> QuerySet[Hold]:
+    """All for those who answer for the whole; the holds a reviewer's segments ask; what one's own agents ask."""
+    if user.has_role(*READS_EVERYTHING):
+        return Hold.objects.all()
+    if not user.is_active:
+        return Hold.objects.none()
+    own = Q(agent__owner=user) | Q(agent__deputy=user) | Q(on_behalf_of=user)
+    return Hold.objects.filter(own | Q(resource__segment__in=segments_reviewable_by(user)))
+
+
+def waiting_for(user: User) -> list[Hold]:
+    """The waiting holds that `user` may see, the most urgent first."""
+    now = db_now()
+    waiting = visible_to(user).filter(status=Hold.Status.WAITING, deadline__gt=now).select_related(*RELATED)
+    return sorted(waiting.prefetch_related("reviews__reviewer"), key=lambda hold: urgency(hold, now))
+
+
+def same_shape_before(hold: Hold, limit: int = 5) -> QuerySet[Hold]:
+    """What people decided on the same shape before, the latest first; nothing where it has no shape."""
+    decided = Hold.objects.filter(shape=hold.shape, resource=hold.resource, settled_at__isnull=False)
+    decided = decided.filter(asked_at__lt=hold.asked_at).exclude(id=hold.id).exclude(shape="")
+    return decided.select_related("agent").prefetch_related("reviews__reviewer").order_by("-settled_at")[:limit]
+
+
+def just_before(hold: Hold, limit: int = 5) -> QuerySet[Action]:
+    """What the agent asked of the same resource just before, the latest first: whoever sees the hold may see it."""
+    same = Action.objects.filter(agent_id=hold.agent_id, resource_id=hold.resource_id)
+    earlier = same.filter(asked_at__lt=hold.asked_at).exclude(id=hold.action_id)
+    return earlier.order_by("-asked_at")[:limit]
+
+
+def reviewers_for(hold: Hold) -> list[Standing]:
+    """Those in the groups it needs, and those it excludes, with where they stand: who may first, then by name."""
+    excluded = {one["user"] for one in [*hold.excluded, *exclusions(hold.agent, hold.on_behalf_of)]}
+    concerned = Q(memberships__group__name__in=list(hold.requirement), roles__contains=[Role.REVIEWER]) | Q(
+        id__in=excluded
+    )
+    people = list(User.objects.filter(concerned, is_active=True).distinct())
+    bench = Bench(people, [hold])
+    standings = [bench.standing(person, hold) for person in people]
+    return sorted(standings, key=lambda one: (not one.eligible, str(one.user)))

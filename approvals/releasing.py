@@ -1,0 +1,57 @@
+"""Whether an approved hold may be released now. Reads and judges; `approvals/actions.py` changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from accounts.quorum import Requirement, Seat, satisfied
+from agents.models import Agent
+from approvals.asking import require_active
+from approvals.eligibility import Bench
+from approvals.errors import PoliciesChanged, QuorumLost
+from approvals.models import Hold, Review
+from core.errors import AlreadySettled, NarrowgateError, Refused
+from policies.decision import Decision, Verdict
+from policies.queries import active
+
+
+def require_approved(hold: Hold, *, now: datetime) -> None:
+    """Raise AlreadySettled unless `hold` is approved and its release not overdue."""
+    if hold.status != Hold.Status.APPROVED:
+        raise AlreadySettled(f"This hold is {hold.get_status_display().lower()}.", hold.settled_because)
+    if hold.is_overdue(now=now):
+        raise AlreadySettled("The approval was not collected in time.", "Ask again.")
+
+
+def require_current(decision: Decision) -> None:
+    """Raise PoliciesChanged unless `decision` was made by the version that is active."""
+    version = active()
+    if decision.policy_version != (version.number if version else 0):
+        raise PoliciesChanged("The policies changed since this was decided.", "Load them and decide again.")
+
+
+def obstacle(hold: Hold, decision: Decision) -> NarrowgateError | None:
+    """What stands in the way of releasing `hold`; nothing when it may run."""
+    try:
+        # The lock orders this against a suspension: whichever commits first counts.
+        require_active(Agent.objects.select_for_update(no_key=True).get(id=hold.agent_id))
+    except Refused as refusal:
+        return refusal
+    if decision.verdict is Verdict.DENY:
+        return Refused(decision.why, "Policy denies it now.", code=decision.code)
+    if decision.verdict is Verdict.HOLD and not (decision.requirement and quorum_met(hold, decision.requirement)):
+        return QuorumLost("The approvals no longer meet what policy requires.", "It takes more people, or other ones.")
+    return None
+
+
+def quorum_met(hold: Hold, requirement: Requirement) -> bool:
+    """Whether those who approved `hold`, and still may, fill the seats of `requirement`."""
+    reviews = list(hold.reviews.filter(verdict=Review.Verdict.APPROVE, digest=hold.digest).select_related("reviewer"))
+    bench = Bench([review.reviewer for review in reviews], [hold])
+    standings = [bench.standing(review.reviewer, hold, wanted=requirement.seats) for review in reviews]
+    return satisfied(requirement, [Seat(str(one.user.person), one.groups) for one in standings if one.eligible])
+
+
+def approvals_of(hold: Hold) -> list[str]:
+    """The identifiers of the approvals that a release rests on."""
+    return [str(key) for key in hold.reviews.filter(verdict=Review.Verdict.APPROVE).values_list("id", flat=True)]

@@ -1,0 +1,68 @@
+"""Who sits where: the seats of holds with the people who approved, and the one that the reader may take."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from accounts.models import Membership, User
+from accounts.quorum import Requirement, Seat, seating
+from approvals.models import Hold, Review
+
+Groups = dict[UUID, list[Membership]]
+
+
+@dataclass(frozen=True)
+class Chair:
+    """One seat: its group, and `state`: `on` (approved), `me` (the reader's to take) or `open`."""
+
+    group: str
+    state: str
+    review: Review | None = None
+
+    @property
+    def took(self) -> float:
+        """Seconds from the asking to the approval; 0 while open."""
+        return (self.review.at - self.review.hold.asked_at).total_seconds() if self.review else 0.0
+
+
+def chairs_of(holds: Sequence[Hold], reader: User) -> dict[UUID, list[Chair]]:
+    """The chairs of each hold, by hold; two queries however many holds. Reviews must be prefetched with reviewers."""
+    people = {review.reviewer_id for hold in holds for review in hold.reviews.all()} | {reader.id}
+    memberships = _memberships(people)
+    return {hold.id: _chairs(hold, reader, memberships) for hold in holds}
+
+
+def _memberships(people: set[UUID]) -> Groups:
+    found: Groups = defaultdict(list)
+    for membership in Membership.objects.filter(user__in=people).select_related("group"):
+        found[membership.user_id].append(membership)
+    return found
+
+
+def _chairs(hold: Hold, reader: User, memberships: Groups) -> list[Chair]:
+    approvals = {
+        str(review.reviewer.person): review for review in hold.reviews.all() if review.verdict == Review.Verdict.APPROVE
+    }
+    seats = [
+        Seat(person, _groups(review.reviewer_id, hold.asked_at, memberships)) for person, review in approvals.items()
+    ]
+    seated = seating(Requirement(hold.requirement), seats)
+    mine = (
+        None if str(reader.person) in approvals else _first_open(seated, _groups(reader.id, hold.asked_at, memberships))
+    )
+    return [
+        Chair(group, "on" if person else "me" if number == mine else "open", approvals.get(person or ""))
+        for number, (group, person) in enumerate(seated)
+    ]
+
+
+def _groups(person: UUID, asked_at: datetime, memberships: Groups) -> frozenset[str]:
+    return frozenset(one.group.name for one in memberships.get(person, []) if one.counts_for(asked_at))
+
+
+def _first_open(seated: Sequence[tuple[str, str | None]], groups: frozenset[str]) -> int | None:
+    return next((number for number, (group, person) in enumerate(seated) if person is None and group in groups), None)

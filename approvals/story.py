@@ -1,0 +1,108 @@
+"""What became of a hold: the sentence above it and the steps that led there. Takes models, returns words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from activity.models import Action
+from approvals.models import Hold, Review
+from core import words
+
+_GATE = "the gate"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened: when, who did it, what, and how long after the asking."""
+
+    at: datetime
+    who: str
+    did: str
+    after: str = ""
+
+
+def story(hold: Hold, action: Action | None) -> list[Step]:
+    """The steps of `hold`, in order of time. Its reviews must be prefetched."""
+    steps = [
+        Step(hold.asked_at, hold.agent.name, f"asked; held by {_policies(hold)}"),
+        *_reviews(hold),
+        *_endings(hold, action),
+    ]
+    return [
+        Step(step.at, step.who, step.did, _after(step.at, hold)) for step in sorted(steps, key=lambda step: step.at)
+    ]
+
+
+def _policies(hold: Hold) -> str:
+    return words.listing([str(reason["policy"]) for reason in hold.reasons]) if hold.reasons else "policy"
+
+
+def _after(at: datetime, hold: Hold) -> str:
+    return f"+{words.column_span(at - hold.asked_at)}" if at > hold.asked_at else ""
+
+
+def _reviews(hold: Hold) -> list[Step]:
+    said = {Review.Verdict.APPROVE: "approved", Review.Verdict.DENY: "denied"}
+    return [
+        Step(
+            review.at,
+            str(review.reviewer),
+            said[Review.Verdict(review.verdict)] + (f": “{review.reason}”" if review.reason else ""),
+        )
+        for review in hold.reviews.all()
+    ]
+
+
+def _endings(hold: Hold, action: Action | None) -> list[Step]:
+    steps = []
+    if hold.status in {Hold.Status.EXPIRED, Hold.Status.LAPSED, Hold.Status.WITHDRAWN} and hold.settled_at:
+        did = {
+            "expired": "denied it: the time ran out",
+            "lapsed": "let the approval lapse",
+            "withdrawn": "took it off the queue",
+        }
+        steps.append(Step(hold.settled_at, _GATE, did[hold.status]))
+    if hold.released_at:
+        steps.append(Step(hold.released_at, _GATE, "decided again and let it through, once"))
+    if hold.released_at and action and action.finished_at:
+        steps.append(Step(action.finished_at, hold.resource.name, _outcome(action)))
+    return steps
+
+
+def _outcome(action: Action) -> str:
+    if action.status == Action.Status.FAILED:
+        return f"refused it: {action.sqlstate} {action.message}".rstrip()
+    done = words.plural(action.rows, "row") if action.rows is not None else "done"
+    return f"{done}, {Action.Status(action.status).label.lower()}"
+
+
+def verdict(hold: Hold, approved: int, denial: Review | None, action: Action | None) -> str:
+    """The sentence above a settled hold."""
+    people = words.plural(approved, "person", "people")
+    took = words.span((hold.settled_at or hold.deadline) - hold.asked_at)
+    by = f"by {denial.reviewer} " if denial else ""
+    return {
+        Hold.Status.WAITING: "It waits for people.",
+        Hold.Status.DENIED: f"Denied {by}after {took}. It never left the gate.",
+        Hold.Status.EXPIRED: f"Nobody decided by {words.clock(hold.deadline)}, so it was denied.",
+        Hold.Status.WITHDRAWN: f"Taken back after {took}. It never left the gate.",
+        Hold.Status.LAPSED: f"Approved by {people} in {took}, but not collected in time. It never ran.",
+        Hold.Status.APPROVED: f"Approved by {people} in {took}. It runs once, when the agent collects it.",
+        Hold.Status.RELEASED: f"Approved by {people} in {took}, then {_ran(action)}.",
+    }[Hold.Status(hold.status)]
+
+
+def _ran(action: Action | None) -> str:
+    if action is None or action.status in {Action.Status.RELEASED, Action.Status.HELD}:
+        return "let through; its outcome is not known yet"
+    if action.status == Action.Status.UNCERTAIN:
+        return "let through; the gate lost sight of it, so it may or may not have run, and never runs again by itself"
+    if action.status == Action.Status.FAILED:
+        return f"ran once and failed: {action.sqlstate} {action.message}".rstrip()
+    took = words.span(action.finished_at - action.released_at) if action.finished_at and action.released_at else ""
+    rows_done = words.plural(action.rows, "row") if action.rows is not None else "done"
+    ending = {Action.Status.ROLLED_BACK: ", rolled back", Action.Status.PENDING: ", not committed yet"}.get(
+        Action.Status(action.status), ""
+    )
+    return f"ran once: {rows_done}{f' in {took}' if took else ''}{ending}"

@@ -1,0 +1,100 @@
+"""The queue: the list, one hold, and the two decisions. Fragments for htmx, whole pages for everybody else."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.requests import person_of
+from approvals import actions
+from approvals.board import Board, board, last_settled
+from approvals.case import case
+from approvals.forms import WHY, ApproveForm, DenyForm
+from core.errors import NarrowgateError
+
+KEYS = (
+    {"letters": ["J", "K"], "does": "next, previous hold"},
+    {"letters": ["A"], "does": "approve once"},
+    {"letters": ["D"], "does": "deny with a reason"},
+    {"letters": ["R"], "does": "replay the session"},
+    {"letters": ["/"], "does": "find in the queue"},
+)
+
+
+@require_GET
+@login_required
+def queue(request: HttpRequest, hold_id: UUID | None = None) -> HttpResponse:
+    """The two panes; with an identifier that hold is open, else the most urgent where there is room."""
+    user = person_of(request)
+    if hold_id and request.headers.get("HX-Request"):
+        return _hold(request, hold_id)
+    listed = board(user)
+    open_id = hold_id or (listed.first.hold.id if listed.first else None)
+    opened = case(open_id, user) if open_id else None
+    context = {**_listing(listed, open_id), "case": opened, "reading": bool(hold_id), "keys": KEYS, "why": WHY}
+    return render(request, "approvals/queue.html", {**context, "last": last_settled(user)})
+
+
+@require_GET
+@login_required
+def holds(request: HttpRequest) -> HttpResponse:
+    """The list alone."""
+    return render(request, "approvals/parts/list.html", _listing(board(person_of(request)), request.GET.get("open")))
+
+
+@require_POST
+@login_required
+def approve(request: HttpRequest, hold_id: UUID) -> HttpResponse:
+    """Approve once what the form's digest names."""
+    form = ApproveForm(request.POST)
+    seen = form.cleaned_data["digest"] if form.is_valid() else ""
+    return _decide(request, hold_id, seen, "")
+
+
+@require_POST
+@login_required
+def deny(request: HttpRequest, hold_id: UUID) -> HttpResponse:
+    """Deny what the form's digest names, with a reason."""
+    form = DenyForm(request.POST)
+    if not form.is_valid():
+        return _hold(request, hold_id, 422, form=form, deny_open=True)
+    return _decide(request, hold_id, form.cleaned_data["digest"], form.cleaned_data["reason"], form=form)
+
+
+def _decide(request: HttpRequest, hold_id: UUID, seen: str, reason: str, **context: object) -> HttpResponse:
+    """Act, then show the hold as it now is; a refusal is recorded and said, and keeps what was typed."""
+    user = person_of(request)
+    case(hold_id, user)
+    try:
+        if reason:
+            actions.deny(hold_id, actor=user, seen=seen, reason=reason)
+        else:
+            actions.approve(hold_id, actor=user, seen=seen)
+    except NarrowgateError as error:
+        actions.record_refusal(hold_id, actor=user, error=error)
+        return _hold(request, hold_id, error.status, refusal=error, **context)
+    return _hold(request, hold_id)
+
+
+def _hold(request: HttpRequest, hold_id: UUID, status: int = 200, **context: object) -> HttpResponse:
+    """One hold: the fragment for htmx, a whole page where scripts are off."""
+    user = person_of(request)
+    if not request.headers.get("HX-Request"):
+        return redirect("queue:hold", hold_id) if status == 200 else _page(request, hold_id, status, **context)
+    shown = {"case": case(hold_id, user), "why": WHY, **context}
+    return render(request, "approvals/parts/hold.html", shown, status=status)
+
+
+def _page(request: HttpRequest, hold_id: UUID, status: int, **context: object) -> HttpResponse:
+    user = person_of(request)
+    shown = {**_listing(board(user), hold_id), "case": case(hold_id, user), "reading": True, "keys": KEYS, "why": WHY}
+    return render(request, "approvals/queue.html", {**shown, **context}, status=status)
+
+
+def _listing(listed: Board, open_id: object) -> dict[str, Any]:
+    return {"board": listed, "open_id": str(open_id or ""), "now": listed.now}

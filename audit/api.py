@@ -1,0 +1,235 @@
+"""The record in the API: sessions, actions, the ledger and its proofs. Each page read is an entry, as on the console."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api import M, R, Visible
+from accounts.models import Role, User
+from accounts.permissions import HasScope
+from activity.models import Action, Session
+from activity.visibility import actions_visible_to, sessions_visible_to
+from audit.reading import note_read
+from core.errors import Invalid
+from ledger import queries
+from ledger.models import Checkpoint, Entry
+
+READERS = (Role.AUDITOR, Role.CISO, Role.ENGINEER, Role.ADMINISTRATOR)
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    """A session. `client` and `purpose` are what the agent claims."""
+
+    class Meta:
+        """What is shown."""
+
+        model = Session
+        fields: ClassVar = [
+            "id", "agent_id", "agent_name", "resource_id", "resource_name", "credential_id", "on_behalf_of", "protocol",
+            "source", "client", "purpose", "began_at", "ended_at", "end_reason",
+        ]  # fmt: skip
+
+
+class ActionSerializer(serializers.ModelSerializer[Action]):
+    """An action. `shown` has the literals of tagged positions masked."""
+
+    class Meta:
+        """What is shown."""
+
+        model = Action
+        fields: ClassVar = [
+            "id", "session_id", "agent_id", "resource_id", "number", "verb", "shown", "summary", "shape", "tables", "tags",
+            "digest", "decision", "masked", "reason", "code", "policies", "policy_version", "status", "asked_at",
+            "released_at", "finished_at", "rows", "bytes", "masked_values", "sqlstate", "message", "entry_id",
+        ]  # fmt: skip
+
+
+class EntrySerializer(serializers.ModelSerializer[Entry]):
+    """An entry: `leaf` is the exact text that is hashed, `says` the same taken apart."""
+
+    leaf_hash = serializers.SerializerMethodField()
+    leaf = serializers.SerializerMethodField()
+    says = serializers.SerializerMethodField()
+
+    class Meta:
+        """What is shown."""
+
+        model = Entry
+        fields: ClassVar = ["index", "event", "recorded", "leaf_hash", "leaf", "says"]
+
+    def get_leaf_hash(self, entry: Entry) -> str:
+        """Base64."""
+        return _base64(entry.leaf_hash)
+
+    def get_leaf(self, entry: Entry) -> str:
+        """The canonical text."""
+        return bytes(entry.leaf).decode("utf-8", "replace")
+
+    def get_says(self, entry: Entry) -> dict[str, Any]:
+        """The text, read; empty where it cannot be."""
+        try:
+            says = json.loads(bytes(entry.leaf))
+        except ValueError:
+            return {}
+        return says if isinstance(says, dict) else {}
+
+
+class CheckpointSerializer(serializers.Serializer[Any]):
+    """A signed root; `note` is the C2SP checkpoint, `root` base64."""
+
+    size = serializers.IntegerField()
+    root = serializers.CharField()  # type: ignore[assignment]  # the checkpoint's word is also a property of DRF's
+    note = serializers.CharField()
+    signed_at = serializers.DateTimeField()
+
+
+class ProofSerializer(serializers.Serializer[Any]):
+    """An inclusion proof (RFC 6962): `hashes` from the leaf upwards, base64, against `checkpoint`."""
+
+    index = serializers.IntegerField()
+    leaf_hash = serializers.CharField()
+    hashes = serializers.ListField(child=serializers.CharField())
+    checkpoint = CheckpointSerializer()
+
+
+class Recorded(Visible[M]):
+    """A part of the record: opening a page of it is an entry."""
+
+    def paginate_queryset(self, queryset: QuerySet[M, R] | Sequence[R]) -> list[R] | None:
+        """One page."""
+        page = super().paginate_queryset(queryset)
+        asked = self.request.query_params
+        note_read(self.person, self._page, "", {name: asked[name][:200] for name in self.filters if name in asked})
+        return page
+
+    def get_object(self) -> M:
+        """One of them."""
+        found = super().get_object()
+        note_read(self.person, self._page, str(found.pk), {})
+        return found
+
+    @property
+    def _page(self) -> str:
+        return f"api {self.basename}"
+
+
+class ReadsLedger(BasePermission):
+    """For others than its readers the ledger does not exist."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Whether whoever asks reads the ledger. Raises Http404 otherwise."""
+        if not (isinstance(request.user, User) and request.user.has_role(*READERS)):
+            raise Http404
+        return True
+
+
+def _entries_for(user: User) -> QuerySet[Entry]:
+    return Entry.objects.all() if user.has_role(*READERS) else Entry.objects.none()
+
+
+class SessionViewSet(Recorded[Session]):
+    """Sessions, newest first."""
+
+    queryset = Session.objects.none()
+    serializer_class = SessionSerializer
+    visible = sessions_visible_to
+    filters: ClassVar = {"agent": "agent_name", "resource": "resource_name"}
+    ordering: tuple[str, ...] = ("-began_at", "-id")
+    lookup_value_converter = "uuid"
+
+
+class ActionViewSet(Recorded[Action]):
+    """Actions, newest first."""
+
+    queryset = Action.objects.none()
+    serializer_class = ActionSerializer
+    visible = actions_visible_to
+    filters: ClassVar = {"session": "session_id", "agent": "agent_id", "decision": "decision", "status": "status"}
+    ordering: tuple[str, ...] = ("-asked_at", "-id")
+    lookup_value_converter = "uuid"
+
+
+class EntryViewSet(Recorded[Entry]):
+    """The ledger's entries, newest first."""
+
+    queryset = Entry.objects.none()
+    serializer_class = EntrySerializer
+    visible = _entries_for
+    filters: ClassVar = {
+        "event": "event",
+        "actor": "actor_id",
+        "subject": "subject_id",
+        "session": "session",
+        "action": "action",
+    }
+    ordering: tuple[str, ...] = ("-index",)
+    lookup_value_converter = "int"
+
+
+class CheckpointView(APIView):
+    """The newest checkpoint."""
+
+    permission_classes = (IsAuthenticated, HasScope, ReadsLedger)
+
+    @extend_schema(responses=CheckpointSerializer)
+    def get(self, request: Request) -> Response:
+        """The newest signed root."""
+        newest = queries.last_checkpoint()
+        if newest is None:
+            raise Http404
+        return Response(_checkpoint(newest))
+
+
+class ProofView(APIView):
+    """Proofs that an entry is in the ledger."""
+
+    permission_classes = (IsAuthenticated, HasScope, ReadsLedger)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("index", OpenApiTypes.INT, required=True),
+            OpenApiParameter("size", OpenApiTypes.INT),
+        ],
+        responses=ProofSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """The proof that entry `index` is in the checkpoint of `size`, the newest unless said."""
+        index = _whole(request, "index")
+        if index is None:
+            raise Invalid("index", "A proof is of one entry.", "Give its number: ?index=0")
+        proof = queries.inclusion(index, size=_whole(request, "size"))
+        said = {
+            "index": proof.index,
+            "leaf_hash": _base64(proof.leaf_hash),
+            "hashes": [_base64(part) for part in proof.hashes],
+        }
+        return Response(said | {"checkpoint": _checkpoint(proof.checkpoint)})
+
+
+def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    signed_at = checkpoint.signed_at.isoformat()
+    return {"size": checkpoint.size, "root": _base64(checkpoint.root), "note": checkpoint.note, "signed_at": signed_at}
+
+
+def _whole(request: Request, name: str) -> int | None:
+    text = request.query_params.get(name, "")
+    if text and not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise Invalid(name, f"{name} is a whole number.")
+    return int(text) if text else None
+
+
+def _base64(data: bytes | memoryview) -> str:
+    return b64encode(bytes(data)).decode()

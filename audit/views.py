@@ -1,0 +1,145 @@
+"""The reading room's pages. Each page read is one entry; what a person may not see is not found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import Role, User
+from accounts.requests import person_of
+from activity.visibility import sessions_visible_to
+from agents.queries import visible_resources
+from audit.proof_path import levels_of
+from audit.queries import entries_page, sessions_page
+from audit.reading import note_export, note_read
+from audit.replay import replay_of
+from core.errors import NotFound
+from ledger import export, queries
+from ledger.events import Event
+from ledger.models import Entry
+from ledger.proving import Prover
+
+READERS = (Role.AUDITOR, Role.CISO, Role.ENGINEER, Role.ADMINISTRATOR)
+KEYS = (
+    {"letters": ["Space"], "does": "play, pause"},
+    {"letters": ["←", "→"], "does": "previous, next frame"},
+    {"letters": ["H"], "does": "next held"},
+    {"letters": ["X"], "does": "next denied"},
+    {"letters": ["M"], "does": "next masked"},
+    {"letters": ["E"], "does": "next failed"},
+    {"letters": ["I"], "does": "skip idle"},
+)
+
+
+@require_GET
+@login_required
+def sessions(request: HttpRequest) -> HttpResponse:
+    """Sessions, newest first."""
+    user = person_of(request)
+    asked = _asked(request, "agent", "resource", "state", "decision")
+    page = sessions_page(user, asked, request.GET.get("after", ""))
+    note_read(user, "sessions", "", {name: value for name, value in asked.items() if value})
+    context = {
+        "page": page,
+        "asked": asked,
+        "resources": visible_resources(user),
+        "reads_ledger": user.has_role(*READERS),
+    }
+    return render(request, "audit/sessions.html", context)
+
+
+@require_GET
+@login_required
+def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """One session, to play."""
+    user = person_of(request)
+    found = get_object_or_404(sessions_visible_to(user), id=session_id)
+    note_read(user, "replay", str(found.id), {}, session=str(found.id))
+    context = {"it": replay_of(found, timezone.now()), "keys": KEYS, "reads_ledger": user.has_role(*READERS)}
+    return render(request, "audit/replay.html", context)
+
+
+@require_GET
+@login_required
+def ledger(request: HttpRequest) -> HttpResponse:
+    """The ledger's entries, newest first, each with its proof state."""
+    user = _reader(request)
+    asked = _asked(request, "event", "actor", "q")
+    page = entries_page(asked, request.GET.get("before", ""))
+    prover = Prover()
+    rows = [(entry, prover.proof(entry)) for entry in page.rows]
+    note_read(user, "ledger", "", {name: value for name, value in asked.items() if value})
+    context = {
+        "rows": rows,
+        "more": page.more,
+        "asked": asked,
+        "events": sorted(Event),
+        "state": queries.state(),
+        "prover": prover,
+    }
+    return render(request, "audit/ledger.html", context)
+
+
+@require_GET
+@login_required
+def entry(request: HttpRequest, index: int) -> HttpResponse:
+    """One entry: what it says, and its way to the signed root."""
+    user = _reader(request)
+    found = get_object_or_404(Entry, index=index)
+    prover = Prover()
+    proof = prover.proof(found)
+    levels, root = levels_of(index, proof.size, bytes(found.leaf), proof.hashes) if proof.hashes else ([], "")
+    note_read(user, "entry", str(index), {"index": index})
+    says = json.dumps(json.loads(bytes(found.leaf)), indent=2, ensure_ascii=False)
+    context = {"entry": found, "proof": proof, "levels": levels, "root": root, "says": says, "prover": prover}
+    return render(request, "audit/entry.html", context)
+
+
+@require_POST
+@login_required
+def evidence(request: HttpRequest) -> HttpResponseBase:
+    """Take evidence away: a ZIP that verifies offline. Taking it is an entry."""
+    user = _reader(request)
+    try:
+        package = export.plan(_number(request, "first") or 0, _number(request, "last"))
+    except NotFound as error:
+        messages.error(request, str(error))
+        return redirect("record:ledger")
+    note_export(user, package.first, package.last, package.size)
+    name = f"narrowgate-evidence-{package.first}-{package.last - 1}.zip"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(_streamed(export.stream(package)), content_type="application/zip", headers=headers)
+
+
+async def _streamed(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """`parts` one by one, each made in a thread: neither the loop waits nor does the package lie in memory."""
+    take = sync_to_async(next)
+    while (part := await take(parts, None)) is not None:
+        yield part
+
+
+def _reader(request: HttpRequest) -> User:
+    """Somebody who may read the ledger itself. Raises Http404 for others: for them it does not exist."""
+    user = person_of(request)
+    if not user.has_role(*READERS):
+        raise Http404
+    return user
+
+
+def _asked(request: HttpRequest, *names: str) -> dict[str, str]:
+    return {name: request.GET.get(name, "").strip()[:200] for name in names}
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    text = request.POST.get(name, "").strip()
+    return int(text) if text.isdecimal() and len(text) < 19 else None

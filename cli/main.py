@@ -1,0 +1,41 @@
+"""The `narrowgate` command: for agents, auditors and pipelines."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from cli.sql import sql
+from cli.state import STATE_VARIABLE, StateOption
+from cli.token import token
+from cli.verify import verify
+from core.errors import NarrowgateError
+
+commands = typer.Typer(
+    name="narrowgate",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for command in (token, sql, verify):
+    commands.command()(command)
+
+
+@commands.callback()
+def choose(state: StateOption = None) -> None:
+    """Ask through the gate as an agent; verify what it recorded."""
+    if state is not None:
+        os.environ[STATE_VARIABLE] = str(state)
+
+
+def app() -> None:
+    """Run the command; what is refused or wrong is one sentence on standard error and exit status 1."""
+    try:
+        commands()
+    except NarrowgateError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

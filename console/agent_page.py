@@ -1,0 +1,62 @@
+"""One agent with all that concerns it: identity, credentials, holds, sessions, actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Q
+from django.http import Http404
+from django.utils import timezone
+
+from accounts.models import User
+from activity.models import Action, Session
+from activity.visibility import actions_visible_to, sessions_visible_to
+from agents.models import Agent, AgentKey, Credential
+from agents.queries import visible_agents, visible_credentials
+from approvals.models import Hold
+from approvals.queries import visible_to
+from monitoring.risk import Sum, agent_sum
+
+
+@dataclass(frozen=True)
+class AgentPage:
+    """What the page shows; lists are short, with the record one link away."""
+
+    agent: Agent
+    keys: list[AgentKey]
+    credentials: list[Credential]
+    holds: list[Hold]
+    sessions: list[Session]
+    actions: list[Action]
+    week: dict[str, int]
+    risk: Sum
+
+
+def agent_page(name: str, user: User) -> AgentPage:
+    """The agent for `user`. Raises Http404 for one that they may not see."""
+    agent = visible_agents(user).select_related("enroller").filter(name=name).first()
+    if agent is None:
+        raise Http404
+    actions = actions_visible_to(user).filter(agent_id=agent.id)
+    return AgentPage(
+        agent=agent,
+        keys=list(agent.keys.order_by("-added_at")),
+        credentials=list(visible_credentials(user).filter(agent=agent).order_by("-issued_at")[:6]),
+        holds=list(visible_to(user).filter(agent=agent).select_related("resource").order_by("-asked_at")[:6]),
+        sessions=list(sessions_visible_to(user).filter(agent_id=agent.id)[:6]),
+        actions=list(actions[:10]),
+        week=_week(agent),
+        risk=agent_sum(agent),
+    )
+
+
+def _week(agent: Agent) -> dict[str, int]:
+    """How many of its actions of the last 7 days were allowed, masked, held, denied."""
+    since = timezone.now() - timedelta(days=7)
+    return Action.objects.filter(agent_id=agent.id, asked_at__gte=since).aggregate(
+        allow=Count("id", filter=Q(decision="allow", masked=False)),
+        mask=Count("id", filter=Q(decision="allow", masked=True)),
+        hold=Count("id", filter=Q(decision="hold")),
+        deny=Count("id", filter=Q(decision="deny")),
+    )

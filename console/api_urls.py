@@ -1,0 +1,27 @@
+"""The API's addresses: `/api/v1/…` for people's programs, `/api/schema/` to describe it."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import SimpleRouter
+
+from agents.api import AgentViewSet, ResourceViewSet, SegmentViewSet
+from approvals.api import HoldViewSet
+from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
+from policies.api import PolicyVersionViewSet
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("agents", AgentViewSet, basename="agents")
+router.register("resources", ResourceViewSet, basename="resources")
+router.register("segments", SegmentViewSet, basename="segments")
+router.register("sessions", SessionViewSet, basename="sessions")
+router.register("actions", ActionViewSet, basename="actions")
+router.register("holds", HoldViewSet, basename="holds")
+router.register("policies", PolicyVersionViewSet, basename="policies")
+router.register("ledger/entries", EntryViewSet, basename="entries")
+
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("v1/ledger/checkpoint", CheckpointView.as_view(), name="checkpoint"),
+    path("v1/ledger/proof", ProofView.as_view(), name="proof"),
+    path("v1/", include(router.urls)),
+]

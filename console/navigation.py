@@ -1,0 +1,75 @@
+"""What every page shows around itself: the places this person may go, how many holds need them, who they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.models import Membership, Role, User
+from approvals.board import count_needing
+from core import words
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One place on the rail. `count` is None where nothing is counted."""
+
+    label: str
+    icon: str
+    url: str
+    current: bool
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class _Place:
+    label: str
+    icon: str
+    name: str
+    roles: tuple[Role, ...]
+
+
+PLACES = (
+    _Place("Queue", "inbox", "queue:queue", (Role.REVIEWER, Role.OWNER)),
+    _Place("Posture", "shield-half", "console:posture", (Role.CISO,)),
+    _Place(
+        "Agents",
+        "robot",
+        "agents:agents",
+        (Role.ENGINEER, Role.OWNER, Role.CISO, Role.REVIEWER, Role.AUDITOR, Role.ADMINISTRATOR),
+    ),
+    _Place(
+        "Record",
+        "book-2",
+        "record:sessions",
+        (Role.AUDITOR, Role.CISO, Role.ENGINEER, Role.OWNER, Role.REVIEWER, Role.ADMINISTRATOR),
+    ),
+    _Place("People", "users", "console:people", (Role.ADMINISTRATOR,)),
+)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """The context that base.html needs; empty for nobody and for fragments, which have no rail."""
+    user = getattr(request, "user", None)
+    if not isinstance(user, User) or request.headers.get("HX-Request"):
+        return {}
+    return {
+        "rail": [_entry(place, request, user) for place in PLACES if user.has_role(*place.roles)],
+        "you": _you(user),
+    }
+
+
+def _entry(place: _Place, request: HttpRequest, user: User) -> Entry:
+    url = reverse(place.name)
+    section = "/" + url.strip("/").partition("/")[0] + "/"
+    count = count_needing(user) if place.name == "queue:queue" else None
+    return Entry(place.label, place.icon, url, request.path.startswith(section), count)
+
+
+def _you(user: User) -> dict[str, Any]:
+    roles = [str(Role(role).label) for role in user.roles]
+    groups = Membership.objects.filter(user=user).order_by("group__name").values_list("group__name", flat=True)
+    return {"roles": words.listing(roles) if roles else "No role yet", "groups": list(groups)}

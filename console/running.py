@@ -1,0 +1,180 @@
+"""The one-process server's parts, started in order, watched together, stopped in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+
+from agents.ca import ServerIdentity
+from console.jobs import Jobs
+from core.errors import NarrowgateError
+from core.live import set_loop
+from gateway import service
+from ledger.sequencer import Sequencer
+from ledger.signer import Signer
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+DRAIN = 2  # seconds that open requests and sockets get
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What has to run; `ready` is called in a thread of its own once all of it does, with the gateway's addresses."""
+
+    console: list[socket.socket]
+    door: list[socket.socket]
+    postgres_port: int
+    identity: ServerIdentity
+    signer: Signer
+    ready: Callable[[Mapping[str, str]], None]
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: this process has several servers and one way to end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `run`."""
+        yield
+
+
+async def run(parts: Parts) -> None:
+    """Run everything until a signal, or until a part ends by itself. Raises NarrowgateError for the latter."""
+    loop = asyncio.get_running_loop()
+    set_loop(loop)
+    asked = asyncio.Event()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, asked.set)
+    async with contextlib.AsyncExitStack() as stack:
+        writer = stack.enter_context(_sequencer(parts.signer))
+        gate = await service.start(_gateway_config(parts))
+        stack.push_async_callback(gate.stop)
+        await stack.enter_async_context(_serving(_door_server(parts.identity), parts.door))
+        await stack.enter_async_context(_serving(_console_server(), parts.console))
+        jobs = _jobs()
+        stack.push_async_callback(asyncio.to_thread, jobs.stop)
+        ready = _in_thread(loop, parts.ready, gate.addresses)
+        await _watch(asked, ready, writer)
+
+
+def _in_thread(
+    loop: asyncio.AbstractEventLoop, work: Callable[[Mapping[str, str]], None], addresses: Mapping[str, str]
+) -> asyncio.Future[None]:
+    """Run `work` in a thread that does not keep the process from ending."""
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
+
+    def target() -> None:
+        error: BaseException | None = None
+        try:
+            work(addresses)
+        except Exception as caught:  # noqa: BLE001 -- handed to the loop, which ends the process with it
+            error = caught
+        with contextlib.suppress(RuntimeError):  # the loop has closed: we are stopping
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=target, name="ready", daemon=True).start()
+    return done
+
+
+async def _watch(asked: asyncio.Event, ready: asyncio.Future[None], writer: threading.Thread) -> None:
+    """Wait for the signal; notice a failure to get ready, and a sequencer that died."""
+    stop = asyncio.create_task(asked.wait())
+    while not stop.done():
+        waited: set[asyncio.Future[Any]] = {stop} if ready.done() else {stop, ready}
+        await asyncio.wait(waited, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            ready.result()
+        if not writer.is_alive():
+            raise NarrowgateError("The ledger's sequencer has ended.", "See the log; the server stops with it.")
+
+
+@contextlib.contextmanager
+def _sequencer(signer: Signer) -> Iterator[threading.Thread]:
+    """The ledger's writer in a thread; ended last, so that what the others recorded is in the log."""
+    stop = threading.Event()
+    sequencer = Sequencer(settings.DATABASE_SEQUENCER_URL, signer)
+    thread = threading.Thread(target=sequencer.run, args=(stop,), name="sequencer", daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+@contextlib.asynccontextmanager
+async def _serving(server: Server, sockets: list[socket.socket]) -> Any:  # noqa: ANN401 -- an async generator of nothing
+    """Serve on `sockets` until the block ends."""
+    task = asyncio.create_task(server.serve(sockets=sockets))
+    while not server.started and not task.done():  # noqa: ASYNC110 -- uvicorn offers no event
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _console_server() -> Server:
+    from console.asgi import application
+
+    return Server(_config(application))
+
+
+def _door_server(identity: ServerIdentity) -> Server:
+    from gateway.door import Door
+
+    return Server(
+        _config(
+            Door(),
+            ssl_certfile=str(identity.certificate),
+            ssl_keyfile=str(identity.key),
+            ssl_keyfile_password=identity.passphrase,
+        )
+    )
+
+
+def _config(app: Any, **tls: str) -> uvicorn.Config:  # noqa: ANN401 -- any ASGI application
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN,
+        **tls,  # type: ignore[arg-type] # only the three certificate options
+    )
+
+
+def _gateway_config(parts: Parts) -> service.Config:
+    return service.Config(
+        dsn=settings.DATABASE_GATEWAY_URL,
+        console_url=settings.CONSOLE_URL,
+        certificate=parts.identity.certificate,
+        key=parts.identity.key,
+        key_password=parts.identity.passphrase,
+        node=settings.NODE_NAME,
+        postgres_port=parts.postgres_port,
+    )
+
+
+def _jobs() -> Jobs:
+    from console.celery import app
+
+    jobs = Jobs(app)
+    jobs.start()
+    return jobs

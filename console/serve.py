@@ -1,0 +1,169 @@
+"""Everything in one process, with the demo world: what `script/server` runs.
+
+Two PostgreSQL servers of our own (ours and the demo's shop), the console, the gateway's doors, the ledger's
+sequencer, Celery's worker and beat. Each part is the one that production runs as a process of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import uvloop
+
+from console import embedded, ports
+from console.embedded import Cluster
+from console.state_folder import StateFolder, hold
+from core.errors import NarrowgateError
+
+if TYPE_CHECKING:
+    from agents.ca import ServerIdentity
+    from console.database import Logins
+    from ledger.signer import FileSigner
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEFAULT_STATE = REPOSITORY / ".narrowgate"
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Open sockets, and the port the gateway's PostgreSQL listener will open itself."""
+
+    console: list[socket]
+    http: list[socket]
+    postgres: int
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The port of each door."""
+        console, http = ports.number_of(self.console), ports.number_of(self.http)
+        return {"console": console, "http": http, "postgres": self.postgres}
+
+
+def serve(
+    state: Annotated[Path, typer.Option(help="Where everything is kept.", show_default=".narrowgate")] = DEFAULT_STATE,
+    port: Annotated[int | None, typer.Option(help="The console's port; 8000 or a free one otherwise.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget everything in the state folder first.")] = False,
+) -> None:
+    """Start everything, and stop it all on Ctrl-C or SIGTERM."""
+    folder = hold(state)
+    with folder.lock:
+        if fresh:
+            folder.clear()
+        (folder.path / "demo.json").unlink(missing_ok=True)
+        doors = _open_doors(folder, port)
+        with _clusters(folder) as (main, shop):
+            _run(folder, doors, main, shop)
+
+
+def _open_doors(folder: StateFolder, port: int | None) -> Doors:
+    kept = folder.path / "ports.json"
+    wanted = ports.last_time(kept)
+    console = ports.listen(wanted["console"] if port is None else port, exactly=port is not None)
+    doors = Doors(console, ports.listen(wanted["http"]), ports.free(wanted["postgres"]))
+    ports.remember(kept, doors.numbers)
+    return doors
+
+
+@contextlib.contextmanager
+def _clusters(folder: StateFolder) -> Iterator[tuple[Cluster, Cluster]]:
+    """Our own PostgreSQL and the demo's, stopped whatever happens."""
+    with contextlib.ExitStack() as stack:
+        started = []
+        for name in ("main", "shop"):
+            cluster = embedded.start(folder.path, name)
+            stack.callback(cluster.stop)
+            started.append(cluster)
+        yield started[0], started[1]
+
+
+def _run(folder: StateFolder, doors: Doors, main: Cluster, shop: Cluster) -> None:
+    """Set Django up on our cluster, then run until told to stop."""
+    from console import database
+
+    logins = database.prepare(main, database.role_passwords(folder.path / "keys" / "logins.json"))
+    _set_environment(folder, doors, logins)
+    import django
+
+    django.setup()
+    from console import running, static_files
+    from console.demo import world
+    from console.logs import configure
+
+    configure(level=logging.WARNING)  # this terminal is for people
+    database.migrate(logins.owner)
+    static_files.gather()
+    identity, signer = _keys(folder)
+
+    def ready(gateway: Mapping[str, str]) -> None:
+        world.open_to_visitors(folder.path, shop, doors.numbers["http"], gateway, identity.ca)
+
+    parts = running.Parts(doors.console, doors.http, doors.postgres, identity, signer, ready)
+    uvloop.run(running.run(parts))
+
+
+def _set_environment(folder: StateFolder, doors: Doors, logins: Logins) -> None:
+    """What settings.py reads; a variable that is already set stays, but for what only this start can know."""
+    numbers = doors.numbers
+    os.environ.update(
+        DJANGO_SETTINGS_MODULE="console.settings",
+        NARROWGATE_STATE=str(folder.path),
+        DATABASE_URL=logins.app,
+        DATABASE_GATEWAY_URL=logins.gateway,
+        DATABASE_SEQUENCER_URL=logins.sequencer,
+        CONSOLE_URL=f"http://localhost:{numbers['console']}",
+        GATEWAY_URL=f"https://localhost:{numbers['http']}",
+    )
+    # Each request has a thread of its own, and with it a connection of its own: none is worth keeping.
+    os.environ.setdefault("DATABASE_CONN_MAX_AGE", "0")
+    os.environ.setdefault("SECRET_KEY", folder.secret("secret"))
+    os.environ.setdefault("KEY_PASSPHRASE", folder.secret("passphrase"))
+
+
+def _keys(folder: StateFolder) -> tuple[ServerIdentity, FileSigner]:
+    """Every key that this deployment has, made at the first start and opened at each."""
+    from django.conf import settings
+    from django.db import connection
+
+    from agents import ca, signing, vault
+    from ledger.checks import require_fences
+    from ledger.signer import FileSigner
+
+    require_fences(connection)
+    connection.close()
+    signing.signing_key()
+    vault.vault_key()
+    keys, passphrase = folder.path / "keys", settings.KEY_PASSPHRASE
+    signer = FileSigner.load_or_create(keys / "ledger.key", passphrase, name=f"{settings.TRUST_DOMAIN}/ledger")
+    return ca.server_identity(keys, passphrase), signer
+
+
+def main() -> None:
+    """Run the command; what is wrong is one sentence on standard error and exit status 1."""
+    command = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    command.command()(serve)
+    try:
+        command()
+    except NarrowgateError as error:
+        sys.stderr.write(f"script/server: {error}\n")
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write("script/server: The disk is full. Free some space and start again.\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

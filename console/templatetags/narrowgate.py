@@ -1,0 +1,210 @@
+"""The console's marks (chips, rings, risk bars, code) and words, for every template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from approvals import highlight, risk
+from core import words
+
+register = template.Library()
+
+for name in ("count", "position", "span", "column_span", "clock", "timer", "digest", "size", "initials"):
+    register.filter(name, getattr(words, name))
+
+_CHIPS = {
+    "allow": ("allow", "check", "Allowed"),
+    "approve": ("allow", "check", "Approved"),
+    "approved": ("allow", "check", "Approved"),
+    "hold": ("hold", "player-pause", "Held"),
+    "waiting": ("hold", "player-pause", "Waiting"),
+    "deny": ("deny", "x", "Denied"),
+    "denied": ("deny", "x", "Denied"),
+    "mask": ("mask", "eye-off", "Masked"),
+    "unknown": ("unknown", "question-mark", "Unknown"),
+    "failed": ("unknown", "alert-triangle", "Failed"),
+    "uncertain": ("unknown", "alert-triangle", "Uncertain"),
+    "rolled_back": ("unknown", "arrow-back-up", "Rolled back"),
+    "pending": ("unknown", "loader", "Pending"),
+    "released": ("allow", "check", "Released"),
+    "done": ("allow", "check", "Done"),
+    "lapsed": ("unknown", "hourglass-empty", "Lapsed"),
+    "expired": ("unknown", "clock-x", "Expired"),
+    "withdrawn": ("unknown", "arrow-back-up", "Withdrawn"),
+    "active": ("allow", "check", "Active"),
+    "proposed": ("unknown", "pencil", "Proposed"),
+    "suspended": ("deny", "player-pause", "Suspended"),
+    "retired": ("unknown", "archive", "Retired"),
+    "verified": ("allow", "shield-check", "Verified"),
+    "signed": ("allow", "shield-check", "In a checkpoint"),
+    "unsigned": ("unknown", "clock", "Not in a checkpoint yet"),
+    "open": ("hold", "plug-connected", "Open"),
+    "bearer": ("hold", "key", "Bearer"),
+    "claim": ("unknown", "quote", "Its claim, not checked"),
+}
+_PIECES = {"keyword": "k", "string": "s", "number": "n", "comment": "c", "masked": "masked", "odd": "lookalike"}
+
+
+@register.simple_tag
+def chip(kind: str, word: str = "") -> SafeString:
+    """A decision or state: icon and word, always both."""
+    colour, icon, usual = _CHIPS.get(kind, ("unknown", "question-mark", kind.replace("_", " ").capitalize()))
+    markup = '<span class="chip" data-d="{}"><i class="ti ti-{}" aria-hidden="true"></i>{}</span>'
+    return format_html(markup, colour, icon, word or usual)
+
+
+@register.simple_tag
+def risk_mark(score: int, in_words: bool = False) -> SafeString:
+    """Number, five rising bars, and the band's word: seen or only heard."""
+    number, word = risk.band(score)
+    hidden = SafeString("") if in_words else SafeString(' class="visually-hidden"')
+    markup = '<span class="risk" data-band="{}"><span class="visually-hidden">Risk </span>{}<span{}> {}</span></span>'
+    return format_html(markup, number, score, hidden, word)
+
+
+@register.simple_tag
+def ring(until: datetime, began: datetime, now: datetime, hold: object = "") -> SafeString:
+    """A ring that empties until a deadline; the script that turns it reads data-until."""
+    whole = max(1.0, (until - began).total_seconds())
+    left = max(0.0, (until - now).total_seconds())
+    markup = (
+        '<svg class="ring{}" viewBox="0 0 40 40" data-until="{}" data-of="{}" data-hold="{}" aria-hidden="true">'
+        '<circle cx="20" cy="20" r="17"/><circle class="ring-v" cx="20" cy="20" r="17" pathLength="100" '
+        'stroke-dasharray="{} 100" transform="rotate(-90 20 20)"/><text x="20" y="20">{}</text></svg>'
+        '<span class="visually-hidden">{} left</span>'
+    )
+    share = min(100.0, 100 * left / whole)
+    late = " is-late" if share < 20 else ""
+    numbers = (
+        f"{until.timestamp():.1f}",
+        f"{whole:.0f}",
+        hold,
+        f"{share:.1f}",
+        words.countdown(left),
+        words.span(left),
+    )
+    return format_html(markup, late, *numbers)
+
+
+@register.simple_tag
+def code(text: str, label: str) -> SafeString:
+    """SQL that wraps and never scrolls, highlighted; odd characters boxed, with a sentence each below."""
+    items = format_html_join(
+        "", "<li{}><span>{}</span></li>", ((_warning(line), _line(line)) for line in highlight.lines(text))
+    )
+    caution = '<p class="caution"><i class="ti ti-alert-triangle" aria-hidden="true"></i><span>{}</span></p>'
+    below = format_html_join("", caution, ((sentence,) for sentence in highlight.cautions(text)))
+    return format_html('<ol class="code" aria-label="{}">{}</ol>{}', label, items, below)
+
+
+@register.simple_tag
+def one_line(text: str, length: int = 140) -> SafeString:
+    """The beginning of a statement on one line, odd characters still boxed."""
+    flat = " ".join(text.split())
+    cut = flat if len(flat) <= length else f"{flat[:length]} …"
+    return format_html_join("", "{}", ((_line(line),) for line in highlight.lines(cut)))
+
+
+def _warning(line: highlight.Line) -> SafeString:
+    return SafeString(' class="warn"') if line.warn else SafeString("")
+
+
+def _line(line: highlight.Line) -> SafeString:
+    return format_html_join("", "{}", ((_piece(piece),) for piece in line.pieces)) or SafeString("&nbsp;")
+
+
+def _piece(piece: highlight.Piece) -> SafeString | str:
+    if not piece.kind:
+        return piece.shown
+    title = format_html(' title="{}"', piece.note) if piece.note else SafeString("")
+    return format_html('<span class="{}"{}>{}</span>', _PIECES[piece.kind], title, piece.shown)
+
+
+@register.filter
+def ago(at: datetime) -> str:
+    """How long ago, coarsely."""
+    return words.ago(at, timezone.now())
+
+
+@register.filter
+def moment(at: datetime) -> str:
+    """The time of day, with its date if that is not today."""
+    return words.moment(at, timezone.now())
+
+
+@register.filter
+def between(until: datetime, began: datetime) -> timedelta:
+    """The time from `began` to `until`."""
+    return until - began
+
+
+@register.filter
+def signed(number: int) -> str:
+    """With its sign, always: +30, −12, ±0."""
+    return f"+{number}" if number > 0 else f"−{-number}" if number else "±0"
+
+
+@register.filter
+def get(mapping: dict[Any, Any], key: object) -> Any:  # noqa: ANN401 -- whatever the mapping holds
+    """The mapping's value at `key`, or None."""
+    return mapping.get(key)
+
+
+@register.filter
+def listing(names: Sequence[object]) -> str:
+    """Names in a sentence."""
+    return words.listing([str(name) for name in names])
+
+
+@register.filter(name="hex")
+def hexadecimal(data: bytes) -> str:
+    """Bytes in hexadecimal."""
+    return bytes(data).hex()
+
+
+@register.filter
+def hex_short(data: bytes) -> str:
+    """The beginning and the end of a hash: "9f3c 71e0 … b8d2"."""
+    text = bytes(data).hex()
+    return f"{text[:4]} {text[4:8]} … {text[-4:]}"
+
+
+@register.filter
+def first8(text: str) -> str:
+    """The first eight digits of a hash, in fours."""
+    return f"{text[:4]} {text[4:8]}"
+
+
+@register.filter
+def less(number: float, other: float) -> float:
+    """The difference."""
+    return number - other
+
+
+@register.filter
+def bar_height(share: float) -> str:
+    """The height of a bar of the replay's map, at most 42."""
+    return f"{3 + 39 * share:.1f}"
+
+
+@register.filter
+def bar_top(share: float) -> str:
+    """Where such a bar begins, so that it stands on the line at 74."""
+    return f"{71 - 39 * share:.1f}"
+
+
+@register.simple_tag
+def cell_value(cell: object, columns: Sequence[dict[str, Any]], number: int) -> SafeString | str:
+    """One recorded value: masked ones are marked, NULL is quiet, odd characters are boxed."""
+    if number < len(columns) and columns[number].get("masked"):
+        return SafeString('<span class="masked">***</span>')
+    if cell is None:
+        return SafeString('<span class="dim">null</span>')
+    return format_html_join("", "{}", ((_piece(piece),) for piece in highlight.plain(str(cell))))

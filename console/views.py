@@ -1,0 +1,90 @@
+"""The pages that join the apps: home, posture, one agent, people; and the pages for what went wrong."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_safe
+from monitoring.posture import PERIODS, posture_of
+
+from accounts.models import Role, User
+from accounts.requests import person_of
+from console.agent_page import agent_page
+
+HOMES = (
+    (Role.REVIEWER, "queue:queue"),
+    (Role.CISO, "console:posture"),
+    (Role.AUDITOR, "record:sessions"),
+    (Role.ENGINEER, "agents:agents"),
+    (Role.OWNER, "agents:agents"),
+    (Role.ADMINISTRATOR, "console:people"),
+)
+
+
+@require_GET
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """Each to the page they work on; a person without a role is told what to do."""
+    user = person_of(request)
+    place = next((name for role, name in HOMES if user.has_role(role)), None)
+    if place:
+        return redirect(place)
+    administrators = User.objects.filter(roles__contains=[Role.ADMINISTRATOR], is_active=True)
+    return render(request, "console/nobody.html", {"administrators": administrators})
+
+
+@require_GET
+@login_required
+def posture(request: HttpRequest) -> HttpResponse:
+    """The CISO's home."""
+    person_of(request, Role.CISO)
+    period = request.GET.get("period", "")
+    chosen = period if period in PERIODS else "24h"
+    context = {"it": posture_of(PERIODS[chosen], timezone.now()), "period": chosen, "periods": PERIODS}
+    return render(request, "monitoring/posture.html", context)
+
+
+@require_GET
+@login_required
+def agent(request: HttpRequest, name: str) -> HttpResponse:
+    """One agent."""
+    return render(request, "console/agent.html", {"it": agent_page(name, person_of(request)), "now": timezone.now()})
+
+
+@require_GET
+@login_required
+def people(request: HttpRequest) -> HttpResponse:
+    """Everybody with an account, for administrators."""
+    person_of(request, Role.ADMINISTRATOR)
+    everybody = list(User.objects.prefetch_related("memberships__group").order_by("name", "username"))
+    for person in everybody:
+        person.role_names = [Role(role).label for role in person.roles]  # type: ignore[attr-defined]  # for the template
+    return render(request, "console/people.html", {"people": everybody})
+
+
+@require_safe
+def no_reset(request: HttpRequest, step: str = "") -> HttpResponse:
+    """Passwords are not reset by mail."""
+    return render(request, "account/password_reset.html")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: there is no such thing, or none that this person may see."""
+    return render(request, "404.html", status=404)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403: not theirs to do."""
+    return render(request, "403.html", status=403)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """500: our fault; the page needs nothing of ours to be shown."""
+    return render(request, "500.html", status=500)
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without a good token."""
+    return render(request, "403_csrf.html", status=403)

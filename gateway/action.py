@@ -1,0 +1,125 @@
+"""What passes through the pipeline, whatever the protocol: who asks, what for, what was decided. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from activity.hotpath import Intent
+from ledger.entries import Actor, Subject
+from policies.decision import Decision, Verdict
+
+SHARED_VERBS = frozenset({"sql:select", "sql:session"})
+"""Allowed actions with no other verb may share a ledger entry."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Step 1's result: an agent at a resource with a credential, in a recorded session. `purpose` is its claim."""
+
+    session_id: UUID
+    node_id: UUID
+    agent_id: UUID
+    agent: str
+    resource_id: UUID
+    resource: str
+    credential_id: UUID
+    expires_at: datetime
+    kind: str = "bearer"
+    purpose: str = ""
+    on_behalf_of: UUID | None = None
+    source: str = ""
+    actor: Actor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "actor", Actor(kind="agent", id=str(self.agent_id), name=self.agent))
+
+
+@dataclass(slots=True)
+class Action:
+    """Step 2's result: one thing an agent asks for. `shown` is safe to store; `canonical` is what the digest covers."""
+
+    id: UUID
+    number: int
+    verb: str
+    shown: str
+    canonical: bytes
+    salt: bytes
+    digest: str
+    asked_at: datetime
+    verbs: frozenset[str] = frozenset()
+    tables: frozenset[str] = frozenset()
+    columns: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    shape: str = ""
+    summary: str = ""
+    has_where: bool = True
+
+    @property
+    def shared(self) -> bool:
+        """Whether an entry that allows it may be shared with others."""
+        return self.verbs <= SHARED_VERBS
+
+    def subject(self) -> Subject:
+        """This action as what an entry is about."""
+        return Subject(kind="action", id=str(self.id), name=self.verb)
+
+    def context(self, caller: Caller, environment: str, purpose: str) -> dict[str, object]:
+        """What policies may read of it; what an agent says about itself lives under `claimed`."""
+        says: dict[str, object] = {
+            "tables": self.tables,
+            "columns": self.columns,
+            "tags": self.tags,
+            "environment": environment,
+            "purpose": purpose,
+            "credential": caller.kind,
+            "where": self.has_where,
+            "claimed": {"purpose": caller.purpose} if caller.purpose else {},
+        }
+        if self.shape:
+            says["shape"] = self.shape
+        if caller.on_behalf_of is not None:
+            says["on_behalf_of"] = str(caller.on_behalf_of)
+        return says
+
+
+def intent_of(action: Action, caller: Caller, decision: Decision, *, status: str, code: str = "", reason: str = "") -> Intent:
+    """The row of an action that was decided. `code` and `reason` are those of a refusal."""
+    denied = status == "denied"
+    return Intent(
+        id=action.id,
+        session_id=caller.session_id,
+        node_id=caller.node_id,
+        agent_id=caller.agent_id,
+        resource_id=caller.resource_id,
+        credential_id=caller.credential_id,
+        number=action.number,
+        verb=action.verb,
+        shown=action.shown,
+        digest=action.digest,
+        salt=action.salt,
+        decision=str(Verdict.DENY if denied else decision.verdict),
+        status=status,
+        asked_at=action.asked_at,
+        summary=action.summary,
+        shape=action.shape,
+        tables=action.tables,
+        tags=action.tags,
+        reason=reason or decision.why,
+        code=code,
+        policies=tuple([one.policy for one in decision.reasons]),
+        policy_version=decision.policy_version,
+        released_at=None if denied else action.asked_at,
+    )
+
+
+def decided_details(action: Action, decision: Decision) -> Mapping[str, object]:
+    """What an entry of an action's own says of the decision."""
+    return {
+        "verb": action.verb,
+        "policies": [one.policy for one in decision.reasons],
+        "snapshot": decision.snapshot,
+        "tables": sorted(action.tables),
+    }

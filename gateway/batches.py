@@ -1,0 +1,140 @@
+"""One transaction's worth of intents and outcomes, and the entries that state them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from activity.hotpath import (
+    COPY_ACTIONS,
+    COPY_FRAMES,
+    FINISH_SQL,
+    Intent,
+    Outcome,
+    finish_columns,
+    frame_line,
+    intent_record,
+    outcome_details,
+    outcome_record,
+)
+from ledger.entries import Actor, Draft, Subject, shared_details
+from ledger.events import Event
+from ledger.write import append, draft
+
+T = TypeVar("T", Intent, Outcome)
+EVENT_OF_STATUS = {"done": Event.ACTION_DONE, "failed": Event.ACTION_FAILED, "uncertain": Event.ACTION_UNCERTAIN}
+
+
+async def write(
+    connection: AsyncConnection[Any],
+    node: str,
+    actor: Actor,
+    intents: Sequence[tuple[Intent, Draft | None]],
+    outcomes: Sequence[Outcome],
+) -> None:
+    """Write rows and their entries in the open transaction of `connection`. Raises what psycopg raises, and ValueError."""
+    drafts = _intent_drafts(intents, actor) + _outcome_drafts(outcomes, actor)
+    if intents:
+        await _copy(connection, COPY_ACTIONS, "".join([intent.line() for intent, _ in intents]))
+    await append(connection, node, drafts)
+    if not outcomes:
+        return
+    await connection.execute(FINISH_SQL, finish_columns(outcomes))
+    frames = "".join([frame_line(one, one.frame) for one in outcomes if one.frame is not None])
+    if frames:
+        await _copy(connection, COPY_FRAMES, frames)
+
+
+async def _copy(connection: AsyncConnection[Any], sql: Any, lines: str) -> None:  # noqa: ANN401 -- a literal
+    async with connection.cursor() as cursor, cursor.copy(sql) as copy:
+        await copy.write(lines)
+
+
+def _intent_drafts(intents: Sequence[tuple[Intent, Draft | None]], actor: Actor) -> list[Draft]:
+    own = []
+    for intent, entry in intents:
+        if entry is not None:
+            intent.entry_id = entry.id
+            own.append(entry)
+    shared = [intent for intent, entry in intents if entry is None]
+    return own + _shared(Event.ACTIONS_ALLOWED, shared, intent_record, actor, _note_intent)
+
+
+def _outcome_drafts(outcomes: Sequence[Outcome], actor: Actor) -> list[Draft]:
+    final = [one for one in outcomes if one.status != "pending"]
+    own = []
+    for one in final:
+        if not one.shared:
+            entry = _own_outcome(one, actor)
+            one.entry_id = entry.id
+            own.append(entry)
+    shared = [one for one in final if one.shared]
+    return own + _shared(Event.ACTIONS_DONE, shared, outcome_record, actor, _note_outcome)
+
+
+def _own_outcome(outcome: Outcome, actor: Actor) -> Draft:
+    return draft(
+        EVENT_OF_STATUS.get(outcome.status, Event.ACTION_FAILED),
+        actor=actor,
+        subject=Subject(kind="action", id=str(outcome.id), name=outcome.status),
+        session=outcome.session_id,
+        action=outcome.id,
+        details=outcome_details(outcome),
+    )
+
+
+def _shared(
+    event: Event, rows: list[T], record: Callable[[T], bytes], actor: Actor, note: Callable[[T, UUID], None]
+) -> list[Draft]:
+    """One entry for all `rows`, whose order in the tree is that of their identifiers."""
+    if not rows:
+        return []
+    rows.sort(key=_identifier)
+    details = shared_details([record(row) for row in rows])
+    entry = draft(event, actor=actor, subject=Subject(actor.kind, actor.id, actor.name), details=details)
+    for row in rows:
+        note(row, entry.id)
+    return [entry]
+
+
+def merged(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """One outcome an action: the last, with the counts of an earlier one whose transaction was still open."""
+    last: dict[UUID, Outcome] = {}
+    for one in outcomes:
+        before = last.get(one.id)
+        if before is not None:
+            one.finished_at = one.finished_at or before.finished_at
+            one.rows = before.rows if one.rows is None else one.rows
+            one.bytes = before.bytes if one.bytes is None else one.bytes
+            one.masked_values = max(one.masked_values, before.masked_values)
+            one.frame = one.frame or before.frame
+        last[one.id] = one
+    return list(last.values())
+
+
+def _identifier(row: Intent | Outcome) -> int:
+    return row.id.int
+
+
+def _note_intent(row: Intent, entry: UUID) -> None:
+    row.entry_id = entry
+
+
+def _note_outcome(row: Outcome, entry: UUID) -> None:
+    row.entry_id = entry
+
+
+def never_released(intent: Intent) -> Outcome:
+    """What became of an action whose commit was not confirmed: if its row is there after all, it was not released."""
+    return Outcome(
+        id=intent.id,
+        session_id=intent.session_id,
+        status="failed",
+        finished_at=datetime.now(UTC),
+        message="Never released: its record could not be confirmed in time.",
+        shared=False,
+    )

@@ -1,0 +1,54 @@
+"""The gateway's HTTPS door, for agents: its own addresses, no cookie, no session, no page of the console.
+
+The console's door never serves these addresses and this one never serves the console's.
+"""
+
+from __future__ import annotations
+
+import os
+
+import django
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.core.handlers.exception import convert_exception_to_response
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.middleware.security import SecurityMiddleware
+
+URLS = "gateway.urls"
+
+
+class Door(ASGIHandler):
+    """Django's ASGI handler with the gateway's addresses and nothing but the security headers around them."""
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Build the one-link chain, in place of `settings.MIDDLEWARE`, which is the console's."""
+        self._view_middleware = []
+        self._template_response_middleware = []
+        self._exception_middleware = []
+        inner = convert_exception_to_response(self._get_response_async if is_async else self._get_response)
+        self._middleware_chain = convert_exception_to_response(SecurityMiddleware(inner))
+
+    async def get_response_async(self, request: ASGIRequest) -> HttpResponseBase:
+        """Answer from the gateway's addresses."""
+        request.urlconf = URLS
+        return await super().get_response_async(request)
+
+
+def not_found(_request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    """404 in the form of every error here."""
+    return JsonResponse(
+        {"error": "not_found", "error_description": "There is no such address at this door."}, status=404
+    )
+
+
+def broken(_request: HttpRequest) -> JsonResponse:
+    """500, without a word about why: the log knows."""
+    return JsonResponse(
+        {"error": "server_error", "error_description": "Something broke here, and was logged."}, status=500
+    )
+
+
+def door() -> Door:
+    """The ASGI application, for `uvicorn gateway.door:door --factory` with the gateway's certificate."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    django.setup(set_prefix=False)
+    return Door()

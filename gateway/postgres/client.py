@@ -1,0 +1,135 @@
+"""The client's side of a session: whole messages in order, and a stream back that says when it is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from gateway.postgres.framing import ClientFramer, Message, ProtocolError
+from gateway.postgres.frontend import Opening, opening_length, read_opening
+
+READ_AHEAD = 1 << 20
+"""Bytes of messages not yet handled at which reading pauses."""
+
+
+class Client(asyncio.Protocol):
+    """A client behind TLS. Bytes may come before `attach`: the handshake can end with data in the same packet."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.gone = asyncio.Event()
+        self.on_full: Callable[[bool], None] = lambda _full: None
+        self.on_gone: Callable[[], None] = lambda: None
+        self._framer = ClientFramer()
+        self._opening: bytes | None = b""
+        self._messages: deque[Message] = deque()
+        self._ahead = 0
+        self._broken: ProtocolError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._reading = True
+
+    def attach(self, transport: asyncio.Transport) -> None:
+        """Take the encrypted transport. Both loops leave `connection_made` out after start_tls."""
+        self.transport = transport
+        transport.set_write_buffer_limits(high=256 * 1024)
+
+    # ---- what the transport calls ----
+    def data_received(self, data: bytes) -> None:
+        """Keep what came, cut into messages."""
+        if self._broken is not None:
+            return
+        if self._opening is not None:
+            self._opening += data
+        else:
+            self._take(data)
+        self._wake()
+
+    def _take(self, data: bytes) -> None:
+        try:
+            for message in self._framer.feed(data):
+                self._messages.append(message)
+                self._ahead += len(message.raw)
+        except ProtocolError as error:
+            self._broken = error
+        if self._ahead > READ_AHEAD and self._reading and self.transport is not None:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """A client that stops sending has left."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody who waits."""
+        self.gone.set()
+        self._wake()
+        self.on_gone()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than the resource sends."""
+        self.on_full(True)  # noqa: FBT003 -- a signal with one value
+
+    def resume_writing(self) -> None:
+        """The client caught up."""
+        self.on_full(False)  # noqa: FBT003 -- a signal with one value
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _more(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    # ---- what the session calls ----
+    async def opening(self) -> Opening | None:
+        """The first packet inside TLS, None when the client left. Raises ProtocolError."""
+        while not self.gone.is_set():
+            held = self._opening or b""
+            length = opening_length(held)
+            if length is not None and len(held) >= length:
+                self._opening = None
+                if len(held) > length:
+                    self._take(held[length:])
+                return read_opening(held[:length])
+            await self._more()
+        return None
+
+    async def next(self) -> Message | None:
+        """The next message, None when the client left. Raises ProtocolError after the last good one."""
+        while not self._messages:
+            if self.gone.is_set():
+                return None
+            if self._broken is not None:
+                raise self._broken
+            await self._more()
+        message = self._messages.popleft()
+        self._ahead -= len(message.raw)
+        if not self._reading and self._ahead < READ_AHEAD // 2 and self.transport is not None:
+            self._reading = True
+            self.transport.resume_reading()
+        return message
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; nothing happens once the client left."""
+        if self.transport is not None and not self.gone.is_set():
+            self.transport.write(data)
+
+    def close(self) -> None:
+        """Send what is waiting, then hang up."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def peer(self, name: str) -> Any:  # noqa: ANN401 -- what the transport knows has as many types as names
+        """What the transport knows of the other end."""
+        return None if self.transport is None else self.transport.get_extra_info(name)

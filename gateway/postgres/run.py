@@ -1,0 +1,150 @@
+"""One released action on its way: what comes back is masked, counted and, a little of it, kept. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from activity.hotpath import Frame
+from gateway.postgres.backend import Field, read_data_row
+from gateway.postgres.classified import Classified
+from gateway.postgres.masking import MaskPlan, mask_value, plan
+from gateway.postgres.messages import data_row
+from gateway.postgres.values import as_text
+from gateway.refusal import Refusal
+
+KEPT_ROWS = 50
+KEPT_CHARACTERS = 16_384
+LONGEST_VALUE = 1_000
+"""Characters of one value in a recording."""
+
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """How to answer the agent, and how to record the answer: recordings are masked whatever the agent saw."""
+
+    answer: MaskPlan | None
+    recording: MaskPlan | None
+    tagged: bool = False
+    """Errors and notices may quote values of tagged columns."""
+
+    def masked_in_answer(self) -> bool:
+        """Whether any output column is masked for the agent."""
+        return self.answer is not None and any(self.answer.columns.values())
+
+
+UNTAGGED = Masks(None, None)
+
+
+def masks_for(classified: Classified, unmask: frozenset[str]) -> Masks:
+    """The masks of a statement for an agent. Raises Refusal where a masked agent may not run it."""
+    if not classified.catalog.tags:
+        return UNTAGGED
+    answer = plan(classified, unmask)
+    recording: MaskPlan | None = answer
+    if unmask:
+        try:
+            recording = plan(classified, frozenset())
+        except Refusal:  # the agent may see derived values that no recording may hold
+            recording = None
+    return Masks(answer, recording, tagged=answer.involved or bool(classified.tags) or classified.outputs_unclear)
+
+
+@dataclass(slots=True)
+class Run:
+    """Counts and keeps what one action returns. Times are `time.monotonic()` seconds."""
+
+    action_id: UUID
+    masks: Masks
+    shared: bool
+    began: float
+    limit: int | None = None
+    transaction: Sequence[str | None] = ()
+    """What each of its statements does to the transaction."""
+    savepoints: Sequence[str] = ()
+    statement: int = 0
+    rows: int = 0
+    bytes: int = 0
+    masked_values: int = 0
+    sqlstate: str = ""
+    message: str = ""
+    failed: bool = False
+    ended: bool = False
+    over_limit: bool = False
+    # How the present statement's rows are answered and kept:
+    plain: bool = False
+    """Nothing is masked and nothing more is kept: rows pass untouched."""
+    _fields: tuple[Field, ...] = ()
+    _answer: Mapping[int, str] = field(default_factory=dict)
+    _record: Mapping[int, str] = field(default_factory=dict)
+    _columns: list[dict[str, object]] = field(default_factory=list)
+    _kept: list[list[str | None]] = field(default_factory=list)
+    _room: int = KEPT_CHARACTERS
+    _cut: bool = False
+
+    def describe(self, fields: tuple[Field, ...]) -> None:
+        """Take the columns of the present statement's answer. Raises Refusal when they cannot be told apart."""
+        self._fields = fields
+        self._answer = self._check(self.masks.answer, fields)
+        if self.masks.answer is not None and self.masks.recording is None:
+            self._record = dict.fromkeys(range(len(fields)), "")
+        elif self.masks.recording is self.masks.answer:
+            self._record = self._answer
+        else:
+            self._record = self._check(self.masks.recording, fields)
+        if not self._columns:
+            self._columns = [{"name": one.name, "masked": index in self._record} for index, one in enumerate(fields)]
+        else:
+            self._cut = True
+        self._settle()
+
+    def _check(self, masks: MaskPlan | None, fields: tuple[Field, ...]) -> Mapping[int, str]:
+        return masks.check_row_description(fields, self.statement) if masks is not None else {}
+
+    def _settle(self) -> None:
+        self.plain = not self._answer and (self._cut or not self._fields)
+
+    def row(self, raw: bytes) -> bytes | None:
+        """Keep a DataRow, given whole, if there is room; the row to send instead when it is masked, else None."""
+        values = read_data_row(raw)
+        if not self._cut:
+            self._keep(values)
+        if not self._answer:
+            return None
+        for index in self._answer:
+            if index < len(values) and values[index] is not None:
+                one = self._fields[index]
+                values[index] = mask_value(one.type_oid, one.format, one.type_modifier)
+                self.masked_values += 1
+        return data_row(values)
+
+    def _keep(self, values: Sequence[bytes | None]) -> None:
+        if len(values) != len(self._fields):
+            self._cut = True
+        else:
+            shown = [self._shown(index, value) for index, value in enumerate(values)]
+            self._room -= sum(len(value) + 4 for value in shown if value is not None)
+            if self._room >= 0 and len(self._kept) < KEPT_ROWS:
+                self._kept.append(shown)
+            else:
+                self._cut = True
+        self._settle()
+
+    def _shown(self, index: int, value: bytes | None) -> str | None:
+        if value is None:
+            return None
+        if index in self._record:
+            return "***"
+        one = self._fields[index]
+        return as_text(value, one.type_oid, one.format)[:LONGEST_VALUE]
+
+    def fail(self, sqlstate: str, message: str) -> None:
+        """Note the first error."""
+        if not self.failed and not self.ended:
+            self.failed, self.sqlstate, self.message = True, sqlstate, message
+
+    def frame(self) -> Frame | None:
+        """What is kept of the answer; None when there was none."""
+        return Frame(self._columns, self._kept, cut=self._cut) if self._columns else None

@@ -1,0 +1,140 @@
+"""What the gate decides by, kept current: it hears from the database at least every 250 ms, or releases nothing.
+
+NOTIFY wakes it for changes and settled holds; the poll behind it makes a lost notification harmless, and every
+wake-up reads the rows again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+
+from gateway.refusal import Refusal
+from gateway.threads import in_thread
+from policies import snapshot as policies
+from policies.snapshot import Snapshot
+
+POLL = 0.25
+"""Seconds between reads when nothing wakes it."""
+DEAF_AFTER = 1.0
+"""Seconds without hearing from the database after which nothing is released."""
+BEAT = 1.0
+"""Seconds between heartbeats of the node's row."""
+RECONNECT_AFTER = 0.2
+CHANNELS = ("narrowgate_changed", "narrowgate_settled")
+REVOKED_SQL = "SELECT id FROM agents_credential WHERE revoked_at IS NOT NULL AND id = ANY(%s)"
+HOLDS_SQL = "SELECT id, status, settled_because, deadline FROM approvals_hold WHERE id = ANY(%s)"
+log = structlog.get_logger()
+
+Settled = Callable[[Iterable[tuple[Any, ...]]], None]
+Changed = Callable[[Snapshot, frozenset[UUID]], Awaitable[None]]
+
+
+class Watch:
+    """Holds the current snapshot. `node_id` is the row whose heartbeat it keeps."""
+
+    def __init__(self, dsn: str, node_id: UUID) -> None:
+        self._dsn = dsn
+        self._node_id = node_id
+        self._snapshot: Snapshot | None = None
+        self._heard = 0.0
+        self._beat = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self.credentials: Callable[[], set[UUID]] = set
+        """The credentials of open sessions."""
+        self.holds: Callable[[], list[UUID]] = list
+        """The holds that sessions here wait for."""
+        self.on_changed: Changed | None = None
+        self.on_holds: Settled = lambda _rows: None
+
+    async def start(self) -> None:
+        """Load the first snapshot and begin to listen."""
+        connection = await self._connect()
+        await self._hear(connection)
+        self._task = asyncio.create_task(self._run(connection), name="watch")
+
+    async def stop(self) -> None:
+        """End listening."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def current(self) -> Snapshot:
+        """The snapshot to decide by. Raises Refusal when the database has not been heard for DEAF_AFTER seconds."""
+        if self._snapshot is None or time.monotonic() - self._heard > DEAF_AFTER:
+            raise Refusal(
+                "The gate has not heard from its database for a second, and releases nothing until it does.",
+                code="deaf",
+                sqlstate="57P03",
+                remedy="Try again in a moment.",
+            )
+        return self._snapshot
+
+    async def refresh(self) -> Snapshot:
+        """Load a snapshot now."""
+        return await self._load()
+
+    # ---- the task ----
+    async def _run(self, connection: AsyncConnection[Any] | None) -> None:
+        while True:
+            try:
+                connection = connection or await self._connect()
+                async for _ in connection.notifies(timeout=POLL, stop_after=1):
+                    pass
+                await self._hear(connection)
+            except psycopg.Error as error:
+                log.warning("database_not_heard", error=str(error))
+                if connection is not None:
+                    await connection.close()
+                connection = None
+                await asyncio.sleep(RECONNECT_AFTER)
+            except asyncio.CancelledError:
+                if connection is not None:
+                    await connection.close()
+                raise
+
+    async def _hear(self, connection: AsyncConnection[Any]) -> None:
+        asked = time.monotonic()
+        row = await (await connection.execute("SELECT number FROM agents_revision")).fetchone()
+        revision = row[0] if row else 0
+        if self._snapshot is None or self._snapshot.revision != revision:
+            await self._load()
+            await self._tell(connection)
+        self._heard = asked
+        await self._hear_holds(connection)
+        if asked - self._beat > BEAT:
+            self._beat = asked
+            await connection.execute(
+                "UPDATE activity_gatewaynode SET beat_at = clock_timestamp() WHERE id = %s", [self._node_id]
+            )
+
+    async def _load(self) -> Snapshot:
+        self._snapshot = await in_thread(policies.load)
+        return self._snapshot
+
+    async def _tell(self, connection: AsyncConnection[Any]) -> None:
+        open_credentials = list(self.credentials())
+        revoked: frozenset[UUID] = frozenset()
+        if open_credentials:
+            rows = await (await connection.execute(REVOKED_SQL, [open_credentials])).fetchall()
+            revoked = frozenset(row[0] for row in rows)
+        if self.on_changed is not None and self._snapshot is not None:
+            await self.on_changed(self._snapshot, revoked)
+
+    async def _hear_holds(self, connection: AsyncConnection[Any]) -> None:
+        waited_for = self.holds()
+        if waited_for:
+            self.on_holds(await (await connection.execute(HOLDS_SQL, [waited_for])).fetchall())
+
+    async def _connect(self) -> AsyncConnection[Any]:
+        connection = await AsyncConnection.connect(self._dsn, autocommit=True, application_name="narrowgate watch")
+        for channel in CHANNELS:
+            await connection.execute(f"LISTEN {channel}")  # type: ignore[arg-type]  # our own two names
+        return connection

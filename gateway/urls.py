@@ -1,0 +1,12 @@
+"""The addresses of the gateway's door, for agents. The console's are in `console/urls.py`; the two never mix."""
+
+from django.urls import path
+
+from gateway.oauth import token
+
+handler404 = "gateway.door.not_found"
+handler500 = "gateway.door.broken"
+
+urlpatterns = [
+    path("oauth/token", token, name="token"),
+]

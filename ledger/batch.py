@@ -1,0 +1,124 @@
+"""One batch of the sequencer: outbox rows become numbered, hashed, signed entries in one transaction.
+
+1. Read the head. 2. Read the rows that are not in the log yet. 3. Number and hash them. 4. Insert the entries.
+5. Store the tiles they fill. 6. Sign the new head. 7. Move the head, if it is still where it was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from ledger import checkpoint, merkle, reading, tiles
+from ledger.signer import Signer
+from ledger.stored import StoredTree
+
+HEAD_SQL: LiteralString = "SELECT size, root, frontier, snapshot FROM ledger_head WHERE id = 1"
+
+ROWS_SQL: LiteralString = """
+SELECT id, leaf FROM ledger_outbox AS o WHERE id = ANY(%s)
+AND NOT EXISTS (SELECT FROM ledger_entry AS e WHERE e.outbox_id = o.id) ORDER BY id
+"""
+
+INSERT_ENTRIES_SQL: LiteralString = """
+INSERT INTO ledger_entry (index, outbox_id, leaf_hash, leaf, uid, event, actor_kind, actor_id, actor_name,
+    subject_kind, subject_id, subject_name, session, action, node, node_seq, recorded)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::uuid[], %s::text[], %s::text[], %s::text[],
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[])
+"""
+
+INSERT_TILE_SQL: LiteralString = "INSERT INTO ledger_tile (level, index, hashes, root) VALUES (%s, %s, %s, %s)"
+
+INSERT_CHECKPOINT_SQL: LiteralString = "INSERT INTO ledger_checkpoint (size, root, note) VALUES (%s, %s, %s)"
+
+MOVE_SQL: LiteralString = """
+UPDATE ledger_head SET size = %s, root = %s, frontier = %s, snapshot = coalesce(%s, snapshot)
+WHERE id = 1 AND size = %s AND root = %s
+"""
+
+
+class HeadMovedError(RuntimeError):
+    """Another sequencer has moved the head: this one must start again."""
+
+
+class Head(NamedTuple):
+    """Where the log ends; `snapshot` is the pg_snapshot in which everything visible is in the log."""
+
+    size: int
+    root: bytes
+    frontier: bytes
+    snapshot: str
+
+
+class Row(NamedTuple):
+    """A claimed row of the outbox."""
+
+    id: int
+    leaf: bytes
+
+
+def read_head(connection: Connection[Any]) -> Head:
+    """The head's one row. Raises HeadMovedError when somebody has removed it."""
+    found = connection.execute(HEAD_SQL).fetchone()
+    if found is None:
+        raise HeadMovedError("The ledger's head is missing.")
+    return Head(found[0], bytes(found[1]), bytes(found[2]), found[3])
+
+
+def sequence(connection: Connection[Any], signer: Signer, outbox_ids: Sequence[int], *, seen: str | None) -> int:
+    """Put the outbox rows with these ids into the log and give their number; `seen`, if any, becomes the head's snapshot.
+
+    Commits or changes nothing. Raises HeadMovedError and psycopg's errors.
+    """
+    with connection.transaction():
+        head = read_head(connection)
+        rows = [Row(number, bytes(leaf)) for number, leaf in connection.execute(ROWS_SQL, [list(outbox_ids)])]
+        tree = merkle.CompactRange(head.size, tiles.cut(head.frontier))
+        if rows:
+            hashes = _insert_entries(connection, head.size, rows)
+            for leaf_hash in hashes:
+                tree.append(leaf_hash)
+            _store_tiles(connection, head.size, tree.size)
+            _sign(connection, signer, tree)
+        _move(connection, head, tree, seen)
+    return len(rows)
+
+
+def _insert_entries(connection: Connection[Any], first: int, rows: Sequence[Row]) -> list[bytes]:
+    hashes = [merkle.leaf_hash(row.leaf) for row in rows]
+    found = zip(*(reading.columns_of(row.leaf) for row in rows), strict=True)
+    parameters = [
+        list(range(first, first + len(rows))),
+        [row.id for row in rows],
+        hashes,
+        [row.leaf for row in rows],
+        *(list(column) for column in found),
+    ]
+    connection.execute(INSERT_ENTRIES_SQL, parameters)
+    return hashes
+
+
+def _store_tiles(connection: Connection[Any], before: int, after: int) -> None:
+    """Store the tiles that became full between two sizes, the lowest level first: the next level reads its roots."""
+    level = 0
+    while (before := before >> tiles.HEIGHT) < (after := after >> tiles.HEIGHT):
+        tree = StoredTree(lambda sql, params: connection.execute(sql, params).fetchall())
+        for number in range(before, after):
+            hashes = tree.tile(level, number)
+            connection.execute(INSERT_TILE_SQL, [level, number, tiles.join(hashes), tiles.tile_root(hashes)])
+        level += 1
+
+
+def _sign(connection: Connection[Any], signer: Signer, tree: merkle.CompactRange) -> None:
+    new = checkpoint.Checkpoint(signer.key.name, tree.size, tree.root())
+    note = checkpoint.sign(new, signer.key, signer.sign)
+    connection.execute(INSERT_CHECKPOINT_SQL, [new.size, new.root, note])
+
+
+def _move(connection: Connection[Any], head: Head, tree: merkle.CompactRange, seen: str | None) -> None:
+    after = [tree.size, tree.root(), tiles.join(tree.hashes), seen]
+    moved = connection.execute(MOVE_SQL, [*after, head.size, head.root])
+    if moved.rowcount != 1:
+        raise HeadMovedError("Another sequencer has moved the ledger's head.")

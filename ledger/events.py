@@ -1,0 +1,125 @@
+"""Every kind of entry the ledger holds, and what each means. Pure: no Django, no I/O.
+
+`python -m ledger.events` prints the page that documents them.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Self
+
+
+class Event(StrEnum):
+    """An event's name, `subject:action`, with a sentence that says what an entry of it states."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """Keep the name as the string and the sentence beside it."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    # ---- actions: what agents asked for ----
+    ACTION_ALLOWED = "action:allowed", "Policy allowed an action; recorded before it was released."
+    ACTION_DENIED = "action:denied", "An action was denied, and why."
+    ACTION_DONE = "action:done", "A released action ended well: rows, bytes, duration, masked values."
+    ACTION_FAILED = "action:failed", "A released action ended with the resource's error."
+    ACTION_RELEASED = "action:released", "An approved action was let through to its resource, once."
+    ACTION_UNCERTAIN = "action:uncertain", "The gate lost sight of a released action: it may or may not have run."
+    ACTIONS_ALLOWED = (
+        "actions:allowed",
+        "Several reads were allowed: their number and the Merkle root over their records.",
+    )
+    ACTIONS_DONE = "actions:done", "Several reads ended: their number and the Merkle root over their records."
+
+    # ---- agents ----
+    AGENT_CHANGED = "agent:changed", "What is registered of an agent was changed."
+    AGENT_ENROLLED = "agent:enrolled", "An agent was registered, with its owner and purpose."
+    AGENT_REINSTATED = "agent:reinstated", "A suspended agent may act again."
+    AGENT_SUSPENDED = "agent:suspended", "An agent may not act until it is reinstated."
+    KEY_ADDED = "key:added", "A public key was registered for an agent."
+    KEY_REVOKED = "key:revoked", "A public key of an agent counts no longer."
+
+    # ---- credentials ----
+    CREDENTIAL_ISSUED = "credential:issued", "An agent got a short-lived credential."
+    CREDENTIAL_REFUSED = "credential:refused", "An agent was refused a credential, and why."
+    CREDENTIAL_REVOKED = "credential:revoked", "A credential was ended before its time."
+
+    # ---- exports and reads of the record ----
+    EXPORT_MADE = "export:made", "Somebody took a copy of a part of the record."
+    RECORD_READ = "record:read", "Somebody opened a page of the record."
+
+    # ---- the gateway itself ----
+    GATEWAY_STARTED = "gateway:started", "A gateway process began to listen."
+    GATEWAY_STOPPED = "gateway:stopped", "A gateway process ended in order."
+
+    # ---- holds and reviews ----
+    HOLD_APPROVED = "hold:approved", "One person approved the action whose digest they saw."
+    HOLD_ASKED = "hold:asked", "An action waits for people: requirement and deadline."
+    HOLD_DENIED = "hold:denied", "One person denied the action, which settles its hold."
+    HOLD_EXPIRED = "hold:expired", "A hold reached its deadline without a decision."
+    HOLD_JOINED = "hold:joined", "An agent that asked the same again was given its earlier hold."
+    HOLD_LAPSED = "hold:lapsed", "An approved action was not collected in time, or may no longer run."
+    HOLD_RELEASED = "hold:released", "An approval was used: the hold let its action through."
+    HOLD_SETTLED = "hold:settled", "The reviews met the requirement."
+    HOLD_WITHDRAWN = "hold:withdrawn", "The agent, or somebody for it, took its request back."
+    REVIEW_REFUSED = "review:refused", "Somebody tried to review a hold and was refused, and why."
+
+    # ---- people ----
+    API_TOKEN_CREATED = "api_token:created", "A person made a token for the API."
+    API_TOKEN_REVOKED = "api_token:revoked", "A person's token for the API was ended."
+    MEMBERSHIP_CHANGED = "membership:changed", "Somebody joined or left a group."
+    MEMBERSHIP_CONFIRMED = "membership:confirmed", "A second administrator confirmed a membership."
+    PERSON_INVITED = "person:invited", "A person was given an account."
+    ROLE_CHANGED = "role:changed", "A person's roles were changed."
+    SIGN_IN_FAILED = "sign_in:failed", "Somebody failed to sign in."
+    SIGNED_IN = "person:signed_in", "A person signed in."
+    SIGNED_OUT = "person:signed_out", "A person signed out."
+
+    # ---- policy ----
+    POLICY_ACTIVATED = "policy:activated", "A version of the policies came into force."
+    POLICY_APPROVED = "policy:approved", "A person approved a proposed version of the policies."
+    POLICY_PROPOSED = "policy:proposed", "A person proposed a version of the policies."
+
+    # ---- resources and segments ----
+    RESOURCE_ADDED = "resource:added", "A resource was put behind the gate."
+    RESOURCE_CHANGED = "resource:changed", "What is registered of a resource was changed."
+    SECRET_STORED = "secret:stored", "A resource's login was put into the vault."
+    SECRET_USED = "secret:used", "The gate took a resource's login from the vault."
+    SEGMENT_CHANGED = "segment:changed", "A segment was changed: what it is, or who may review in it."
+    SEGMENT_CREATED = "segment:created", "A segment was made."
+    TAG_CONFIRMED = "tag:confirmed", "A person confirmed what kind of data a column holds."
+
+    # ---- sessions ----
+    SESSION_CLOSED = "session:closed", "A session ended, and why."
+    SESSION_OPENED = "session:opened", "An agent connected to a resource."
+    SESSION_REFUSED = "session:refused", "A connection was refused before it became a session, and why."
+
+
+SCHEMAS: dict[Event, int] = {}
+
+
+def schema_of(event: Event) -> int:
+    """The version of the event's details: 1 until they change shape, then as `SCHEMAS` says."""
+    return SCHEMAS.get(event, 1)
+
+
+def page() -> str:
+    """The page that documents every event, as Markdown."""
+    rows = [f"| `{event.value}` | {schema_of(event)} | {event.meaning} |" for event in sorted(Event)]
+    head = [
+        "# Events",
+        "",
+        "Every entry of the ledger names one of these. Written by `python -m ledger.events > docs/events.md`.",
+        "",
+        "| event | schema | an entry of it states |",
+        "|---|---|---|",
+    ]
+    return "\n".join([*head, *rows, ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

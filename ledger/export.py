@@ -1,0 +1,236 @@
+"""Packages of evidence: a ZIP that convinces somebody who trusts nothing of ours. `ledger/verify.py` checks it.
+
+Written as a stream: memory does not grow with the ledger. A package of a part holds the hashes of the subtrees
+before and after it, so that its entries lead to a signed root like those of the whole.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from django.db import connection
+
+from core.errors import NotFound
+from ledger import checkpoint, merkle, queries, verify, verify_primitives
+from ledger.models import Checkpoint, Entry, Key
+
+PAGE = 1_000  # entries read at a time
+MOST_CHECKPOINTS = 500  # in a package; more are thinned evenly, the last always stays
+
+NODES_SQL = """
+WITH pending AS MATERIALIZED (SELECT node, count(*) AS entries FROM ledger_unsequenced(%(seen)s) GROUP BY node),
+newer AS MATERIALIZED (SELECT node, count(*) AS entries FROM ledger_entry WHERE index >= %(size)s GROUP BY node)
+SELECT name, seq - coalesce(pending.entries, 0) - coalesce(newer.entries, 0) FROM ledger_node
+LEFT JOIN pending ON pending.node = name LEFT JOIN newer ON newer.node = name ORDER BY name
+"""
+
+HEAD_SQL = """
+SELECT size - (SELECT count(*) FROM ledger_entry WHERE index >= %s), snapshot FROM ledger_head WHERE id = 1
+"""
+
+THINNED_SQL = """
+SELECT max(size) FROM (
+    SELECT size, ntile(%s) OVER (ORDER BY size) AS part FROM ledger_checkpoint WHERE size BETWEEN %s AND %s
+) AS parts GROUP BY part ORDER BY 1
+"""
+
+README = """Evidence from the ledger of {origin}
+Entries {first} to {end}; the last checkpoint covers {size}.
+
+To check it, offline, with Python 3.9 or newer and nothing else:
+
+    python3 verify.py THIS_PACKAGE.zip
+
+It prints VALID or NOT VALID, what it checked and what it did not. It says more when you give it a checkpoint that
+you kept from earlier, or got from somebody else, and the verifier key that you were given by the organisation:
+
+    python3 verify.py THIS_PACKAGE.zip --checkpoint FILE --key NAME+HASH+KEY
+
+verify.py in this package is a copy for your convenience: take one that you have read, from the project's sources.
+Keep checkpoint.txt: it is all you need to notice later whether anything recorded until now was changed or removed.
+
+manifest.json       what the package says it holds
+entries.ndjson      an entry a line: its index, the hash of its leaf, and the leaf's text, which is JSON (RFC 8785)
+checkpoints.ndjson  signed roots (C2SP tlog-checkpoint); the tree is that of RFC 6962
+checkpoint.txt      the last of them
+keys.txt            the keys that signed them
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What an export holds: entries `first` to `last`, exclusive, under the checkpoint of `size`."""
+
+    first: int
+    last: int
+    size: int
+    checkpoint: Checkpoint
+
+
+def plan(first: int = 0, last: int | None = None) -> Package:
+    """What an export of these entries would hold; `last` is exclusive, by default all that is signed.
+
+    Raises NotFound where there are no such entries under a checkpoint.
+    """
+    newest = queries.last_checkpoint()
+    if newest is None:
+        raise NotFound("The ledger has no checkpoint yet.", "Record something, and wait a second.")
+    end = newest.size if last is None else last
+    if not 0 <= first < end <= newest.size:
+        raise NotFound(f"The ledger has no signed entries {first} to {end - 1}.")
+    return Package(first, end, newest.size, newest)
+
+
+def export(target: Path | IO[bytes], first: int = 0, last: int | None = None) -> Package:
+    """Write a package to a file or a stream, which need not be seekable. Raises NotFound, and what `target` raises."""
+    package = plan(first, last)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, parts in _files(package):
+            with archive.open(name, "w", force_zip64=True) as file:
+                for part in parts:
+                    file.write(part)
+    return package
+
+
+def stream(package: Package) -> Iterator[bytes]:
+    """The package's bytes as they are made, for a response that is sent while it is written."""
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, parts in _files(package):
+            with archive.open(name, "w", force_zip64=True) as file:
+                for part in parts:
+                    file.write(part)
+                    yield sink.taken()
+    yield sink.taken()
+
+
+class _Sink(io.RawIOBase):
+    """Keeps what is written until it is taken; cannot seek, so ZipFile writes its sizes after each file."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object, /) -> int:
+        part = bytes(data)  # type: ignore[call-overload]  # any buffer
+        self._parts.append(part)
+        return len(part)
+
+    def taken(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """The files of a package in order, each in parts."""
+    sizes = _checkpoint_sizes(package)
+    end = package.last - 1
+    readme = README.format(origin=_origin(package), first=package.first, end=end, size=package.size)
+    yield "README.txt", [readme.encode()]
+    yield "verify.py", [standalone_verifier().encode()]
+    yield "keys.txt", (f"{key.verifier}\n".encode() for key in Key.objects.order_by("first_size", "key_id"))
+    yield "checkpoint.txt", [package.checkpoint.note.encode()]
+    yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
+    yield "checkpoints.ndjson", _checkpoints(sizes)
+    yield "entries.ndjson", _entries(package)
+
+
+def _origin(package: Package) -> str:
+    return checkpoint.parse_body(checkpoint.split_note(package.checkpoint.note)[0]).origin
+
+
+def _manifest(package: Package) -> dict[str, object]:
+    left = queries.hashes(merkle.perfect_spans(0, package.first))
+    right = queries.hashes(merkle.perfect_spans(package.last, package.size))
+    covered = Checkpoint.objects.filter(size__gte=max(package.first, 1), size__lte=package.last)
+    return {
+        "format": verify.FORMAT,
+        "origin": _origin(package),
+        "made": datetime.now(UTC).isoformat(),
+        "first": package.first,
+        "last": package.last,
+        "size": package.size,
+        "left": [_text(part) for part in left],
+        "right": [_text(part) for part in right],
+        "existing_checkpoints": covered.count() + (package.last < package.size),
+        **_ends(package),
+    }
+
+
+def _ends(package: Package) -> dict[str, object]:
+    """Where everything ends, as the tables say it besides the entries: a cut at the end shows."""
+    if package.first or package.last < package.size:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(HEAD_SQL, [package.size])
+        head, snapshot = cursor.fetchone()
+        cursor.execute(NODES_SQL, {"size": package.size, "seen": snapshot})
+        return {"head": head, "nodes": dict(cursor.fetchall())}
+
+
+def _checkpoint_sizes(package: Package) -> list[int]:
+    """The sizes of the checkpoints that a package holds: those over its entries, and the one it ends under."""
+    with connection.cursor() as cursor:
+        cursor.execute(THINNED_SQL, [MOST_CHECKPOINTS, max(package.first, 1), package.last])
+        sizes = [size for (size,) in cursor.fetchall()]
+    return sizes if package.size in sizes else [*sizes, package.size]
+
+
+def _checkpoints(sizes: Sequence[int]) -> Iterator[bytes]:
+    found = Checkpoint.objects.filter(size__in=sizes).order_by("size").values_list("size", "note")
+    for size, note in found.iterator():
+        yield json.dumps({"size": size, "note": note}, ensure_ascii=False).encode() + b"\n"
+
+
+def _entries(package: Package) -> Iterator[bytes]:
+    """A line an entry, a page of them at a time; what is missing in the table is missing here."""
+    after = package.first - 1
+    while page := list(
+        Entry.objects.filter(index__gt=after, index__lt=package.last)
+        .order_by("index")
+        .values_list("index", "leaf_hash", "leaf")[:PAGE]
+    ):
+        yield b"".join(_line(index, bytes(leaf_hash), bytes(leaf)) for index, leaf_hash, leaf in page)
+        after = page[-1][0]
+
+
+def _line(index: int, leaf_hash: bytes, leaf: bytes) -> bytes:
+    says: dict[str, object] = {"index": index, "hash": _text(leaf_hash)}
+    try:
+        says["leaf"] = leaf.decode()
+    except UnicodeDecodeError:
+        says["leaf_base64"] = _text(leaf)
+    return json.dumps(says, ensure_ascii=False).encode() + b"\n"
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def standalone_verifier() -> str:
+    """verify.py as one file: what it stands on is put where it imports it."""
+    base, top = (Path(module.__file__ or "").read_text(encoding="utf-8") for module in (verify_primitives, verify))
+    wanted = verify_primitives.__name__
+    (place,) = (n for n in ast.parse(top).body if isinstance(n, ast.ImportFrom) and n.module == wanted)
+    body = [node for node in ast.parse(base).body if not _is_preamble(node)]
+    lines, base_lines = top.splitlines(), base.splitlines()
+    return "\n".join(
+        [*lines[: place.lineno - 1], *base_lines[body[0].lineno - 1 :], "", *lines[place.end_lineno :], ""]
+    )
+
+
+def _is_preamble(node: ast.stmt) -> bool:
+    """The module's docstring, and the import that only a file's beginning may hold."""
+    return isinstance(node, ast.Expr) or (isinstance(node, ast.ImportFrom) and node.module == "__future__")

@@ -1,0 +1,123 @@
+"""What can be asked of the ledger: its state, its entries' proofs. Reads with Django's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from core.db import db_now
+from core.errors import NotFound
+from ledger import merkle
+from ledger.models import Checkpoint, Entry, Head
+from ledger.stored import StoredTree
+
+PENDING_SQL = "SELECT count(*), min(recorded_at) FROM ledger_unsequenced(%s)"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the log stands: `age` is that of its last checkpoint, `waiting` how long the oldest unsequenced entry waits."""
+
+    size: int
+    root: bytes
+    checkpoint: Checkpoint | None
+    age: timedelta | None
+    pending: int
+    waiting: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """The evidence that an entry is in the tree that `checkpoint` signs; `hashes` go from the leaf upwards."""
+
+    index: int
+    leaf_hash: bytes
+    checkpoint: Checkpoint
+    hashes: list[bytes]
+
+    def verify(self) -> None:
+        """Check it against the checkpoint's root. Raises ledger.merkle.ProofError."""
+        merkle.verify_inclusion(
+            self.index, self.checkpoint.size, self.leaf_hash, self.hashes, bytes(self.checkpoint.root)
+        )
+
+
+def stored_tree() -> StoredTree:
+    """The log's hashes, read with Django's connection; keeps what it reads."""
+    return StoredTree(_query)
+
+
+def _query(sql: str, params: Sequence[int]) -> Sequence[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
+def last_checkpoint() -> Checkpoint | None:
+    """The newest checkpoint, if there is one."""
+    return Checkpoint.objects.order_by("-size").first()
+
+
+def state() -> State:
+    """How the log stands at this moment."""
+    head = Head.objects.get(id=1)
+    newest = last_checkpoint()
+    now = db_now()
+    pending, oldest = _pending(head.snapshot)
+    return State(
+        size=head.size,
+        root=bytes(head.root),
+        checkpoint=newest,
+        age=None if newest is None else now - newest.signed_at,
+        pending=pending,
+        waiting=None if oldest is None else now - oldest,
+    )
+
+
+def _pending(snapshot: str) -> tuple[int, datetime | None]:
+    with connection.cursor() as cursor:
+        cursor.execute(PENDING_SQL, [snapshot])
+        (count, oldest) = cursor.fetchone()
+    return count, oldest
+
+
+def entry(uid: UUID) -> Entry | None:
+    """The entry that `record` gave this identifier; None until it is in the log."""
+    return Entry.objects.filter(uid=uid).first()
+
+
+def first_checkpoint_over(index: int) -> Checkpoint | None:
+    """The first checkpoint whose tree holds the entry with this index; None until there is one."""
+    return Checkpoint.objects.filter(size__gt=index).order_by("size").first()
+
+
+def inclusion(index: int, *, size: int | None = None) -> Inclusion:
+    """The proof that entry `index` is in the checkpoint of `size`, the newest by default.
+
+    Raises NotFound for an entry or a checkpoint that does not exist or do not belong together, and NarrowgateError
+    where the tables lack what the proof needs.
+    """
+    checkpoint = Checkpoint.objects.filter(size=size).first() if size is not None else last_checkpoint()
+    found = Entry.objects.filter(index=index).first()
+    if checkpoint is None or found is None or found.index >= checkpoint.size:
+        raise NotFound("There is no such entry in such a checkpoint.")
+    proof = stored_tree().hashes(merkle.inclusion_spans(index, checkpoint.size))
+    return Inclusion(index, bytes(found.leaf_hash), checkpoint, proof)
+
+
+def consistency(older: int, newer: int) -> list[bytes]:
+    """The proof that the tree of `newer` entries continues that of `older`. Raises NotFound for sizes the log has not."""
+    if not 0 < older <= newer <= Head.objects.get(id=1).size:
+        raise NotFound("The ledger has no such sizes.")
+    return stored_tree().hashes(merkle.consistency_spans(older, newer))
+
+
+def hashes(spans: Iterable[merkle.Span]) -> list[bytes]:
+    """The hashes of subtrees of the log. Raises NarrowgateError where the tables lack a part of them."""
+    return stored_tree().hashes(list(spans))

@@ -1,0 +1,358 @@
+"""Check a package of evidence from the ledger, offline: `python3 verify.py evidence.zip [--checkpoint FILE]`.
+
+In an export this is one file on the standard library (Python 3.9 or newer), so that it can be read and run by somebody
+who trusts nothing else of ours. Formats: RFC 6962 tree, RFC 8032 Ed25519, C2SP signed-note and tlog-checkpoint.
+
+1. Open the package and read its manifest and keys.  2. Read the entries in order: bytes, canonical form, numbers of
+their nodes, time.  3. At each checkpoint: signature, and the root that the entries give; equal roots also prove
+that each checkpoint continues the one before.  4. Compare the end with the head, the nodes and a checkpoint held outside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ledger.verify_primitives import Checkpoint, Keys, Tree, Unreadable, from_base64, heights, open_note, read_key
+
+FORMAT = "narrowgate-evidence-1"
+FILES = {"manifest.json", "keys.txt", "entries.ndjson", "checkpoints.ndjson"}
+EXTRAS = {"README.txt", "verify.py", "checkpoint.txt"}
+LONGEST_LINE = 1 << 20  # bytes
+MOST_PROBLEMS = 20
+SLACK = timedelta(minutes=10)  # how far entries of different nodes may be out of order in time
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: which check found it, what it is, and at which entry if it is one."""
+
+    check: str
+    message: str
+    entry: int | None = None
+
+
+@dataclass
+class Report:
+    """What was found. Only `ok` means valid, and then for what `checked` says and no more."""
+
+    problems: list[Problem] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
+    entries: int = 0
+    checkpoints: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    @property
+    def first_bad_entry(self) -> int | None:
+        """The index of the first entry that fails, if one can be named."""
+        return min((problem.entry for problem in self.problems if problem.entry is not None), default=None)
+
+    def add(self, check: str, message: str, entry: int | None = None) -> None:
+        """Keep a problem; of each check only the first, because the rest follow from it."""
+        if len(self.problems) < MOST_PROBLEMS and all(known.check != check for known in self.problems):
+            self.problems.append(Problem(check, message, entry))
+
+    def lines(self) -> Iterator[str]:
+        """The report as text."""
+        yield "VALID" if self.ok else "NOT VALID"
+        yield from (f"  wrong ({problem.check}): {problem.message}" for problem in self.problems)
+        yield f"  read: {self.entries} entries, {self.checkpoints} checkpoints"
+        yield from (f"  checked: {what}" for what in self.checked)
+        yield from (f"  NOT checked: {what}" for what in self.not_checked)
+
+
+# ---- the package ----
+class Package:
+    """The files of a package, read as streams. Raises Unreadable for one that is not whole and plain."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._zip = archive
+        names = self._zip.namelist()
+        if len(names) != len(set(names)):
+            raise Unreadable("The package has two files of one name.")
+        if missing := sorted(FILES - set(names)):
+            raise Unreadable(f"The package has no {missing[0]}.")
+        if any(info.flag_bits & 1 or info.compress_type not in (0, 8) for info in self._zip.infolist()):
+            raise Unreadable("The package is encrypted or compressed in an unknown way.")
+        self.unknown = sorted(set(names) - FILES - EXTRAS)
+        self.manifest = _object(self._whole("manifest.json"), "The manifest")
+        if self.manifest.get("format") != FORMAT:
+            raise Unreadable("This is no evidence package, or one of a newer kind.")
+        self.keys: Keys = dict(read_key(line) for line in self._whole("keys.txt").decode().splitlines() if line)
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """The lines of a file, one at a time."""
+        with self._zip.open(name) as file:
+            while line := file.readline(LONGEST_LINE + 1):
+                if len(line) > LONGEST_LINE:
+                    raise Unreadable(f"{name} has a line that is too long.")
+                yield line
+
+    def number(self, name: str) -> int:
+        """A count in the manifest."""
+        return _count(self.manifest.get(name), f"The manifest's {name}")
+
+    def hashes(self, name: str) -> list[bytes]:
+        """A list of hashes in the manifest."""
+        found = self.manifest.get(name)
+        hashes = [from_base64(part, "a hash") for part in found] if isinstance(found, list) else [b""]
+        if any(len(part) != 32 for part in hashes):
+            raise Unreadable(f"The manifest's {name} is not a list of hashes.")
+        return hashes
+
+    def checkpoints(self) -> Iterator[tuple[int, str]]:
+        """The size and the note of each checkpoint, by size."""
+        before = 0
+        for line in self.lines("checkpoints.ndjson"):
+            found = _object(line, "A checkpoint")
+            size = _count(found.get("size"), "A checkpoint's size")
+            if size <= before:
+                raise Unreadable("The checkpoints are not in order.")
+            before = size
+            yield size, str(found.get("note"))
+
+    def _whole(self, name: str) -> bytes:
+        with self._zip.open(name) as file:
+            data = file.read(LONGEST_LINE + 1)
+        if len(data) > LONGEST_LINE:
+            raise Unreadable(f"{name} is too long.")
+        return data
+
+
+def _object(data: bytes, what: str) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{what} is not JSON.") from None
+    if not isinstance(found, dict):
+        raise Unreadable(f"{what} is not a JSON object.")
+    return found
+
+
+def _count(value: object, what: str) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise Unreadable(f"{what} is not a count.")
+    return value
+
+
+# ---- the checks ----
+class Checks:
+    """Steps 2 to 4 of the module, on one package; what they find goes into `report`."""
+
+    def __init__(self, package: Package, held: Checkpoint | None) -> None:
+        self.package, self.held, self.report = package, held, Report()
+        self.tree = Tree()
+        self.nodes: dict[str, tuple[int, str]] = {}  # the last number and time of each
+        self.newest = datetime(1970, 1, 1)  # noqa: DTZ001 -- times here are all UTC
+        self.good = 0  # entries up to here are covered by a checkpoint that agrees
+        self.held_met = False
+        self.marks = package.checkpoints()
+        self.mark = next(self.marks, None)
+        self.first, self.last, self.size = map(package.number, ("first", "last", "size"))
+
+    def run(self) -> Report:
+        """Do them all."""
+        if not self.first <= self.last <= self.size:
+            raise Unreadable("The manifest's counts contradict each other.")
+        self._push("left", 0, self.first)
+        self.good = self.first
+        if self._entries():
+            self._push("right", self.last, self.size)
+            self._end()
+        self._say()
+        return self.report
+
+    def _push(self, name: str, begin: int, end: int) -> None:
+        hashes, wanted = self.package.hashes(name), list(heights(begin, end))
+        if len(hashes) != len(wanted):
+            raise Unreadable(f"The manifest's {name} has {len(hashes)} hashes instead of {len(wanted)}.")
+        for height, node in zip(wanted, hashes):  # noqa: B905 -- `strict` is newer than 3.9; lengths are equal
+            self.tree.push(height, node)
+        self._compare()
+
+    def _entries(self) -> bool:
+        """Read the entries; False when one is missing, because nothing after it can be proved."""
+        for line in self.package.lines("entries.ndjson"):
+            found = _object(line, f"The line of entry {self.tree.size}")
+            index = _count(found.get("index"), "An entry's index")
+            if index != self.tree.size or index >= self.last:
+                there = f"Entry {self.tree.size} is missing: entry {index} is in its place."
+                self.report.add("indexes", there, min(index, self.tree.size))
+                return False
+            leaf = _leaf(found)
+            digest = hashlib.sha256(b"\x00" + leaf).digest()
+            if digest != from_base64(found.get("hash"), "a hash"):
+                self.report.add("bytes", f"Entry {index}: its bytes do not give the hash recorded for it.", index)
+            self._content(index, leaf)
+            self.tree.push(0, digest)
+            self.report.entries += 1
+            self._compare()
+        if self.tree.size < self.last:
+            there = f"Entry {self.tree.size} is missing: the package ends before it, though {self.last} are stated."
+            self.report.add("indexes", there, self.tree.size)
+        return self.tree.size == self.last
+
+    def _content(self, index: int, leaf: bytes) -> None:
+        try:
+            says = _object(leaf, "it")
+        except Unreadable:
+            self.report.add("form", f"Entry {index} is not a JSON object.", index)
+            return
+        if not _is_canonical(leaf, says):
+            self.report.add("form", f"Entry {index} is not in canonical form.", index)
+        node, number, recorded = says.get("node"), says.get("node_seq"), says.get("recorded")
+        if not isinstance(node, str) or type(number) is not int or not MOMENT.fullmatch(str(recorded)):
+            self.report.add("form", f"Entry {index} does not say its node, number and time.", index)
+            return
+        before, then = self.nodes.get(node, (0 if self.first == 0 else number - 1, ""))
+        if number != before + 1:
+            gap = f"Entry {index}: number {number} of node {node} follows number {before}; those between are missing."
+            self.report.add("numbers", gap, index)
+        moment = datetime.fromisoformat(str(recorded)[:-1])
+        if str(recorded) < then or moment < self.newest - SLACK:
+            self.report.add("time", f"Entry {index} is dated {recorded}, before entries that precede it.", index)
+        self.newest = max(self.newest, moment)
+        self.nodes[node] = (number, str(recorded))
+
+    def _compare(self) -> None:
+        """Step 3, at the size that the tree has now."""
+        root, size = self.tree.root, self.tree.size
+        if self.held is not None and self.held.size == size:
+            self.held_met = True
+            if self.held.root != root():
+                self.report.add("outside", f"The checkpoint you hold for {size} entries has another root.")
+        while self.mark is not None and self.mark[0] <= size:
+            self._checkpoint(self.mark[0], self.mark[1], root())
+            self.mark = next(self.marks, None)
+
+    def _checkpoint(self, size: int, note: str, root: bytes) -> None:
+        self.report.checkpoints += 1
+        try:
+            signed = open_note(note, self.package.keys)
+        except Unreadable as error:
+            self.report.add("signatures", f"The checkpoint of {size} entries: {error}.")
+            return
+        if signed.size != size or signed.origin != self.package.manifest.get("origin"):
+            self.report.add("signatures", f"The checkpoint of {size} entries is one of another log or size.")
+        elif size != self.tree.size or signed.root != root:
+            among = f"among entries {self.good} to {size - 1}" if size - self.good != 1 else f"entry {self.good}"
+            message = (
+                f"The entries do not give the root that the checkpoint of {size} signs: the first wrong one is {among}."
+            )
+            self.report.add("root", message, self.good if size - self.good == 1 else None)
+        else:
+            self.good = size
+
+    def _end(self) -> None:
+        """Step 4."""
+        if self.mark is not None or (self.good != self.size and self.report.ok):
+            self.report.add("signatures", f"No checkpoint signs all {self.size} entries.")
+        if self.held is not None and not self.held_met:
+            cut = f"The checkpoint you hold covers {self.held.size} entries, this package {self.size}"
+            why = "entries were cut off its end, or it is older" if self.held.size > self.size else "not comparable"
+            self.report.add("outside", f"{cut}: {why}.")
+        if self.first or self.last != self.size:
+            return
+        head = self.package.manifest.get("head")
+        if head != self.size:
+            self.report.add(
+                "head",
+                f"The log had {head} entries, the package has {self.size}: entries or checkpoints are missing.",
+                self.size,
+            )
+        nodes = self.package.manifest.get("nodes")
+        if not isinstance(nodes, dict):
+            raise Unreadable("The manifest does not say how many numbers each node gave.")
+        for node, number in sorted(nodes.items()):
+            seen = self.nodes.get(node, (0, ""))[0]
+            if number != seen:
+                self.report.add("numbers", f"Node {node} gave numbers up to {number}; its last entry here has {seen}.")
+
+    def _say(self) -> None:
+        report, package = self.report, self.package
+        report.checked += ["each entry's bytes, canonical form, index, node's number and time order"]
+        report.checked += ["each checkpoint's signature, and that each continues the one before"]
+        report.not_checked += ["that keys.txt holds the keys of the organisation: compare them with a copy of your own"]
+        if self.held is None:
+            report.not_checked += ["that nobody was shown another ledger, or a longer one: give a checkpoint you hold"]
+        else:
+            report.checked += [f"the checkpoint that you hold, of {self.held.size} entries"]
+        if self.first or self.last != self.size:
+            report.not_checked += [
+                f"entries before {self.first} and from {self.last} on, which are not in this package"
+            ]
+        if (existing := package.manifest.get("existing_checkpoints")) != report.checkpoints:
+            report.not_checked += [f"checkpoints beyond these: {existing} exist, {report.checkpoints} are here"]
+        report.not_checked += [f"{name}, which is no part of the format" for name in package.unknown[:5]]
+        report.not_checked += ["texts that entries only commit to; witnesses; time stamps of others"]
+
+
+def _leaf(found: dict[str, Any]) -> bytes:
+    text = found.get("leaf")
+    return text.encode() if isinstance(text, str) else from_base64(found.get("leaf_base64"), "an entry")
+
+
+def _is_canonical(leaf: bytes, says: dict[str, Any]) -> bool:
+    """RFC 8785, for all but fractions and keys beyond the basic plane, which are let pass."""
+    fractions: list[str] = []
+    json.loads(leaf, parse_float=fractions.append)
+    written = json.dumps(says, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return written.encode() == leaf or bool(fractions) or max(written) > "\uffff"
+
+
+def _held(path: Path, keys: Keys) -> Checkpoint:
+    try:
+        return open_note(path.read_text(encoding="utf-8"), keys)
+    except Unreadable as error:
+        raise Unreadable(f"The checkpoint that you hold cannot be compared: {error}.") from None
+
+
+def verify(path: Path, against: Path | None = None, key: str | None = None) -> Report:
+    """Check the package at `path`, also against a checkpoint or a key held outside. Raises Unreadable, nothing else."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            package = Package(archive)
+            if key is not None:
+                package.keys = dict([read_key(key)])
+            return Checks(package, None if against is None else _held(against, package.keys)).run()
+    except Unreadable:
+        raise
+    except OSError as error:
+        raise Unreadable(f"The file {error.filename or path} cannot be read: {error.strerror or error}.") from None
+    except Exception as error:  # noqa: BLE001 -- whatever a hostile file makes a library raise, it is not valid
+        raise Unreadable(f"The package is damaged ({type(error).__name__}: {str(error)[:200]}).") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 0 only for a valid package."""
+    parser = argparse.ArgumentParser(description="Check a package of evidence, offline.")
+    parser.add_argument("evidence", type=Path)
+    parser.add_argument("--checkpoint", type=Path, help="a checkpoint that you hold")
+    parser.add_argument("--key", help="the verifier key that you were given: name+hash+key")
+    given = parser.parse_args(arguments)
+    try:
+        report = verify(given.evidence, given.checkpoint, given.key)
+    except Unreadable as error:
+        print(f"NOT VALID: {error}")
+        return 1
+    print("\n".join(report.lines()))
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

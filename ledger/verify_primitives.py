@@ -1,0 +1,159 @@
+"""What verify.py stands on: Ed25519 verification, the Merkle tree, signed notes. Pure, on the standard library alone.
+
+Exports join this file and verify.py into one, which needs nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+class Unreadable(Exception):  # noqa: N818 -- it names what the package is
+    """The package cannot be checked at all; the message is one sentence."""
+
+
+# ---- Ed25519, RFC 8032 section 5.1.7, without the cofactor; points are (X, Y, Z, T) ----
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+Point = tuple[int, int, int, int]
+NEUTRAL: Point = (0, 1, 1, 0)
+
+
+def _add(one: Point, two: Point) -> Point:
+    a = (one[1] - one[0]) * (two[1] - two[0]) % P
+    b = (one[1] + one[0]) * (two[1] + two[0]) % P
+    c, d = 2 * one[3] * two[3] * D % P, 2 * one[2] * two[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def _decode_point(data: bytes) -> Point | None:
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (1 << 255) - 1
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    x = x if x & 1 == sign else P - x
+    return x, y, 1, x * y % P
+
+
+BASE = _decode_point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little")) or NEUTRAL
+
+
+def ed25519_verifies(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether `signature` over `message` is by the holder of `public`."""
+    key = _decode_point(public) if len(public) == 32 else None
+    if key is None or len(signature) != 64:
+        return False
+    s = int.from_bytes(signature[32:], "little")
+    if s >= ORDER:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    minus_key: Point = (P - key[0], key[1], 1, P - key[3])
+    table = (NEUTRAL, BASE, minus_key, _add(BASE, minus_key))
+    point = NEUTRAL
+    for bit in range(255, -1, -1):  # [s]B - [k]A in one pass
+        point = _add(point, point)
+        step = (s >> bit & 1) | (k >> bit & 1) << 1
+        point = _add(point, table[step]) if step else point
+    inverse = pow(point[2], P - 2, P)
+    x, y = point[0] * inverse % P, point[1] * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
+
+
+# ---- RFC 6962 section 2.1 ----
+class Tree:
+    """A Merkle tree that grows to the right; subtrees are pushed as (height, hash)."""
+
+    def __init__(self) -> None:
+        self._stack: list[tuple[int, bytes]] = []
+        self.size = 0
+
+    def push(self, height: int, node: bytes) -> None:
+        """Add a perfect subtree; a leaf's hash has height 0."""
+        self.size += 1 << height
+        while self._stack and self._stack[-1][0] == height:
+            node = hashlib.sha256(b"\x01" + self._stack.pop()[1] + node).digest()
+            height += 1
+        self._stack.append((height, node))
+
+    def root(self) -> bytes:
+        """The root over everything pushed."""
+        if not self._stack:
+            return hashlib.sha256(b"").digest()
+        node = self._stack[-1][1]
+        for _, left in reversed(self._stack[:-1]):
+            node = hashlib.sha256(b"\x01" + left + node).digest()
+        return node
+
+
+def heights(begin: int, end: int) -> Iterator[int]:
+    """The heights of the aligned perfect subtrees that cover `begin` to `end`."""
+    while begin < end:
+        height = (begin & -begin).bit_length() - 1 if begin else end.bit_length() - 1
+        while begin + (1 << height) > end:
+            height -= 1
+        yield height
+        begin += 1 << height
+
+
+# ---- signed notes ----
+Keys = dict[tuple[str, bytes], bytes]  # (name, key id) to public key
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint whose signature held."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+def read_key(text: str) -> tuple[tuple[str, bytes], bytes]:
+    """A verifier key `name+hash+key` as an item of Keys. Raises Unreadable."""
+    name, _, rest = text.strip().partition("+")
+    stated, _, encoded = rest.partition("+")
+    data = from_base64(encoded, "a key")
+    key_id = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
+    if len(data) != 33 or data[0] != 1 or key_id.hex() != stated:
+        raise Unreadable("A verifier key is malformed.")
+    return (name, key_id), data[1:]
+
+
+def open_note(note: str, keys: Keys) -> Checkpoint:
+    """The checkpoint in a signed note. Raises Unreadable when no known key's signature holds, or one of them fails."""
+    text, separator, tail = note.rpartition("\n\n")
+    body, held = f"{text}\n", False
+    for line in tail.splitlines() if separator else []:
+        found = re.fullmatch(r"— (\S+) (\S+)", line)
+        data = from_base64(found[2], "a signature") if found else b""
+        public = keys.get((found[1], data[:4])) if found else None
+        if public is not None:
+            if not ed25519_verifies(public, body.encode(), data[4:]):
+                raise Unreadable("the signature does not hold")
+            held = True
+    if not held:
+        raise Unreadable("it has no signature by a known key")
+    lines = body.split("\n")
+    if len(lines) < 4 or not re.fullmatch(r"0|[1-9]\d{0,18}", lines[1]):
+        raise Unreadable("it is not a checkpoint")
+    return Checkpoint(lines[0], int(lines[1]), from_base64(lines[2], "a root"))
+
+
+def from_base64(text: object, what: str) -> bytes:
+    """The bytes of `text`; Unreadable, naming `what`, if they are not base64."""
+    try:
+        return base64.b64decode(str(text), validate=True)
+    except ValueError:
+        raise Unreadable(f"There is {what} that is not base64.") from None

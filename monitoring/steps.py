@@ -1,0 +1,92 @@
+"""The nine steps of zero trust: each measured on what is there, or said not to be measured yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q
+
+from activity.models import Action
+from agents.models import Agent, Credential, Resource
+from core import words
+from ledger.queries import State
+
+FRESH = timedelta(minutes=5)
+"""How old the last checkpoint may be while entries wait."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: `short` counts what falls short, None where nothing measures it yet; `says` is the figure in words."""
+
+    name: str
+    says: str
+    short: int | None
+
+    @property
+    def state(self) -> str:
+        """`met`, `short` or `unmeasured`."""
+        return "unmeasured" if self.short is None else "short" if self.short else "met"
+
+
+def steps(agents: list[Agent], ledger: State, since: datetime) -> list[Step]:
+    """All nine, in order."""
+    measured: list[Callable[[], Step]] = [
+        lambda: _roles(agents),
+        lambda: _identity(agents),
+        lambda: _authentication(since),
+        lambda: _policy(since),
+        lambda: Step("Least privilege", "not measured yet", None),
+        lambda: Step("Monitoring", "not measured yet", None),
+        lambda: Step("Automatic revocation", "not measured yet", None),
+        _isolation,
+        lambda: _audits(ledger),
+    ]
+    return [step() for step in measured]
+
+
+def _roles(agents: list[Agent]) -> Step:
+    without = sum(not (agent.purpose and agent.function) for agent in agents)
+    return Step(
+        "Roles defined", f"all {words.count(len(agents))} have one" if not without else f"{without} have none", without
+    )
+
+
+def _identity(agents: list[Agent]) -> Step:
+    keys = Agent.objects.filter(id__in=[agent.id for agent in agents]).annotate(
+        n=Count("keys", filter=Q(keys__revoked_at=None))
+    )
+    without = sum(agent.n == 0 for agent in keys)
+    return Step("Unique identity", "each its own key" if not without else f"{without} without a key", without)
+
+
+def _authentication(since: datetime) -> Step:
+    bearers = (
+        Credential.objects.filter(issued_at__gte=since, kind=Credential.Kind.BEARER).values("agent").distinct().count()
+    )
+    return Step(
+        "Mutual authentication",
+        f"{words.plural(bearers, 'agent')} on bearer tokens" if bearers else "no bearer tokens",
+        bearers,
+    )
+
+
+def _policy(since: datetime) -> Step:
+    asked = Action.objects.filter(asked_at__gte=since)
+    without = asked.filter(policy_version=0, decision="allow").count()
+    return Step("Policy engine", "every action decided" if not without else f"{without} without a version", without)
+
+
+def _isolation() -> Step:
+    bare = Resource.objects.filter(retired_at=None, secrets=None).count()
+    return Step("Credential isolation", "every secret in the vault" if not bare else f"{bare} without a secret", bare)
+
+
+def _audits(ledger: State) -> Step:
+    if ledger.checkpoint is None:
+        return Step("Audits", "no checkpoint yet", 1)
+    late = ledger.waiting is not None and ledger.waiting > FRESH
+    age = words.span(ledger.age) if ledger.age else "just now"
+    return Step("Audits", f"signed {age} ago" if ledger.age else "signed just now", int(late))

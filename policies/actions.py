@@ -1,0 +1,167 @@
+"""Every change to the policies. Each leaves its entry in the same transaction and moves the agents' revision.
+
+draft → proposed → approved → active → retired. A version is approved by somebody who did not write it; the
+first one, on a console that has none, is installed by the engineer who sets it up, and the entry says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from uuid import UUID
+
+from agents.actions import bump_revision
+from django.db import connection, transaction
+
+from accounts.actors import actor_of, require_role
+from accounts.models import Role, User
+from core.db import db_now
+from core.errors import Invalid, NotFound, Refused, Stale
+from ledger.entries import Actor, Subject
+from ledger.events import Event
+from ledger.write import record
+from policies.check import check
+from policies.models import PolicyVersion
+from policies.queries import active, registry
+
+Status = PolicyVersion.Status
+_LOCK = 0x6E67_706F  # "ngpo": whoever holds it changes versions
+
+
+def install(text: str, *, actor: User, note: str = "") -> PolicyVersion:
+    """Put the first version in force. Raises Refused when there is a version already, and Invalid."""
+    require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
+    require_valid(text)
+    with transaction.atomic():
+        _lock()
+        if PolicyVersion.objects.exists():
+            raise Refused("There are policies already.", "Draft a version and have it approved.", code="not_the_first")
+        version = _write(text, actor, note)
+        _activate(version, actor, {"bootstrap": True})
+    return version
+
+
+def draft(text: str, *, actor: User, note: str = "") -> PolicyVersion:
+    """Keep `text` as a version of `actor`'s. Raises Refused (not an engineer) and Invalid (see `check`)."""
+    require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
+    require_valid(text)
+    with transaction.atomic():
+        _lock()
+        return _write(text, actor, note)
+
+
+def propose(version_id: UUID, *, actor: User) -> PolicyVersion:
+    """Ask for a draft to be approved. Raises Refused (not its author), Stale (not a draft)."""
+    with transaction.atomic():
+        version = _locked(version_id, Status.DRAFT)
+        if version.author_id != actor.id or not actor.is_active:
+            raise Refused("Only its author proposes a draft.", "Draft a version of your own.", code="not_yours")
+        require_valid(version.text)
+        version.status = Status.PROPOSED
+        version.save(update_fields=["status"])
+        _record(Event.POLICY_PROPOSED, version, actor)
+    return version
+
+
+def approve(version_id: UUID, *, actor: User) -> PolicyVersion:
+    """Approve a proposed version, as somebody other than its author. Raises Refused and Stale."""
+    require_role(actor, Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
+    with transaction.atomic():
+        version = _locked(version_id, Status.PROPOSED)
+        if version.author.person == actor.person:
+            raise Refused(
+                "Nobody approves policies they wrote.", "Ask another engineer or the CISO.", code="own_version"
+            )
+        version.status, version.approved_by, version.approved_at = Status.APPROVED, actor, db_now()
+        version.save(update_fields=["status", "approved_by", "approved_at"])
+        _record(Event.POLICY_APPROVED, version, actor)
+    return version
+
+
+def activate(version_id: UUID, *, actor: User) -> PolicyVersion:
+    """Put an approved version in force, in place of the one that is. Raises Refused, Stale and Invalid."""
+    require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
+    with transaction.atomic():
+        version = _locked(version_id, Status.APPROVED)
+        require_valid(version.text)
+        _activate(version, actor, {"bootstrap": False})
+    return version
+
+
+def rollback(number: int, *, actor: User, reason: str) -> PolicyVersion:
+    """Put an earlier version back in force: it was approved before. Raises Refused, NotFound, Stale, Invalid."""
+    require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
+    if not reason.strip():
+        raise Invalid("reason", "Rolling back needs a reason.", "Say in a sentence what went wrong.")
+    with transaction.atomic():
+        _lock()
+        version = PolicyVersion.objects.filter(number=number).first()
+        if version is None:
+            raise NotFound(f"There is no version {number}.", "Choose one from the list.")
+        _require(version, Status.RETIRED)
+        require_valid(version.text)
+        _activate(version, actor, {"rollback": True})
+    return version
+
+
+def require_valid(text: str) -> None:
+    """Raise Invalid with the first problem of `text`, by line, and the number of others."""
+    problems = check(text, registry())
+    if problems:
+        others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise Invalid("text", f"Line {problems[0].line}: {problems[0].reason}{others}", problems[0].suggestion)
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _locked(version_id: UUID, status: PolicyVersion.Status) -> PolicyVersion:
+    _lock()
+    version = PolicyVersion.objects.select_related("author").filter(id=version_id).first()
+    if version is None:
+        raise NotFound("There is no such version.", "Choose one from the list.")
+    _require(version, status)
+    return version
+
+
+def _require(version: PolicyVersion, status: PolicyVersion.Status) -> None:
+    if version.status != status:
+        raise Stale(
+            f"Version {version.number} is {version.get_status_display().lower()}, not {status.label.lower()}.",
+            "Look again.",
+        )
+
+
+def _write(text: str, actor: User, note: str) -> PolicyVersion:
+    newest = PolicyVersion.objects.order_by("-number").first()
+    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    number = newest.number + 1 if newest else 1
+    return PolicyVersion.objects.create(
+        number=number, text=text, digest=digest, author=actor, note=note, created_at=db_now()
+    )
+
+
+def _activate(version: PolicyVersion, actor: User, how: dict[str, object]) -> None:
+    before = active()
+    if before:
+        before.status = Status.RETIRED
+        before.save(update_fields=["status"])
+    version.status, version.activated_at = Status.ACTIVE, db_now()
+    version.save(update_fields=["status", "activated_at"])
+    _record(Event.POLICY_ACTIVATED, version, actor, {**how, "replaces": before.number if before else None})
+    bump_revision()
+
+
+def _record(
+    event: Event, version: PolicyVersion, actor: User | Actor, details: dict[str, object] | None = None
+) -> None:
+    subject = Subject(kind="policies", id=str(version.id), name=str(version))
+    record(
+        event,
+        actor=actor_of(actor),
+        subject=subject,
+        details=details or {},
+        digest=version.digest,
+        policy_version=version.number,
+    )

@@ -1,0 +1,167 @@
+"""Pure: what is wrong with a policy text, each with its line, its reason and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Final
+
+import cedarpy
+from cedarpy import pst
+
+from accounts.quorum import Requirement
+from core.errors import Invalid, NarrowgateError
+from policies import schema, terms
+from policies.context import CEDAR_TYPES
+from policies.parse import LONGEST_TEXT, policies, templates
+from policies.source import Statement, statements
+from policies.world import Uid
+
+MOST_PROBLEMS: Final = 200
+_PREFIX: Final = re.compile(r"^for policy `[^`]*`, ")
+_PER_ACTION: Final = re.compile(r' (?:in context )?for Action::"[^"]*"')
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong: `line` from 1, what it is, and what to do (may be empty)."""
+
+    line: int
+    reason: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason} {self.suggestion}".strip()
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The names a policy may use. None for a kind means: do not check it."""
+
+    groups: Collection[str] | None = None
+    tags: Collection[str] | None = None
+    uids: Collection[Uid] | None = None
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """A policy with the line it begins on."""
+
+    line: int
+    policy: pst.Template = field(repr=False)
+
+
+def check(text: str, registry: Registry | None = None) -> list[Problem]:
+    """Say everything that is wrong with `text`, in order of lines; nothing means an engine can use it."""
+    if len(text) > LONGEST_TEXT:
+        return [Problem(1, "The policies are longer than 8 MiB.", "Split what different segments need.")]
+    problems: list[Problem] = []
+    parsed = list(_parse(text, problems))
+    known = registry or Registry()
+    for item in parsed:
+        problems += _meaning(item, known)
+    problems += _repeated(parsed)
+    if not problems:
+        problems = _validated(text, parsed) or _unbuildable(text)
+    return sorted(set(problems), key=lambda problem: (problem.line, problem.reason))[:MOST_PROBLEMS]
+
+
+def _parse(text: str, problems: list[Problem]) -> Iterator[_Parsed]:
+    for statement in statements(text):
+        try:
+            yield from (_Parsed(statement.line, policy) for policy in templates(statement.text))
+        except Invalid as error:
+            problems.append(Problem(statement.line, error.message, error.remedy or _unfinished(statement)))
+
+
+def _unfinished(statement: Statement) -> str:
+    return "" if statement.ended else "Does it end with a semicolon, and is every quotation mark closed?"
+
+
+def _meaning(item: _Parsed, known: Registry) -> Iterator[Problem]:
+    wrong = terms.problems(item.policy)
+    yield from (_problem(item.line, error) for error in wrong)
+    if not wrong:
+        found = terms.terms_of(item.policy)
+        yield from _unknown(item.line, "group", _groups(found.hold), known.groups)
+        yield from _unknown(item.line, "tag", sorted(found.unmask), known.tags)
+    yield from _unknown_entities(item, known.uids)
+
+
+def _problem(line: int, error: NarrowgateError) -> Problem:
+    return Problem(line, error.message, error.remedy)
+
+
+def _groups(requirement: Requirement | None) -> list[str]:
+    return sorted(requirement.seats) if requirement else []
+
+
+def _unknown(line: int, kind: str, names: Collection[str], known: Collection[str] | None) -> Iterator[Problem]:
+    for name in names:
+        if known is not None and name not in known:
+            yield Problem(line, f'There is no {kind} "{name}".', _nearest(name, known))
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f'Did you mean "{near[0]}"?'
+    return f"Known are {', '.join(sorted(known)[:12])}." if known else "None is known yet."
+
+
+def _unknown_entities(item: _Parsed, known: Collection[Uid] | None) -> Iterator[Problem]:
+    if known is None:
+        return
+    for uid in sorted(pst.entity_uids(item.policy), key=str):
+        kind = str(uid.type)
+        if kind != "Action" and (kind, uid.id) not in known:
+            yield Problem(
+                item.line, f"There is no {uid}.", _nearest(uid.id, [name for other, name in known if other == kind])
+            )
+
+
+def _repeated(parsed: list[_Parsed]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for item in parsed:
+        name = item.policy.annotations.get("id")
+        if name in first:
+            yield Problem(
+                item.line,
+                f'The @id "{name}" is already that of line {first[name]}.',
+                "Give each policy a name of its own.",
+            )
+        elif name is not None:
+            first[name] = item.line
+
+
+def _validated(text: str, parsed: list[_Parsed]) -> list[Problem]:
+    lines = {f"policy{number}": item.line for number, item in enumerate(parsed)}
+    result = cedarpy.validate_policies(text, schema.handle())
+    return [
+        Problem(lines.get(error.policy_id, 1), _sentence(error.error), _hint(error.error)) for error in result.errors
+    ]
+
+
+def _sentence(error: str) -> str:
+    """Cedar repeats a problem for every action it meets: told once."""
+    told = _PER_ACTION.sub(" in the context", _PREFIX.sub("", error)).rstrip(".")
+    return f"{told[:1].upper()}{told[1:]}."
+
+
+def _hint(error: str) -> str:
+    if "optional attribute" in error or "unable to guarantee safety" in error:
+        return "Guard it: context has x && context.x …"
+    if "attribute" in error:
+        return f"The context may hold {', '.join(sorted(CEDAR_TYPES))}."
+    return ""
+
+
+def _unbuildable(text: str) -> list[Problem]:
+    """What passes every check above must also build, or be told why not."""
+    try:
+        policies(text)
+    except Invalid as error:
+        return [Problem(1, error.message, error.remedy)]
+    return []

@@ -1,0 +1,95 @@
+"""Pure: what is asked of the policies and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from accounts.quorum import Requirement
+from policies.context import frozen
+
+
+class Verdict(StrEnum):
+    """What becomes of an action. Deny beats hold beats allow."""
+
+    ALLOW = "allow"
+    HOLD = "hold"
+    DENY = "deny"
+
+
+class Code(StrEnum):
+    """Which rule answered."""
+
+    PERMITTED = "permitted"
+    HELD = "held"
+    FORBIDDEN = "forbidden"
+    NO_MATCH = "no_match"
+    NOTHING_ASKED = "nothing_asked"
+    UNKNOWN_VERB = "unknown_verb"
+    UNKNOWN_AGENT = "unknown_agent"
+    UNKNOWN_RESOURCE = "unknown_resource"
+    RESERVED_CONTEXT = "reserved_context"
+    OVERSIZED_CONTEXT = "oversized_context"
+    MALFORMED_REQUEST = "malformed_request"
+    EVALUATION_ERROR = "evaluation_error"
+    ENGINE_ERROR = "engine_error"
+    NO_POLICIES = "no_policies"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One action as policies see it: names of agent and resource, verbs like `sql:select`."""
+
+    agent: str
+    verbs: frozenset[str]
+    resource: str
+    context: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One policy that determined the answer: its id, its own words, its effect (permit or forbid)."""
+
+    policy: str
+    why: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer. `snapshot` and `policy_version` name what it was made from, so it can be made again.
+
+    `requirement` and `ttl` are there for a hold; `unmask` names the tags that every determining permit
+    unmasks; `limit` is the most rows that may be returned, None where no permit sets one.
+    """
+
+    verdict: Verdict
+    code: Code
+    why: str
+    reasons: tuple[Reason, ...] = ()
+    requirement: Requirement | None = None
+    ttl: timedelta | None = None
+    unmask: frozenset[str] = frozenset()
+    limit: int | None = None
+    policy_version: int = 0
+    snapshot: str = ""
+
+
+class Keyed:
+    """An Ask that is hashable by everything it contains."""
+
+    __slots__ = ("_hash", "ask", "key")
+
+    def __init__(self, ask: Ask) -> None:
+        """Raises TypeError when the context holds what no request can."""
+        self.ask = ask
+        self.key = (ask.agent, ask.verbs, ask.resource, frozen(ask.context))
+        self._hash = hash(self.key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keyed) and self.key == other.key

@@ -1,0 +1,174 @@
+"""Pure: decides an action against one immutable snapshot of policies and registry.
+
+Nothing is allowed by absence: whatever goes wrong, or matches nothing, denies with its own reason.
+The steps of a decision, numbered again in the code:
+
+1. Refuse a request that is malformed, too large, or names what the snapshot does not know.
+2. For each verb, evaluate the policies whose scope can match.
+3. Any evaluation error denies, because Cedar skips a policy that errors, forbids included.
+4. A denial whose determining forbids all carry @hold is a hold if an approval would allow it.
+5. The strictest verb wins; requirements are joined, deadlines and unmasked tags narrowed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Final
+
+import cedarpy
+
+from core.errors import Invalid
+from policies import schema
+from policies.context import misfit, oversized, supplied_ours
+from policies.decision import Ask, Code, Decision, Keyed, Reason, Verdict
+from policies.parse import Policy, Slice, policies, slice_of
+from policies.ruling import Ruling, allowed, combine, forbidden, held, reasons_of, refused
+from policies.slicing import ScopeIndex
+from policies.terms import Terms
+from policies.verbs import SESSION, VERBS
+from policies.world import World, action_lineage
+
+__all__ = ["Ask", "Code", "Decision", "Engine", "Reason", "Verdict"]
+
+REMEMBERED: Final = 16_384
+"""Decisions kept by one engine; each is at most a few kilobytes."""
+
+
+class Engine:
+    """Policies and registry at one version. Immutable, so its decisions can be remembered."""
+
+    def __init__(
+        self, rules: Mapping[str, Policy], world: World, *, version: int, snapshot: str, closed: str = ""
+    ) -> None:
+        self.version, self.snapshot = version, snapshot
+        self._rules, self._world, self._closed = rules, world, closed
+        self._index = ScopeIndex(policy.rule for policy in rules.values())
+        self._entities = cedarpy.Entities.from_json_str(world.entities_json(), schema.handle())
+        self._remembered = lru_cache(REMEMBERED)(self._decide)
+        self._matching = lru_cache(REMEMBERED)(self._find)
+        self._slice: Callable[[frozenset[str]], Slice] = lru_cache(4_096)(partial(slice_of, rules))
+
+    @classmethod
+    def build(cls, text: str, world: World, *, version: int) -> Engine:
+        """Parse and validate `text` over `world`. Raises Invalid; an engine that exists can decide."""
+        made_from = f"{text}\0{world.entities_json()}\0{schema.text()}"
+        snapshot = "sha256:" + hashlib.sha256(made_from.encode()).hexdigest()
+        try:
+            return cls(policies(text), world, version=version, snapshot=snapshot)
+        except ValueError as error:
+            raise Invalid("entities", f"Cedar cannot read the registry: {error}.") from None
+
+    @classmethod
+    def closed(cls, why: str, *, version: int = 0) -> Engine:
+        """An engine that denies everything because of `why`, for when there is nothing to decide by."""
+        return cls({}, World.of((), ()), version=version, snapshot="", closed=why)
+
+    def decide(self, ask: Ask) -> Decision:
+        """Answer `ask`. Never raises: what cannot be answered is denied with its reason."""
+        try:
+            return self._remembered(Keyed(ask))
+        except (TypeError, AttributeError) as error:
+            return self._deny(Code.MALFORMED_REQUEST, f"The request cannot be understood: {error}.")
+        except Exception as error:  # noqa: BLE001 -- promise 2: any error whatever in deciding denies
+            return self._deny(Code.ENGINE_ERROR, f"The decision failed with {type(error).__name__}.")
+
+    def _deny(self, code: Code, why: str) -> Decision:
+        return combine([refused(code, why)], version=self.version, snapshot=self.snapshot)
+
+    def _decide(self, keyed: Keyed) -> Decision:
+        ask = keyed.ask
+        # 1. What the snapshot does not know, nobody has allowed.
+        refusal = self._refusal(ask)
+        if refusal:
+            return combine([refusal], version=self.version, snapshot=self.snapshot)
+        rulings = [self._rule(ask, verb) for verb in sorted(ask.verbs)]
+        # 5. Deny beats hold beats allow.
+        return combine(rulings, version=self.version, snapshot=self.snapshot)
+
+    def _refusal(self, ask: Ask) -> Ruling | None:
+        """Whatever the snapshot does not know, or the request may not say."""
+        if self._closed or not self._rules:
+            return refused(Code.NO_POLICIES, self._closed or "There is no policy, so nothing is allowed.")
+        if not ask.verbs:
+            return refused(Code.NOTHING_ASKED, "Nothing was asked: the action has no verb.")
+        if not ask.verbs <= VERBS:
+            return refused(
+                Code.UNKNOWN_VERB, f"No policy can speak of {min(ask.verbs - VERBS)}: the verb is not known."
+            )
+        if ask.agent not in self._world.agents:
+            return refused(Code.UNKNOWN_AGENT, f"The agent {ask.agent} is not an active one.")
+        if ask.resource not in self._world.resources:
+            return refused(Code.UNKNOWN_RESOURCE, f"There is no resource {ask.resource}.")
+        return _unfit(ask.context)
+
+    def _rule(self, ask: Ask, verb: str) -> Ruling:
+        # 2. and 3. are inside; a denial without a forbid has nothing to wait for.
+        ruling, forbids = self._evaluate(ask, verb, {})
+        if not forbids or not all(terms.hold for terms in forbids):
+            return ruling
+        # 4. It would be a hold: ask again as if people had approved.
+        once_approved, _ = self._evaluate(ask, verb, {"approval": True})
+        return held(forbids, once_approved) if once_approved.verdict is Verdict.ALLOW else _never(once_approved, ruling)
+
+    def _evaluate(self, ask: Ask, verb: str, ours: Mapping[str, object]) -> tuple[Ruling, Sequence[Terms]]:
+        # 2. Cedar looks at the slice; its ids are ours.
+        sliced = self._slice(self._matching(ask.agent, verb, ask.resource))
+        request = {
+            "principal": {"type": "Agent", "id": ask.agent},
+            "action": {"type": "Action", "id": verb},
+            "resource": {"type": "Resource", "id": ask.resource},
+            "context": {**sliced.needed(ask.context), **ours},
+        }
+        answer = cedarpy.is_authorized(request, sliced.handle, self._entities)
+        # 3. No answer, or an answer beside an error, denies.
+        if answer.decision is cedarpy.Decision.NoDecision:
+            return refused(Code.MALFORMED_REQUEST, f"The request does not fit the schema: {_first(answer)}."), ()
+        if answer.diagnostics.errors:
+            return refused(Code.EVALUATION_ERROR, f"A policy could not be evaluated: {_first(answer)}."), ()
+        determining = [self._rules[policy].terms for policy in sorted(answer.diagnostics.reasons)]
+        if answer.decision is cedarpy.Decision.Allow:
+            return allowed(determining) if verb != SESSION else _arranging(determining), ()
+        return (forbidden(determining), determining) if determining else (self._unmatched(ask, verb), ())
+
+    def _unmatched(self, ask: Ask, verb: str) -> Ruling:
+        """No forbid and no permit matched. Arranging a session goes with whatever else is permitted there."""
+        if verb == SESSION:
+            near = {policy for other in VERBS for policy in self._matching(ask.agent, other, ask.resource)}
+            permits = [
+                self._rules[policy].terms for policy in sorted(near) if self._rules[policy].terms.effect == "permit"
+            ]
+            if permits:
+                return _arranging(permits)
+        return refused(Code.NO_MATCH, f"No policy allows {ask.agent} to do {verb} at {ask.resource}.")
+
+    def _find(self, agent: str, verb: str, resource: str) -> frozenset[str]:
+        lineages = self._world.agents[agent].lineage, action_lineage(verb), self._world.resources[resource].lineage
+        return self._index.matching(*lineages)
+
+
+def _arranging(permits: Sequence[Terms]) -> Ruling:
+    """A session statement returns no data, so it has no say in what is unmasked."""
+    return Ruling(Verdict.ALLOW, Code.PERMITTED, "It only arranges the session.", reasons_of(permits))
+
+
+def _never(once_approved: Ruling, ruling: Ruling) -> Ruling:
+    """Approval would not help: tell what stands in its way, unless that is the same forbids again."""
+    return ruling if once_approved.code is Code.FORBIDDEN else once_approved
+
+
+def _first(answer: cedarpy.AuthzResult) -> str:
+    return str(answer.diagnostics.errors[0]).rstrip(".") if answer.diagnostics.errors else "no reason given"
+
+
+def _unfit(context: Mapping[str, object]) -> Ruling | None:
+    ours = supplied_ours(context)
+    if ours:
+        return refused(Code.RESERVED_CONTEXT, f"The request supplies {min(ours)}, which is the gate's alone to say.")
+    wrong = misfit(context)
+    if wrong:
+        return refused(Code.MALFORMED_REQUEST, f"The request's {wrong} is not what the schema says.")
+    if oversized(context):
+        return refused(Code.OVERSIZED_CONTEXT, "The request says more about itself than a decision will read.")
+    return None

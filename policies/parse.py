@@ -1,0 +1,92 @@
+"""Pure: Cedar text into policies under ids of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import cedarpy
+from cedarpy import pst
+
+from core.errors import Invalid
+from policies import schema
+from policies.context import plain
+from policies.slicing import reads
+from policies.source import too_nested
+from policies.terms import Terms, terms_of
+
+LONGEST_TEXT: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy: what Cedar evaluates, what its annotations mean, what it reads of the context (None: all)."""
+
+    rule: pst.Template
+    terms: Terms
+    reads: frozenset[str] | None
+
+
+def templates(text: str) -> tuple[pst.Template, ...]:
+    """Parse `text` in its own order. Raises Invalid where Cedar cannot read it, or it has a slot."""
+    if len(text) > LONGEST_TEXT:
+        raise Invalid("text", "The policies are longer than 8 MiB.", "Split what different segments need.")
+    if too_nested(text):
+        raise Invalid(
+            "text",
+            "A policy nests more brackets and operators than can be read safely.",
+            "Split it into several policies.",
+        )
+    try:
+        parsed = cedarpy.policies_to_pst(text)
+    except (ValueError, RecursionError) as error:
+        raise Invalid("text", f"Cedar cannot read it: {error}.") from None
+    if parsed.templates:
+        raise Invalid(
+            "text", "?principal and ?resource are not used here.", "Name the agent, function or segment itself."
+        )
+    return tuple(sorted(parsed.static_policies.values(), key=_position))
+
+
+def _position(policy: pst.Template) -> int:
+    return int(policy.id.removeprefix("policy"))
+
+
+def policies(text: str) -> Mapping[str, Policy]:
+    """Parse and validate `text`; the policies by their @id. Raises Invalid for the first problem."""
+    found: dict[str, Policy] = {}
+    for template in templates(text):
+        terms = terms_of(template)
+        if terms.id in found:
+            raise Invalid("id", f'Two policies have the @id "{terms.id}".', "Give each a name of its own.")
+        found[terms.id] = Policy(replace(template, id=terms.id), terms, reads(template))
+    _validate(text)
+    return found
+
+
+def _validate(text: str) -> None:
+    result = cedarpy.validate_policies(text, schema.handle())
+    if not result.validation_passed:
+        first = result.errors[0].error if result.errors else "it does not fit the schema"
+        raise Invalid("text", f"Cedar refuses it: {first}.")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The policies that can match a request, and the context attributes they read (None: all)."""
+
+    handle: cedarpy.PolicySet
+    reads: frozenset[str] | None
+
+    def needed(self, context: Mapping[str, object]) -> dict[str, object]:
+        """The part of `context` that can make a difference: handing Cedar the rest is most of its cost."""
+        return {name: plain(value) for name, value in context.items() if self.reads is None or name in self.reads}
+
+
+def slice_of(rules: Mapping[str, Policy], ids: frozenset[str]) -> Slice:
+    """Build the handle Cedar evaluates from the policies named by `ids`."""
+    chosen = {name: rules[name] for name in sorted(ids)}
+    handle = cedarpy.PolicySet.from_pst(pst.PolicySet({}, {name: policy.rule for name, policy in chosen.items()}, ()))
+    read = [policy.reads for policy in chosen.values()]
+    return Slice(handle, None if None in read else frozenset().union(*filter(None, read)))

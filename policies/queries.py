@@ -1,0 +1,31 @@
+"""Reads about policy versions."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+
+from accounts.models import Role, User
+from agents.models import ColumnTag
+from policies.check import Registry
+from policies.models import PolicyVersion
+
+READERS = (Role.ENGINEER, Role.CISO, Role.AUDITOR, Role.ADMINISTRATOR, Role.REVIEWER)
+
+
+def visible_to(user: User) -> QuerySet[PolicyVersion]:
+    """The versions `user` may read: all, for those who write, review or answer by them."""
+    versions = PolicyVersion.objects.select_related("author", "approved_by")
+    return versions if user.has_role(*READERS) else versions.none()
+
+
+def active() -> PolicyVersion | None:
+    """The version in force, if any is."""
+    return PolicyVersion.objects.filter(status=PolicyVersion.Status.ACTIVE).first()
+
+
+def registry() -> Registry:
+    """The names that policies may use. Tags are checked once any column has one."""
+    tags = set(ColumnTag.objects.values_list("tag", flat=True).distinct())
+    groups = set(Group.objects.values_list("name", flat=True))
+    return Registry(groups=groups, tags=tags or None)

@@ -1,0 +1,113 @@
+"""Loads what decides: the active policies, the active agents, the resources and their tags, at one revision."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from uuid import UUID
+
+from agents.models import Agent, ColumnTag, Resource, Revision
+from core.errors import Invalid
+from policies.evaluate import Engine
+from policies.models import PolicyVersion
+from policies.queries import active
+from policies.world import AgentFacts, ResourceFacts, World
+
+ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class AgentRow:
+    """An active agent."""
+
+    id: UUID
+    facts: AgentFacts
+
+
+@dataclass(frozen=True)
+class ResourceRow:
+    """A resource that is not retired."""
+
+    id: UUID
+    facts: ResourceFacts
+
+
+@dataclass(frozen=True)
+class TagRow:
+    """A confirmed tag on a column; `lookup` lets it stand in an equality with a constant."""
+
+    schema: str
+    table: str
+    column: str
+    tag: str
+    lookup: bool
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything a gateway decides by, immutable. Agents, resources and tags are by name of agent or resource."""
+
+    engine: Engine
+    revision: int
+    policy_version: int
+    agents: Mapping[str, AgentRow]
+    resources: Mapping[str, ResourceRow]
+    tags: Mapping[str, tuple[TagRow, ...]]
+
+
+def load() -> Snapshot:
+    """Read one consistent snapshot. Where no policies are active, or they cannot be used, its engine denies all."""
+    for _ in range(ATTEMPTS):
+        revision = _revision()
+        agents, resources, tags, version = _agents(), _resources(), _tags(), active()
+        if _revision() == revision:
+            break
+    # Were it still moving, the older number makes the gateway load again at once.
+    engine = _engine(
+        version, World.of((row.facts for row in agents.values()), (row.facts for row in resources.values()))
+    )
+    number = version.number if version else 0
+    return Snapshot(
+        engine, revision, number, MappingProxyType(agents), MappingProxyType(resources), MappingProxyType(tags)
+    )
+
+
+def _revision() -> int:
+    return Revision.objects.filter(id=1).values_list("number", flat=True).first() or 0
+
+
+def _engine(version: PolicyVersion | None, world: World) -> Engine:
+    if version is None:
+        return Engine.closed("No version of the policies is active, so nothing is allowed.")
+    try:
+        return Engine.build(version.text, world, version=version.number)
+    except Invalid as error:
+        return Engine.closed(
+            f"The active policies cannot be used, so nothing is allowed: {error.message}", version=version.number
+        )
+
+
+def _agents() -> dict[str, AgentRow]:
+    found = Agent.objects.filter(status=Agent.Status.ACTIVE).select_related("segment")
+    return {agent.name: AgentRow(agent.id, _agent_facts(agent)) for agent in found}
+
+
+def _agent_facts(agent: Agent) -> AgentFacts:
+    return AgentFacts(agent.name, agent.function, agent.environment, agent.segment.name, agent.purpose)
+
+
+def _resources() -> dict[str, ResourceRow]:
+    found = Resource.objects.filter(retired_at__isnull=True).select_related("segment")
+    return {
+        resource.name: ResourceRow(resource.id, ResourceFacts(resource.name, resource.kind, resource.segment.name))
+        for resource in found
+    }
+
+
+def _tags() -> dict[str, tuple[TagRow, ...]]:
+    rows: dict[str, list[TagRow]] = defaultdict(list)
+    for tag in ColumnTag.objects.select_related("resource").order_by("resource__name", "schema", "table", "column"):
+        rows[tag.resource.name].append(TagRow(tag.schema, tag.table, tag.column, tag.tag, tag.lookup))
+    return {resource: tuple(found) for resource, found in rows.items()}

@@ -1,0 +1,85 @@
+// Keeps the open queue true without moving what is being read: fetches the list (and the open hold, if it is
+// the one that changed), moves between rows by key, keeps title and count.
+const queue = document.getElementById('queue');
+const list = document.getElementById('holds');
+const say = text => { document.getElementById('say').textContent = text; };
+const rows = () => [...list.querySelectorAll('.hold-row')];
+const opened = () => document.querySelector('#detail .hold')?.dataset.hold;
+const marks = () => new Map(rows().map(row => [row.dataset.hold, row.dataset.mark]));
+
+function mark() {
+  rows().forEach(row => {
+    if (row.dataset.hold === opened()) row.setAttribute('aria-current', 'true');
+    else row.removeAttribute('aria-current');
+  });
+}
+
+function count() {
+  const needs = Number(list.querySelector('[data-needs]')?.dataset.needs || 0);
+  document.title = `${needs ? `(${needs}) ` : ''}${queue.dataset.title}`;
+  document.querySelectorAll('.rail-count').forEach(badge => {
+    badge.hidden = !needs;
+    badge.firstElementChild.textContent = needs;
+  });
+}
+
+async function refreshList(highlight = false) {
+  const before = marks();
+  const anchor = rows().find(row => row.getAttribute('aria-current')) || rows()[0];
+  const top = anchor?.getBoundingClientRect().top;
+  await htmx.ajax('GET', `${queue.dataset.listUrl}?open=${opened() || ''}`, { target: '#holds', swap: 'innerMorph' });
+  mark();
+  count();
+  if (anchor?.isConnected) list.scrollTop += anchor.getBoundingClientRect().top - top;
+  const fresh = rows().filter(row => before.get(row.dataset.hold) !== row.dataset.mark);
+  if (highlight) fresh.forEach(row => row.classList.add('is-changed'));
+  setTimeout(() => fresh.forEach(row => row.classList.remove('is-changed')), 5000);
+  const arrived = fresh.filter(row => !before.has(row.dataset.hold));
+  if (arrived.length) say(`New: ${arrived[0].querySelector('strong')?.textContent ?? ''}`);
+}
+
+function refreshDetail() {
+  const hold = document.querySelector('#detail .hold');
+  if (hold) htmx.ajax('GET', hold.dataset.url, { target: '#detail', swap: 'innerMorph' });
+  else if (rows()[0] && innerWidth > 760) htmx.ajax('GET', rows()[0].getAttribute('href'), { target: '#detail', swap: 'innerHTML' });
+}
+
+let pending = null;
+const changed = new Set();
+function soon(hold, highlight = true) {
+  changed.add(hold);
+  pending ??= setTimeout(async () => {
+    const mine = changed.has(opened()) || changed.has(undefined) || !opened();
+    pending = null;
+    changed.clear();
+    await refreshList(highlight);
+    if (mine) refreshDetail();
+  }, 60);
+}
+
+function step(by) {
+  const all = rows();
+  const at = all.findIndex(row => row.getAttribute('aria-current'));
+  const next = all[Math.min(all.length - 1, Math.max(0, at + by))];
+  next?.click();
+  next?.scrollIntoView({ block: 'nearest' });
+}
+
+document.addEventListener('live:hold', event => soon(event.detail.hold));
+document.addEventListener('live:back', () => soon(undefined));
+document.addEventListener('countdown:over', event => setTimeout(soon, 700, event.detail.hold));
+document.addEventListener('htmx:after:swap', event => {
+  if (event.detail.ctx?.target?.id !== 'detail') return;
+  mark();
+});
+document.addEventListener('click', event => {
+  if (event.target.closest('.hold-row')) queue.classList.add('is-reading');
+  if (event.target.closest('[data-next]')) step(1);
+  if (event.target.closest('[data-previous]')) step(-1);
+  if (!event.target.closest('[data-back]')) return;
+  event.preventDefault();
+  queue.classList.remove('is-reading');
+  history.pushState({}, '', queue.dataset.url);
+});
+setInterval(() => soon('', false), 20_000); // a push can be lost
+count();

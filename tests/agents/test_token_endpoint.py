@@ -1,0 +1,111 @@
+"""The door for agents, over HTTP as an agent sees it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import httpx
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.cache import cache
+from django.db import connections
+
+from agents import actions, keys, tokens
+from agents.oauth_errors import OAuthError
+from gateway.door import Door
+from tests.agents.conftest import Enrolled, claims_of, enrol, request_with, sign
+from tests.cast import Cast
+
+
+@pytest.fixture
+def committed(fresh_cast: Cast) -> Iterator[Enrolled]:
+    """An enrolled agent that other threads see."""
+    cache.clear()
+    segment = actions.create_segment("production", actor=fresh_cast.engineer)
+    where = {"host": "localhost", "database": "shop", "tls": "off"}
+    resource = actions.add_resource("shop", segment=segment, actor=fresh_cast.engineer, **where)
+    yield enrol(fresh_cast, segment, resource, keys.generate("Ed25519"))
+    connections.close_all()
+
+
+def send(method: str, path: str, **options: object) -> httpx.Response:
+    async def go() -> httpx.Response:
+        transport = httpx.ASGITransport(app=Door(), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="https://localhost:8443") as client:
+            return await client.request(method, path, **options)  # type: ignore[arg-type] # httpx's own options
+
+    return async_to_sync(go)()  # views run in this thread, with its connection
+
+
+def form(enrolled: Enrolled) -> dict[str, str]:
+    request = request_with(sign(enrolled, claims_of(enrolled)))
+    return {name: value for name, value in asdict(request).items() if value}
+
+
+def test_a_token_comes_back(committed: Enrolled) -> None:
+    response = send("POST", "/oauth/token", data=form(committed))
+    body = response.json()
+    assert (response.status_code, body["token_type"], body["expires_in"]) == (200, "Bearer", 600)
+    assert response.headers["cache-control"] == "no-store"
+    assert "set-cookie" not in response.headers
+    assert tokens.verify(body["access_token"], resource="shop").agent == committed.agent.name
+
+
+def test_a_replay_is_refused_in_oauths_form(committed: Enrolled) -> None:
+    used = form(committed)
+    assert send("POST", "/oauth/token", data=used).status_code == 200
+    response = send("POST", "/oauth/token", data=used)
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
+
+
+def test_two_resources_are_refused(committed: Enrolled) -> None:
+    doubled = form(committed) | {"resource": ["shop", "shop"]}
+    assert send("POST", "/oauth/token", data=doubled).json()["error"] == "invalid_target"
+
+
+def test_a_field_given_twice_is_refused(committed: Enrolled) -> None:
+    doubled = form(committed) | {"client_assertion": ["a", "b"]}
+    assert send("POST", "/oauth/token", data=doubled).json()["error"] == "invalid_request"
+
+
+def test_another_content_type_is_refused(committed: Enrolled) -> None:
+    assert send("POST", "/oauth/token", json=form(committed)).json()["error"] == "invalid_request"
+
+
+def test_guessing_is_slowed_down(committed: Enrolled) -> None:
+    answers = [send("POST", "/oauth/token", data={"grant_type": "password"}).status_code for _ in range(61)]
+    assert (set(answers[:60]), answers[60]) == ({400}, 429)
+
+
+@pytest.mark.parametrize("path", ["/", "/queue/", "/account/login/", "/api/v1/holds", "/health", "/static/x.css"])
+def test_nothing_of_the_console_is_behind_this_door(committed: Enrolled, path: str) -> None:
+    response = send("GET", path)
+    assert (response.status_code, response.json()["error"]) == (404, "not_found")
+
+
+def test_a_token_is_not_asked_for_by_get(committed: Enrolled) -> None:
+    assert send("GET", "/oauth/token").status_code == 405
+
+
+def test_of_two_processes_at_once_one_gets_it(committed: Enrolled) -> None:
+    request = request_with(sign(committed, claims_of(committed)))
+    start, outcomes = threading.Barrier(4), []
+
+    def ask() -> None:
+        start.wait()
+        try:
+            tokens.issue(request)
+            outcomes.append("issued")
+        except OAuthError as error:
+            outcomes.append(error.code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["invalid_client"] * 3 + ["issued"]

@@ -1,0 +1,103 @@
+"""What every test may ask for: a database, the cast, a fresh database of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
+
+from console import database
+from tests.databases import TestCluster, fresh_name, point_at, running_cluster
+from tests.network import stay_home
+
+if TYPE_CHECKING:
+    from tests.cast import Cast
+
+_shared = pytest.StashKey[AbstractContextManager[TestCluster]]()
+_described = pytest.StashKey[str]()
+
+
+def pytest_configure() -> None:
+    stay_home()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Before xdist starts a worker: start the cluster they will share, and tell this one where it is."""
+    config = node.config
+    if _shared not in config.stash:
+        context = running_cluster()
+        with config.stash[blocking_manager_key].unblock():
+            config.stash[_described] = json.dumps(vars(context.__enter__()))
+        config.stash[_shared] = context
+    node.workerinput["cluster"] = config.stash[_described]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _shared in config.stash:
+        config.stash[_shared].__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def worker() -> str:
+    """The name of this xdist worker; `main` without xdist."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[TestCluster]:
+    """The PostgreSQL cluster of this run, with the migrated base in it."""
+    told = getattr(request.config, "workerinput", {}).get("cluster")
+    if told:
+        yield TestCluster(**json.loads(told))
+        return
+    with django_db_blocker.unblock(), running_cluster() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(cluster: TestCluster, worker: str, django_db_blocker: DjangoDbBlocker) -> None:
+    """This worker's database, in place of pytest-django's."""
+    with django_db_blocker.unblock():
+        point_at(cluster.clone(f"narrowgate_{worker}"))
+
+
+@pytest.fixture
+def fresh_database(
+    cluster: TestCluster, django_db_setup: None, worker: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[database.Logins]:
+    """A database for one test that needs committed rows: several connections, threads or processes.
+
+    Django (in this process and in those it starts) uses it as the app; the value holds all four logins. Not to be
+    mixed with `db`: what a test commits here goes with the database.
+    """
+    name = fresh_name(worker)
+    with django_db_blocker.unblock():
+        logins = cluster.clone(name)
+        point_at(logins)
+        try:
+            yield logins
+        finally:
+            point_at(cluster.logins(f"narrowgate_{worker}"))
+            cluster.drop(name)
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """The people of every story, in the test's own transaction."""
+    from tests.cast import assemble  # it imports models, which must wait for Django
+
+    return assemble()
+
+
+@pytest.fixture
+def fresh_cast(fresh_database: database.Logins) -> Cast:
+    """The same people, committed, in a database of their own."""
+    from tests.cast import assemble  # it imports models, which must wait for Django
+
+    return assemble()

@@ -1,0 +1,93 @@
+"""Bad policy text gives line, reason and suggestion; never a traceback, never a dead process."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import Invalid
+from policies.check import Problem, Registry, check
+from policies.evaluate import Engine
+from tests.policies.worlds import HELD, READS, WORLD, WRITES
+
+REGISTRY = Registry(groups={"dba", "security"}, tags={"email", "ssn"}, uids=WORLD.uids())
+ANY = "(principal, action, resource)"
+
+
+def test_good_text_has_no_problem() -> None:
+    assert check(f"// all we need\n{READS}\n{WRITES}\n{HELD}", REGISTRY) == []
+    assert check("", REGISTRY) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason", "suggestion"),
+    [
+        (f"permit {ANY};", 1, "no @id", "@id("),
+        (f'\n\n@id("a") permit {ANY};\n@id("a") permit {ANY};', 4, "already that of line 3", "name of its own"),
+        (f'@id("A b") permit {ANY};', 1, "cannot be a policy's @id", "lower-case"),
+        (f'@id("a") @unmsk("email") permit {ANY};', 1, "no annotation @unmsk", "@unmask"),
+        (f'@id("a") @hold("dba:0") forbid {ANY};', 1, "between 1 and", "dba:2"),
+        (f'@id("a") @hold("") forbid {ANY};', 1, "not a group and a number", "dba:2"),
+        (f'@id("a") @hold("dbas:1") forbid {ANY};', 1, 'no group "dbas"', '"dba"'),
+        (f'@id("a") @hold("dba:1") permit {ANY};', 1, "@hold belongs on a forbid", "move it"),
+        (f'@id("a") @hold("dba:1") @ttl("15") forbid {ANY};', 1, '@ttl("15")', '"15m"'),
+        (f'@id("a") @hold("dba:1") @ttl("25h") forbid {ANY};', 1, '@ttl("25h")', "24h"),
+        (f'@id("a") @ttl("1m") forbid {ANY};', 1, "holds nothing", "Remove"),
+        (f'@id("a") @unmask("emial") permit {ANY};', 1, 'no tag "emial"', '"email"'),
+        (f'@id("a") @unmask("e mail") permit {ANY};', 1, "is not a tag", "commas"),
+        (f'@id("a") @unmask("email") forbid {ANY};', 1, "@unmask belongs on a permit", "move it"),
+        (f'@id("a") @limit("0") permit {ANY};', 1, "not a number of rows", "1000"),
+        ('@id("a") permit (principal == ?principal, action, resource);', 1, "?principal", "Name the agent"),
+        ('@id("a") permit (principal in Segment::"prodution", action, resource);', 1, "prodution", '"production"'),
+        ('@id("a") permit (principal, action == Action::"sql:selct", resource);', 1, "sql:selct", ""),
+        (f'\n@id("a") permit {ANY} when {{ context.where }};', 2, "optional attribute `where`", "Guard it"),
+        (f'@id("a") permit {ANY} when {{ context.colour }};', 1, "`colour`", "tables"),
+        (f'@id("a") permit {ANY};\n\npermit (principal,', 3, "Cedar cannot read it", "semicolon"),
+        (f'@id("a") permit {ANY} when {{ "open }};', 1, "Cedar cannot read it", "quotation mark"),
+        ("\0", 1, "Cedar cannot read it", ""),
+    ],
+)
+def test_a_problem_has_its_line_reason_and_suggestion(text: str, line: int, reason: str, suggestion: str) -> None:
+    problems = check(text, REGISTRY)
+    assert any(
+        found.line == line and reason in found.reason and suggestion in found.suggestion for found in problems
+    ), problems
+
+
+@pytest.mark.parametrize("opening", ["(", "[", "{a:", "true && ", "1 + ", "!", "if true then true else ", "ip("])
+def test_nesting_that_would_end_the_process_is_refused(opening: str) -> None:
+    text = f'@id("a") permit {ANY} when {{ {opening * 20_000} true }};'
+    assert "nests more" in check(text)[0].reason
+    assert "nests more" in check(text.replace("{ ", '{ "//" == // "\r', 1))[0].reason
+
+
+def test_text_without_end_is_refused() -> None:
+    assert check("x" * 9_000_000)[0].line == 1
+
+
+def test_a_problem_is_one_line_for_people() -> None:
+    assert str(Problem(3, "It is wrong.", "Do right.")) == "line 3: It is wrong. Do right."
+
+
+words = (
+    r"""@id ("a") permit forbid when unless { } ( ) ; " // context .where == && ?principal @hold ("dba:0") é \ - has"""
+)
+pieces = st.sampled_from([*words.split(), ANY, "\n", "\r", "\0", 'Action::"sql:select"', "9" * 30])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(st.text(max_size=200), st.lists(pieces, max_size=40).map(" ".join)))
+def test_whatever_is_written_gets_an_answer(text: str) -> None:
+    problems = check(text, REGISTRY)
+    if problems:
+        assert all(found.line >= 1 and found.reason for found in problems)
+    else:
+        Engine.build(text, WORLD, version=1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(pieces, max_size=40).map(" ".join))
+def test_what_an_engine_accepts_the_check_accepts(text: str) -> None:
+    try:
+        Engine.build(text, WORLD, version=1)
+    except Invalid:
+        assert check(text)

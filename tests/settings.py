@@ -1,0 +1,23 @@
+"""Settings of the tests: the console's, on a database that `conftest.py` names once it runs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("SECRET_KEY", "tests")
+os.environ.setdefault("KEY_PASSPHRASE", "tests")
+os.environ.setdefault("DATABASE_URL", "postgresql://nobody@/no_test_has_asked_for_a_database?host=/nonexistent")
+os.environ.setdefault("NARROWGATE_STATE", str(Path(tempfile.gettempdir()) / f"narrowgate-tests-{os.getpid()}"))
+
+from console.settings import *  # noqa: F403 -- the environment must be there first
+
+# People's passwords protect nothing here, and scrypt is slow on purpose.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 -- whitenoise warns of a folder that is not there

@@ -135,14 +135,14 @@ def hold_action(intent: Intent) -> Action:
 
 
 def release_held(action_id: UUID, *, node_id: UUID, masked: bool) -> None:
-    """held → released, by the process that sends it now; the hold's release has its entry. In the caller's transaction."""
+    """Held → released, by the process that sends it now; the hold's release has its entry. In the caller's transaction."""
     Action.objects.filter(id=action_id, status=Action.Status.HELD).update(
         status=Action.Status.RELEASED, released_at=db_now(), node_id=node_id, masked=masked
     )
 
 
 def refuse_held(action_id: UUID, *, code: str, because: str) -> None:
-    """held → denied, because its hold ended without a release. In the caller's transaction; twice does nothing."""
+    """Held → denied, because its hold ended without a release. In the caller's transaction; twice does nothing."""
     Action.objects.filter(id=action_id, status=Action.Status.HELD).update(
         status=Action.Status.DENIED, code=code, message=because[:500], finished_at=db_now()
     )

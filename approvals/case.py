@@ -20,6 +20,8 @@ from approvals.eligibility import Standing
 from approvals.models import Hold, Review
 from approvals.story import Step, story, verdict
 from core import words
+from ledger.models import Entry
+from ledger.proving import Proof, Prover
 
 _MOST_NAMES = 8
 
@@ -110,6 +112,12 @@ class Case:
     def can_replay(self) -> bool:
         """Whether this reader may open the session's replay."""
         return sessions_visible_to(self.reader).filter(id=self.hold.session_id).exists()
+
+    @cached_property
+    def proof(self) -> Proof | None:
+        """The last entry about this hold, checked now; None until one is in the log."""
+        last = Entry.objects.filter(subject_id=str(self.hold.id)).order_by("-index").first()
+        return Prover().proof(last) if last else None
 
     @cached_property
     def story(self) -> list[Step]:

@@ -20,7 +20,7 @@ BEAT = 5.0
 """Seconds between signs of life; a page that hears nothing for 12 says that it is lost."""
 
 
-class QueueConsumer(AsyncJsonWebsocketConsumer):
+class QueueConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels publishes no types
     """One open queue. Who it belongs to, and what they may see, is asked again for every message."""
 
     _beating: asyncio.Task[None] | None = None
@@ -55,12 +55,12 @@ class QueueConsumer(AsyncJsonWebsocketConsumer):
                 await self.close(code=4401)
                 return
 
-    @database_sync_to_async
+    @database_sync_to_async  # type: ignore[untyped-decorator]  # as above
     def _may_see(self, hold: UUID) -> bool:
         person = self._still_signed_in()
         return person is not None and visible_to(person).filter(id=hold).exists()
 
-    @database_sync_to_async
+    @database_sync_to_async  # type: ignore[untyped-decorator]  # as above
     def _person(self) -> User | None:
         return self._still_signed_in()
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -130,18 +131,20 @@ class Replay:
     def items(self) -> list[Shot | Gap]:
         """Shots with the silences between them."""
         gaps = {gap.before: gap for gap in self.gaps}
-        return [
-            item
-            for number, shot in enumerate(self.shots)
-            for item in (*([gaps[number]] if number in gaps else []), shot)
-        ]
+        found: list[Shot | Gap] = []
+        for number, shot in enumerate(self.shots):
+            found += [gaps[number], shot] if number in gaps else [shot]
+        return found
 
 
 def replay_of(session: Session, now: datetime) -> Replay:
     """Put a session together: six queries and one proof for each frame."""
     actions = list(Action.objects.filter(session_id=session.id).order_by("number")[: MOST + 1])
     cut, actions = len(actions) > MOST, actions[:MOST]
-    times = [max(0.0, (action.asked_at - session.began_at).total_seconds()) for action in actions]
+    # A pipeline's statements may carry times out of order by a hair: a time line only goes forward.
+    times = list(
+        accumulate((max(0.0, (action.asked_at - session.began_at).total_seconds()) for action in actions), max)
+    )
     length = max(
         [((session.ended_at or now) - session.began_at).total_seconds() if session.ended_at else 0.0, 1.0, *times]
     )
@@ -215,7 +218,7 @@ def _ticks(times: Sequence[float], places: Sequence[float]) -> list[tuple[float,
     """At most seven (position, seconds) to write under the map, not closer than 9 per cent."""
     ticks: list[tuple[float, float]] = [(0.0, 0.0)]
     for t, at in zip(times, places, strict=True):
-        if at - ticks[-1][0] >= 12 and at < 92:
+        if at - ticks[-1][0] >= 14 and at < 86:
             ticks.append((at, t))
     return ticks[:8]
 

@@ -123,9 +123,12 @@ def evidence(request: HttpRequest) -> HttpResponseBase:
 
 async def _streamed(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
     """`parts` one by one, each made in a thread: neither the loop waits nor does the package lie in memory."""
-    take = sync_to_async(next)
-    while (part := await take(parts, None)) is not None:
+    while (part := await sync_to_async(_next_of)(parts)) is not None:
         yield part
+
+
+def _next_of(parts: Iterator[bytes]) -> bytes | None:
+    return next(parts, None)
 
 
 def _reader(request: HttpRequest) -> User:

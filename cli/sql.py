@@ -76,7 +76,9 @@ def _show(cursor: psycopg.Cursor[tuple[object, ...]]) -> None:
 
 
 def _show_rows(console: Console, cursor: psycopg.Cursor[tuple[object, ...]]) -> None:
-    table = Table(*(Text(column.name) for column in cursor.description or ()))
+    table = Table()
+    for column in cursor.description or ():
+        table.add_column(Text(column.name))
     for row in cursor.fetchmany(MOST_ROWS):
         table.add_row(*(Text("NULL", style="dim") if value is None else Text(str(value)) for value in row))
     console.print(table)

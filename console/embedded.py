@@ -174,7 +174,7 @@ def _run(command: list[str], home: Home) -> None:
     who = as_account(home.account)
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/", env=_environment(), **who)
     if done.returncode:
-        raise _explained(home, done.stderr)
+        raise explained(home, done.stderr)
 
 
 def _environment() -> Mapping[str, str]:
@@ -228,7 +228,7 @@ def _wait_until_ready(home: Home, process: subprocess.Popen[bytes], log: Path) -
     offset = log.stat().st_size
     while time.monotonic() - began < READY_WITHIN:
         if process.poll() is not None:
-            raise _explained(home, _tail(log, offset))
+            raise explained(home, _tail(log, offset))
         lines = _pid_file(home)
         if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7] == "ready":
             return
@@ -278,7 +278,7 @@ def _predecessor(home: Home) -> int | None:
     return pid if here else None
 
 
-def _explained(home: Home, output: str) -> NarrowgateError:
+def explained(home: Home, output: str) -> NarrowgateError:
     """One sentence for what PostgreSQL's helpers say in many."""
     folder = home.folder
     if "No space left on device" in output:

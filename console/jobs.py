@@ -9,6 +9,14 @@ from celery import Celery, beat
 from celery.worker import WorkController, state
 
 STOP_WITHIN = 10.0  # seconds
+# One worker has nobody to gossip with.
+WORKER = {
+    "pool": "threads",
+    "concurrency": 2,
+    "without_gossip": True,
+    "without_mingle": True,
+    "without_heartbeat": True,
+}
 
 
 class Jobs:
@@ -16,13 +24,10 @@ class Jobs:
 
     def __init__(self, app: Celery) -> None:
         state.should_stop = None
-        self._worker: Any = WorkController(app=app, pool="threads", concurrency=2, without_gossip=True, without_mingle=True, without_heartbeat=True)  # fmt: skip
+        self._worker: Any = WorkController(app=app, hostname="worker@localhost", **WORKER)
         self._beat: Any = beat.Service(app, max_interval=1, scheduler_cls="celery.beat:Scheduler")
-        work, tick = self._worker.start, self._tick
-        self._threads = [
-            threading.Thread(target=target, name=name, daemon=True)
-            for target, name in ((work, "worker"), (tick, "beat"))
-        ]
+        targets = {"worker": self._worker.start, "beat": self._tick}
+        self._threads = [threading.Thread(target=target, name=name, daemon=True) for name, target in targets.items()]
 
     def _tick(self) -> None:
         self._beat.start(embedded_process=True)

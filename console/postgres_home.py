@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from core.errors import NarrowgateError
 
@@ -122,7 +123,15 @@ def _runs(command: list[str], account: Account | None) -> bool:
     return done.returncode == 0
 
 
-def as_account(account: Account | None) -> dict[str, int | list[int]]:
+class AsAccount(TypedDict, total=False):
+    """Keyword arguments of `subprocess` that say who runs the command."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def as_account(account: Account | None) -> AsAccount:
     """Keyword arguments for `subprocess` that run a command as `account`."""
     if account is None:
         return {}

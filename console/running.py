@@ -60,7 +60,7 @@ async def run(parts: Parts) -> None:
         stack.push_async_callback(gate.stop)
         await stack.enter_async_context(_serving(_door_server(parts.identity), parts.door))
         await stack.enter_async_context(_serving(_console_server(), parts.console))
-        jobs = _jobs()
+        jobs = await asyncio.to_thread(_jobs)  # it uses the ORM, which refuses to on a loop
         stack.push_async_callback(asyncio.to_thread, jobs.stop)
         ready = _in_thread(loop, parts.ready, gate.addresses)
         await _watch(asked, ready, writer)

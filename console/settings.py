@@ -121,6 +121,7 @@ CELERY_TASK_TIME_LIMIT = 60
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "expire-due-holds": {"task": "approvals.tasks.expire_due", "schedule": 1.0, "options": {"expires": 1}},
+    "score-agents": {"task": "monitoring.tasks.score_agents", "schedule": 30.0, "options": {"expires": 30}},
 }
 
 # ---- people ----

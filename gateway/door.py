@@ -6,9 +6,10 @@ The console's door never serves these addresses and this one never serves the co
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import django
-from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.middleware.security import SecurityMiddleware
@@ -21,13 +22,14 @@ class Door(ASGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Build the one-link chain, in place of `settings.MIDDLEWARE`, which is the console's."""
-        self._view_middleware = []
-        self._template_response_middleware = []
-        self._exception_middleware = []
-        inner = convert_exception_to_response(self._get_response_async if is_async else self._get_response)
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        answer = getattr(self, "_get_response_async" if is_async else "_get_response")  # the stubs leave both out
+        inner = convert_exception_to_response(answer)
         self._middleware_chain = convert_exception_to_response(SecurityMiddleware(inner))
 
-    async def get_response_async(self, request: ASGIRequest) -> HttpResponseBase:
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """Answer from the gateway's addresses."""
         request.urlconf = URLS
         return await super().get_response_async(request)

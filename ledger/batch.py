@@ -22,12 +22,11 @@ SELECT id, leaf FROM ledger_outbox AS o WHERE id = ANY(%s)
 AND NOT EXISTS (SELECT FROM ledger_entry AS e WHERE e.outbox_id = o.id) ORDER BY id
 """
 
-INSERT_ENTRIES_SQL: LiteralString = """
-INSERT INTO ledger_entry (index, outbox_id, leaf_hash, leaf, uid, event, actor_kind, actor_id, actor_name,
-    subject_kind, subject_id, subject_name, session, action, node, node_seq, recorded)
-SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], %s::uuid[], %s::text[], %s::text[], %s::text[],
-    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[])
+COPY_ENTRIES_SQL: LiteralString = """
+COPY ledger_entry (index, outbox_id, leaf_hash, leaf, uid, event, actor_kind, actor_id, actor_name,
+    subject_kind, subject_id, subject_name, session, action, node, node_seq, recorded) FROM STDIN (FORMAT BINARY)
 """
+COPY_TYPES = ["int8", "int8", "bytea", "bytea", "uuid", *["varchar"] * 10, "int8", "timestamptz"]
 
 INSERT_TILE_SQL: LiteralString = "INSERT INTO ledger_tile (level, index, hashes, root) VALUES (%s, %s, %s, %s)"
 
@@ -88,15 +87,10 @@ def sequence(connection: Connection[Any], signer: Signer, outbox_ids: Sequence[i
 
 def _insert_entries(connection: Connection[Any], first: int, rows: Sequence[Row]) -> list[bytes]:
     hashes = [merkle.leaf_hash(row.leaf) for row in rows]
-    found = zip(*(reading.columns_of(row.leaf) for row in rows), strict=True)
-    parameters = [
-        list(range(first, first + len(rows))),
-        [row.id for row in rows],
-        hashes,
-        [row.leaf for row in rows],
-        *(list(column) for column in found),
-    ]
-    connection.execute(INSERT_ENTRIES_SQL, parameters)
+    with connection.cursor() as cursor, cursor.copy(COPY_ENTRIES_SQL) as copy:
+        copy.set_types(COPY_TYPES)
+        for index, (row, leaf_hash) in enumerate(zip(rows, hashes, strict=True), start=first):
+            copy.write_row((index, row.id, leaf_hash, row.leaf, *reading.columns_of(row.leaf)))
     return hashes
 
 

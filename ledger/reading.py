@@ -70,6 +70,8 @@ def _text(says: Mapping[str, object], name: str) -> str:
     value = says.get(name)
     if not isinstance(value, str):
         return ""
+    if value.isascii() and "\x00" not in value:
+        return value[:LONGEST]
     # PostgreSQL's text holds neither NUL nor half a surrogate pair
     return value.replace("\x00", "").encode("utf-8", "replace").decode()[:LONGEST]
 

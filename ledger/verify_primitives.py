@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 
-class Unreadable(Exception):  # noqa: N818 -- it names what the package is
+class Unreadable(Exception):
     """The package cannot be checked at all; the message is one sentence."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -15,6 +16,7 @@ from approvals.models import Hold
 
 WINDOW = timedelta(days=7)
 _MOST_LINES = 6
+_COUNTED: Final = ("actions", "denied", "writes", "tagged", "off_hours", "uncertain")
 _WRITES = ("delete", "update", "insert", "merge", "truncate", "copy_in", "ddl", "grant", "call")
 
 
@@ -109,7 +111,7 @@ def _weeks(since: datetime) -> dict[object, dict[str, int]]:
             uncertain=Count("id", filter=Q(status="uncertain")),
         )
     )
-    return {row.pop("agent_id"): row for row in counted.order_by()}
+    return {row["agent_id"]: {name: row[name] for name in _COUNTED} for row in counted.order_by()}
 
 
 def _denied_by_people(since: datetime) -> dict[object, int]:

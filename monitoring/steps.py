@@ -88,5 +88,5 @@ def _audits(ledger: State) -> Step:
     if ledger.checkpoint is None:
         return Step("Audits", "no checkpoint yet", 1)
     late = ledger.waiting is not None and ledger.waiting > FRESH
-    age = words.span(ledger.age) if ledger.age else "just now"
-    return Step("Audits", f"signed {age} ago" if ledger.age else "signed just now", int(late))
+    age = ledger.age.total_seconds() if ledger.age else 0.0
+    return Step("Audits", f"signed {words.span(age)} ago" if age >= 2 else "signed just now", int(late))

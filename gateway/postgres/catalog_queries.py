@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-SESSION = "SELECT pg_catalog.current_database(), pg_catalog.to_json(pg_catalog.current_schemas(true))::text"
+SESSION = "SELECT pg_catalog.current_database(), pg_catalog.current_setting('search_path'), current_user"
+
+# The path is what a role may use of it, and the role that acts is seldom the one that reads.
+USABLE = """
+SELECT pg_catalog.to_json(n.nspname)::text FROM pg_catalog.pg_namespace n
+ WHERE pg_catalog.has_schema_privilege({role}, n.oid, 'USAGE')
+"""
 
 # A setting of our own remembers the path, because the two statements may run in different transactions.
 EMPTY_PATH = (

@@ -136,7 +136,7 @@ class Classified:
     @cached_property
     def counting(self) -> counting.Count | None:
         """How to count, without changing anything, the rows it would touch; None where that cannot be done safely."""
-        return counting.count(self.sql, self.catalog)
+        return counting.count(self.sql, self.catalog) if self._is_one_of("update", "delete") else None
 
     @property
     def count(self) -> str | None:
@@ -151,4 +151,8 @@ class Classified:
     @cached_property
     def explain(self) -> str | None:
         """A text that asks for the planner's estimate and runs nothing; None where there is none."""
-        return counting.explain(self.sql)
+        kinds = ("select", "insert", "update", "delete", "merge")
+        return counting.explain(self.sql) if self._is_one_of(*kinds) and self.verb not in {CALL, DDL} else None
+
+    def _is_one_of(self, *kinds: str) -> bool:
+        return len(self.statements) == 1 and self.statements[0].kind in kinds

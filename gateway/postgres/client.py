@@ -69,11 +69,11 @@ class Client(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client reads more slowly than the resource sends."""
-        self.on_full(True)  # noqa: FBT003 -- a signal with one value
+        self.on_full(True)
 
     def resume_writing(self) -> None:
         """The client caught up."""
-        self.on_full(False)  # noqa: FBT003 -- a signal with one value
+        self.on_full(False)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

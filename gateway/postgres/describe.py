@@ -88,7 +88,10 @@ def _without(sql: str, spans: list[tuple[int, int]]) -> str:
 
 def summary(sql: str) -> str:
     """What each statement of a text that parses does, in words, without its constants."""
-    return "; then ".join(_statement(*kind_of(node["stmt"])) for node in parse(sql)) or "Does nothing"
+    try:
+        return "; then ".join(_statement(*kind_of(node["stmt"])) for node in parse(sql)) or "Does nothing"
+    except RecursionError:
+        return "Does something nested too deep to put in words"
 
 
 def _statement(kind: str, fields: Node) -> str:
@@ -166,7 +169,9 @@ def _update(fields: Node) -> str:
 
 def _delete(fields: Node) -> str:
     table = _table(fields["relation"])
-    return f"Deletes rows from {table}{_where(fields)}" if "whereClause" in fields else f"Deletes every row from {table}"
+    return (
+        f"Deletes rows from {table}{_where(fields)}" if "whereClause" in fields else f"Deletes every row from {table}"
+    )
 
 
 def _copy(fields: Node) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from gateway.postgres import settings_allowed
 from gateway.postgres.catalog import Col
 from gateway.postgres.classified import SESSION
+from gateway.postgres.output_names import output_name
 from gateway.postgres.scope import AMBIGUOUS, SYSTEM_COLUMNS, Scope, Source, no_column
 from gateway.postgres.tree import Node, constant_text, strings
 from gateway.postgres.walk import Walk
@@ -81,7 +82,9 @@ def resolve(w: Walk, fields: Node, scope: Scope) -> Col:
 
 def qualified_source(w: Walk, qualifier: Sequence[str], scope: Scope) -> Source | None:
     """The thing in FROM that `alias`, `schema.table` or `database.schema.table` means."""
-    if len(qualifier) > DATABASE_QUALIFIED - 1 or (len(qualifier) == DATABASE_QUALIFIED - 1 and qualifier[0] != w.catalog.database):
+    if len(qualifier) > DATABASE_QUALIFIED - 1 or (
+        len(qualifier) == DATABASE_QUALIFIED - 1 and qualifier[0] != w.catalog.database
+    ):
         raise Refusal("Other databases cannot be named.", code="other_database", sqlstate="0A000")
     return scope.source(qualifier[-1], qualifier[-2] if len(qualifier) > 1 else None)
 
@@ -111,7 +114,9 @@ def row_of(w: Walk, name: str, source: Source | None) -> Row:
         raise no_column(name)
     w.columns.update(col.label for col in source.outs if col.label)
     cols = source.outs
-    return Row(name, tuple(tag for col in cols for tag in col.tagged), tuple(const for col in cols for const in col.consts))
+    return Row(
+        name, tuple(tag for col in cols for tag in col.tagged), tuple(const for col in cols for const in col.consts)
+    )
 
 
 def _column(w: Walk, fields: Node, scope: Scope, words: str) -> None:
@@ -163,7 +168,12 @@ def _function(w: Walk, fields: Node, scope: Scope, words: str) -> None:
 def _reads_setting(w: Walk, qualifier: Sequence[str], args: Sequence[Node]) -> bool:
     """`current_setting('a name that may be shown')`: no more than SHOW."""
     named = constant_text(args[0]) if args else None
-    return qualifier in ([], ["pg_catalog"]) and not w.catalog.functions.get("current_setting") and named is not None and named.lower() in settings_allowed.SHOWABLE
+    return (
+        qualifier in ([], ["pg_catalog"])
+        and not w.catalog.functions.get("current_setting")
+        and named is not None
+        and named.lower() in settings_allowed.SHOWABLE
+    )
 
 
 def _sets_setting(w: Walk, qualifier: Sequence[str], args: Sequence[Node]) -> bool:
@@ -277,16 +287,44 @@ def deep(w: Walk, fields: object, scope: Scope, words: str) -> None:
                 deep(w, held, scope, words)
 
 
+def _json(kind: str) -> Handler:
+    """A function with a syntax of its own; to a server older than that syntax it is a call by that name."""
+
+    def walk(w: Walk, fields: Node, scope: Scope, words: str) -> None:
+        name = output_name({kind: fields})
+        if w.catalog.functions.get(name):
+            w.function(None, name)
+        deep(w, fields, scope, f"inside {name}()" if name != "?column?" else words)
+
+    return walk
+
+
 def _xml_type(w: Walk, fields: Node, scope: Scope, words: str) -> None:
     w.type(fields["typeName"]["names"])
     expression(w, fields["expr"], scope, words)
 
 
 _JSON = (
-    "JsonObjectConstructor JsonArrayConstructor JsonFuncExpr JsonIsPredicate JsonParseExpr JsonScalarExpr "
-    "JsonSerializeExpr JsonObjectAgg JsonArrayAgg JsonAggConstructor JsonValueExpr JsonOutput JsonReturning JsonFormat "
-    "JsonKeyValue JsonBehavior JsonArgument JsonTablePathSpec"
-).split()
+    "JsonObjectConstructor",
+    "JsonArrayConstructor",
+    "JsonArrayQueryConstructor",
+    "JsonFuncExpr",
+    "JsonIsPredicate",
+    "JsonParseExpr",
+    "JsonScalarExpr",
+    "JsonSerializeExpr",
+    "JsonObjectAgg",
+    "JsonArrayAgg",
+    "JsonAggConstructor",
+    "JsonValueExpr",
+    "JsonOutput",
+    "JsonReturning",
+    "JsonFormat",
+    "JsonKeyValue",
+    "JsonBehavior",
+    "JsonArgument",
+    "JsonTablePathSpec",
+)
 
 HANDLERS: dict[str, Handler] = {
     "A_ArrayExpr": _children("elements"),
@@ -321,5 +359,5 @@ HANDLERS: dict[str, Handler] = {
     "WindowDef": _window,
     "XmlExpr": _children("named_args", "args"),
     "XmlSerialize": _xml_type,
-} | dict.fromkeys(_JSON, deep)
+} | {kind: _json(kind) for kind in _JSON}
 """Kind of node to what it reads. Subqueries are added by `lineage`."""

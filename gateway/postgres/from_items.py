@@ -113,7 +113,9 @@ def _function_outs(call: Node, alias: str | None) -> tuple[Sequence[str], bool]:
     return [alias or name] * count, False
 
 
-COMPOSITE = frozenset({"json_populate_record", "json_populate_recordset", "jsonb_populate_record", "jsonb_populate_recordset"})
+COMPOSITE = frozenset(
+    {"json_populate_record", "json_populate_recordset", "jsonb_populate_record", "jsonb_populate_recordset"}
+)
 """Functions whose output columns are those of a type that is given to them; a row among `unnest`'s elements also is."""
 
 
@@ -204,7 +206,9 @@ def _joined(w: Walk, left: Source, right: Source, name: str) -> Col:
     w.operator(None, "=")
     w.columns.update(col.label for col in both if col.label)
     w.read_all((col for col in both if col.tagged), "in a join")
-    return Col(name, tuple(tag for col in both for tag in col.tagged), tuple(const for col in both for const in col.consts))
+    return Col(
+        name, tuple(tag for col in both for tag in col.tagged), tuple(const for col in both for const in col.consts)
+    )
 
 
 HANDLERS: dict[str, Handler] = {

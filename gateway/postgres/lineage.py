@@ -13,6 +13,8 @@ from gateway.postgres.catalog import Col, TaggedColumn
 from gateway.postgres.classified import DDL, LOCK, SELECT, Place
 from gateway.postgres.expressions import (
     HANDLERS as EXPRESSIONS,
+)
+from gateway.postgres.expressions import (
     Row,
     expression,
     expressions,
@@ -25,7 +27,8 @@ from gateway.postgres.expressions import (
     standing_alone,
     window,
 )
-from gateway.postgres.from_items import HANDLERS as FROM_ITEMS, aliased, from_item
+from gateway.postgres.from_items import HANDLERS as FROM_ITEMS
+from gateway.postgres.from_items import aliased, from_item
 from gateway.postgres.output_names import output_name
 from gateway.postgres.scope import Scope, Source, no_column, renamed
 from gateway.postgres.tree import Node, kind_of, strings
@@ -264,18 +267,20 @@ def _either(one: Col, other: Col) -> Col:
 
 
 def _values(w: Walk, rows: Sequence[Node], scope: Scope) -> list[Col]:
-    columns: list[tuple[list[TaggedColumn], list[int]]] = []
+    tagged: list[list[TaggedColumn]] = []
+    consts: list[list[int]] = []
     for row in rows:
         cells = [out for cell in row["List"]["items"] for out in _target(w, cell, "", scope, "in VALUES")]
-        if columns and len(cells) != len(columns):
+        if not consts:
+            tagged, consts = [[] for _ in cells], [[] for _ in cells]
+        elif len(cells) != len(consts):
             raise Refusal("VALUES lists must all be the same length", code="syntax_error", sqlstate="42601")
-        columns = columns or [([], []) for _ in cells]
-        for (tagged, consts), cell in zip(columns, cells, strict=True):
-            tagged += cell.tagged
-            consts += cell.consts
+        for number, cell in enumerate(cells):
+            tagged[number] += cell.tagged
+            consts[number] += cell.consts
+    columns = zip(tagged, consts, strict=True)
     return [
-        Col(f"column{number}", tuple(dict.fromkeys(tagged)), tuple(consts))
-        for number, (tagged, consts) in enumerate(columns, 1)
+        Col(f"column{n}", tuple(dict.fromkeys(tags)), tuple(offsets)) for n, (tags, offsets) in enumerate(columns, 1)
     ]
 
 

@@ -90,7 +90,7 @@ def _refused(use: TagUse) -> Refusal:
         f"{use.table}.{use.column} is masked ({use.tag}) and stands {use.words} here."
         " It may only be an output column, or be compared for equality with a constant where its tag allows look-ups.",
         code="masked_column",
-        remedy=f"A permit that carries @unmask(\"{use.tag}\") allows it.",
+        remedy=f'A permit that carries @unmask("{use.tag}") allows it.',
     )
 
 
@@ -99,7 +99,8 @@ def _refuse_unclear(classified: Classified, unmask: frozenset[str]) -> None:
     if masked:
         what = ", ".join(classified.why_call) or "something the gate cannot see into"
         raise Refusal(
-            f"It uses {what}, so masked data ({', '.join(masked)}) might come back.", code="outputs_unclear",
+            f"It uses {what}, so masked data ({', '.join(masked)}) might come back.",
+            code="outputs_unclear",
             remedy="A permit that unmasks them all allows it.",
         )
 

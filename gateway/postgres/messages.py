@@ -44,9 +44,9 @@ def error_response(sqlstate: str, words: str, *, severity: str = "ERROR", detail
     return message(b"E", _report(severity, sqlstate, words, detail, hint))
 
 
-def notice_response(words: str, *, detail: str = "", hint: str = "") -> bytes:
-    """NoticeResponse of severity NOTICE (SQLSTATE 00000)."""
-    return message(b"N", _report("NOTICE", "00000", words, detail, hint))
+def notice_response(words: str, *, severity: str = "NOTICE") -> bytes:
+    """NoticeResponse: NOTICE (SQLSTATE 00000), or WARNING (01000)."""
+    return message(b"N", _report(severity, "00000" if severity == "NOTICE" else "01000", words, "", ""))
 
 
 def _report(severity: str, sqlstate: str, words: str, detail: str, hint: str) -> bytes:

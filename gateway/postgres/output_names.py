@@ -41,7 +41,7 @@ def _name(node: Node) -> str:
 
 def _derived_name(kind: str, fields: Node) -> str:
     if kind == "A_Indirection":
-        named = [name for name in strings([part for part in fields["indirection"] if "String" in part])]
+        named = strings([part for part in fields["indirection"] if "String" in part])
         return named[-1] if named else _name(fields["arg"])
     if kind == "CollateClause":
         return _name(fields["arg"])

@@ -13,9 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.postgres.backend import Field, read_complete, read_report, read_row_description
+from gateway.postgres.backend import (
+    Complete,
+    Field,
+    read_complete,
+    read_parameter_status,
+    read_report,
+    read_row_description,
+)
+from gateway.postgres.classified import Statement
 from gateway.postgres.framing import HEADER, ProtocolError, Span
-from gateway.postgres.messages import error_response, ready_for_query
+from gateway.postgres.messages import error_response, notice_response
 from gateway.postgres.run import Run
 from gateway.postgres.safe_errors import safe_error, safe_words
 from gateway.postgres.transactions import Transactions
@@ -37,6 +45,10 @@ class Reply:
     refusal: bytes = b""
     learn: Callable[[tuple[Field, ...]], None] | None = None
     """Told the columns that a Describe found."""
+    confirm: Callable[[], None] | None = None
+    """Told that the step worked."""
+    undo: Callable[[], None] | None = None
+    """Told that it did not, or was skipped."""
 
 
 class Sink(Protocol):
@@ -48,11 +60,25 @@ class Sink(Protocol):
 
 
 class Relay:
-    """State of the way back. `on_fatal` is called when the session cannot go on."""
+    """State of the way back.
 
-    def __init__(self, client: Sink, transactions: Transactions, on_fatal: Callable[[], None]) -> None:
+    `settings` is kept as the resource reports them, `on_fatal` is called when the session cannot go on,
+    `on_statement` when a statement ended well.
+    """
+
+    def __init__(
+        self,
+        client: Sink,
+        transactions: Transactions,
+        *,
+        settings: dict[str, str],
+        on_fatal: Callable[[], None],
+        on_statement: Callable[[Statement], None],
+    ) -> None:
         self._client = client
         self._on_fatal = on_fatal
+        self._on_statement = on_statement
+        self._settings = settings
         self.transactions = transactions
         self.replies: deque[Reply] = deque()
         self.copying_in = False
@@ -79,7 +105,6 @@ class Relay:
             ord("S"): self._status,
             ord("A"): self._passing,
         }
-        self.parameters: dict[str, str] = {}
 
     # ---- what the session calls ----
     @property
@@ -102,7 +127,7 @@ class Relay:
 
     def lost(self) -> None:
         """The resource is gone: nothing more will be answered."""
-        self._end_open_runs("08006", "The connection to the resource was lost.", uncertain=True)
+        self.transactions.lost()
         self.replies.clear()
         self._wake()
 
@@ -147,23 +172,13 @@ class Relay:
         run = self._head().run
         if run is None:
             raise ProtocolError("the resource sent a row that nothing asked for")
-        if run.over_limit:
-            return HIDE
+        if run.withheld or (run.limit is not None and run.rows >= run.limit):
+            return _beyond(run)
         run.rows += 1
-        if run.limit is not None and run.rows > run.limit:
-            return self._over_limit(run)
         run.bytes += end - start
         if run.plain:
             return PASS
         return run.row(chunk[start:end])
-
-    def _over_limit(self, run: Run) -> bytes:
-        run.rows -= 1
-        run.over_limit = True
-        run.fail("54000", f"More than the {run.limit} rows that policy allows.")
-        self._on_fatal()
-        words = f"Policy allows at most {run.limit} rows, and the answer has more: the session ends here."
-        return error_response("54000", words, severity="FATAL")
 
     def _row_description(self, chunk: bytes, span: Span) -> bytes | None:
         reply = self._head()
@@ -182,7 +197,7 @@ class Relay:
     def _unclear(self, run: Run, refusal: Refusal) -> bytes:
         """Too late to refuse in order, because it runs: the session ends before a row of it is seen."""
         run.fail(refusal.sqlstate, refusal.message)
-        run.over_limit = True
+        run.withheld = True
         self._on_fatal()
         return error_response(refusal.sqlstate, refusal.message, severity="FATAL", hint=refusal.remedy)
 
@@ -196,7 +211,10 @@ class Relay:
 
     def _step(self, _chunk: bytes, _span: Span) -> bytes | None:
         self._head()
-        return HIDE if self.replies.popleft().hidden else PASS
+        reply = self.replies.popleft()
+        if reply.confirm is not None:
+            reply.confirm()
+        return HIDE if reply.hidden else PASS
 
     def _passing(self, _chunk: bytes, _span: Span) -> bytes | None:
         return PASS
@@ -205,11 +223,16 @@ class Relay:
         reply = self._head()
         self.copying_in = False
         if reply.run is not None:
-            done = read_complete(chunk[span.start + HEADER : span.end])
-            self.transactions.completed(reply.run, done.tag)
-            if reply.run.rows == 0 and done.rows:
-                reply.run.rows = done.rows
+            self._completed(reply.run, read_complete(chunk[span.start + HEADER : span.end]))
         return self._one_done(reply)
+
+    def _completed(self, run: Run, done: Complete) -> None:
+        self.transactions.completed(run, done.tag)
+        if run.rows == run.rows_before:  # no row was returned, so the tag alone counts
+            run.rows += done.rows
+        run.rows_before = run.rows
+        if run.statement < len(run.statements):
+            self._on_statement(run.statements[run.statement])
 
     def _empty(self, _chunk: bytes, _span: Span) -> bytes | None:
         return self._one_done(self._head())
@@ -235,8 +258,10 @@ class Relay:
 
     def _copy_data(self, _chunk: bytes, span: Span) -> bytes | None:
         run = self._head().run
-        if run is not None:
-            run.bytes += span.end - span.start
+        if run is None or (run.limit is not None and run.rows >= run.limit):
+            return HIDE if run is None else _beyond(run)
+        run.rows += 1
+        run.bytes += span.end - span.start
         return PASS
 
     def _notice(self, _chunk: bytes, _span: Span) -> bytes | None:
@@ -244,8 +269,9 @@ class Relay:
         return HIDE if tagged else PASS
 
     def _status(self, chunk: bytes, span: Span) -> bytes | None:
-        name, _, value = chunk[span.start + HEADER : span.end].rstrip(b"\x00").partition(b"\x00")
-        self.parameters[name.decode(errors="replace")] = value.decode(errors="replace")
+        name, value = read_parameter_status(chunk[span.start + HEADER : span.end])
+        if name.lower() in self._settings:
+            self._settings[name.lower()] = value
         return PASS
 
     def _error(self, chunk: bytes, span: Span) -> bytes | None:
@@ -270,6 +296,8 @@ class Relay:
             first = True
             while self.replies and self.replies[0].kind != SYNC:
                 skipped = self.replies.popleft()
+                if skipped.undo is not None:
+                    skipped.undo()
                 if first:
                     tagged = self._fail_run(skipped.run, sqlstate, words)
                 else:
@@ -295,10 +323,12 @@ class Relay:
             self.transactions.finished(reply.run)
         status = chunk[span.start + HEADER : span.end]
         self.transactions.ready(status)
-        return ready_for_query(status) if not reply.hidden else HIDE
+        return HIDE if reply.hidden else PASS
 
-    def _end_open_runs(self, sqlstate: str, words: str, *, uncertain: bool) -> None:
-        for reply in self.replies:
-            if reply.run is not None and not reply.run.ended:
-                reply.run.fail(sqlstate, words)
-                self.transactions.lost(reply.run, uncertain=uncertain)
+
+def _beyond(run: Run) -> bytes:
+    """Nothing of a row that policy does not let through; the client is told once."""
+    if run.withheld or run.cut_off:
+        return HIDE
+    run.cut_off = True
+    return notice_response(f"Policy lets {run.limit} rows through; the rest of the answer is left out.", severity="WARNING")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from activity.hotpath import Frame
 from gateway.postgres.backend import Field, read_data_row
-from gateway.postgres.classified import Classified
+from gateway.postgres.classified import Classified, Statement
 from gateway.postgres.masking import MaskPlan, mask_value, plan
 from gateway.postgres.messages import data_row
 from gateway.postgres.values import as_text
@@ -52,7 +52,7 @@ def masks_for(classified: Classified, unmask: frozenset[str]) -> Masks:
     return Masks(answer, recording, tagged=answer.involved or bool(classified.tags) or classified.outputs_unclear)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
     """Counts and keeps what one action returns. Times are `time.monotonic()` seconds."""
 
@@ -61,18 +61,22 @@ class Run:
     shared: bool
     began: float
     limit: int | None = None
-    transaction: Sequence[str | None] = ()
-    """What each of its statements does to the transaction."""
-    savepoints: Sequence[str] = ()
+    statements: Sequence[Statement] = ()
+    writes: frozenset[str] = frozenset()
+    """Tables that it may have locked by writing."""
     statement: int = 0
     rows: int = 0
+    rows_before: int = 0
+    """Rows of the statements that ended."""
     bytes: int = 0
     masked_values: int = 0
     sqlstate: str = ""
     message: str = ""
     failed: bool = False
-    ended: bool = False
-    over_limit: bool = False
+    withheld: bool = False
+    """No row may reach the client."""
+    cut_off: bool = False
+    """The client was told that rows are left out."""
     # How the present statement's rows are answered and kept:
     plain: bool = False
     """Nothing is masked and nothing more is kept: rows pass untouched."""
@@ -142,7 +146,7 @@ class Run:
 
     def fail(self, sqlstate: str, message: str) -> None:
         """Note the first error."""
-        if not self.failed and not self.ended:
+        if not self.failed:
             self.failed, self.sqlstate, self.message = True, sqlstate, message
 
     def frame(self) -> Frame | None:

@@ -90,9 +90,14 @@ def _tagged(kind: str, w: Walk, fields: Node, relation: Relation) -> None:
     tagged = [col for col in relation.cols.values() if col.tagged]
     if not tagged:
         return
-    moves = kind in {"AlterObjectSchemaStmt", "RenameStmt"} and fields.get("subname") in {None, *(col.name for col in tagged)}
+    moves = kind in {"AlterObjectSchemaStmt", "RenameStmt"} and fields.get("subname") in {
+        None,
+        *(col.name for col in tagged),
+    }
     queries = any(True for name in QUERIES for _ in _nodes(fields, name))
     read = {strings(ref["ColumnRef"]["fields"])[-1] for ref in _nodes(fields, "ColumnRef")}
+    for key in ("fk_attrs", "pk_attrs"):  # a foreign key tells which values are there
+        read.update(name for constraint in _nodes(fields, key) for name in strings(constraint[key]))
     for col in tagged:
         if moves or queries or read & {col.name, "*", relation.name}:
             w.use(col.tagged, Place.OTHER, "in a schema change")

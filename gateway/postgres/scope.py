@@ -68,7 +68,9 @@ def renamed(cols: Sequence[Col], names: Sequence[str]) -> list[Col]:
     """The columns with the first ones renamed, as an alias with a column list does."""
     if len(names) > len(cols):
         raise Refusal("An alias names more columns than there are.", code="unknown_column", sqlstate="42P10")
-    return [Col(name, col.tagged, col.consts, col.label) for name, col in zip(names, cols, strict=False)] + list(cols[len(names) :])
+    return [Col(name, col.tagged, col.consts, col.label) for name, col in zip(names, cols, strict=False)] + list(
+        cols[len(names) :]
+    )
 
 
 class Scope:
@@ -91,13 +93,14 @@ class Scope:
         """The column an unqualified name means, None where there is none. Raises Refusal when several could be meant."""
         level: Scope | None = self
         while level is not None:
-            found = level._own(name)
+            found = level.own(name)
             if found is not None:
                 return found
             level = level.parent
         return None
 
-    def _own(self, name: str) -> Col | None:
+    def own(self, name: str) -> Col | None:
+        """The column of this very level that an unqualified name means, None where there is none."""
         hit: Col | None = None
         is_open = False
         for source in self.sources:
@@ -155,4 +158,6 @@ def _ambiguous(name: str) -> NoReturn:
 
 def no_column(name: str) -> Refusal:
     """The refusal of a column that the gate cannot find."""
-    return Refusal(f'column "{name}" does not exist, as far as the gate can see', code="unknown_column", sqlstate="42703")
+    return Refusal(
+        f'column "{name}" does not exist, as far as the gate can see', code="unknown_column", sqlstate="42703"
+    )

@@ -152,7 +152,9 @@ def fetched(name: str, held: Mapping[str, str], what: str, sqlstate: str) -> str
     """The text of a cursor or prepared statement. Raises Refusal for one that the gate has not seen made."""
     text = held.get(name)
     if text is None:
-        raise Refusal(f'The {what} "{name}" is not known to the gate.', code=f"unknown_{what.split()[0]}", sqlstate=sqlstate)
+        raise Refusal(
+            f'The {what} "{name}" is not known to the gate.',
+            code=f"unknown_{what.partition(' ')[0]}",
+            sqlstate=sqlstate,
+        )
     return text
-
-

@@ -67,7 +67,9 @@ def check(name: str, value: str | None) -> None:
             remedy="Leave it out: the gate pins what decides the meaning of a statement.",
         )
     if value is not None and not allowed.fullmatch(value.strip()):
-        raise Refusal(f"The setting {name} may not have the value {value[:60]!r}.", code="setting_value_denied", sqlstate="22023")
+        raise Refusal(
+            f"The setting {name} may not have the value {value[:60]!r}.", code="setting_value_denied", sqlstate="22023"
+        )
 
 
 def check_show(name: str) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID
 
 from activity.hotpath import Outcome
+from gateway.postgres.classified import Statement
 from gateway.postgres.run import Run
 
 IDLE = b"I"
-Report = Callable[[Run, str, bool], None]
-"""Told a run, its status, and whether this is the first that is said of it."""
+
+
+class Report(Protocol):
+    """Told what became of a run; `first` when nothing was said of it before."""
+
+    def __call__(self, run: Run, status: str, *, first: bool) -> None:
+        """Take it."""
+        ...
 
 
 @dataclass
@@ -20,32 +28,38 @@ class Transactions:
 
     report: Report
     status: bytes = IDLE
+    _out: dict[UUID, Run] = field(default_factory=dict)
+    """Sent up and not ended."""
     _ended: list[Run] = field(default_factory=list)
     """Ended since the resource was last ready."""
     _pending: list[Run] = field(default_factory=list)
     """Ended, said to be pending, their transaction open."""
     _savepoints: list[tuple[str, int]] = field(default_factory=list)
     _failed: bool = False
-    _doubtful: bool = False
-    """The end of the transaction was asked for and not confirmed."""
+
+    def begun(self, run: Run) -> None:
+        """A run is sent up."""
+        self._out[run.action_id] = run
 
     def finished(self, run: Run) -> None:
         """A run ended, well or not."""
-        if not run.ended:
-            run.ended = True
+        if self._out.pop(run.action_id, None) is not None:
             self._ended.append(run)
 
     def completed(self, run: Run, tag: str) -> None:
         """One statement of a run ended well, with this tag."""
-        does = run.transaction[run.statement] if run.statement < len(run.transaction) else None
+        if run.statement >= len(run.statements):
+            return
+        statement = run.statements[run.statement]
+        does = statement.transaction
         if does == "commit" and tag == "COMMIT":
             self._resolve("done")
         elif does in ("commit", "rollback"):  # a failed transaction answers COMMIT with ROLLBACK
             self._resolve("rolled_back")
         elif does == "savepoint":
-            self._savepoints.append((run.savepoints[run.statement], len(self._pending) + len(self._ended)))
+            self._savepoints.append((_savepoint(statement), len(self._pending) + len(self._ended)))
         elif does == "rollback_to":
-            self._roll_back_to(run.savepoints[run.statement])
+            self._roll_back_to(_savepoint(statement))
 
     def failed(self) -> None:
         """The resource reported an error: what the same implicit transaction did before is undone."""
@@ -54,45 +68,46 @@ class Transactions:
     def ready(self, status: bytes) -> None:
         """The resource is ready; `status` says whether a transaction is open."""
         was_idle, self.status = self.status == IDLE, status
+        if status == IDLE:  # with the transaction its portals are gone, and what was bound to them ran or never will
+            for run in list(self._out.values()):
+                self.finished(run)
         ended, self._ended = self._ended, []
-        if status == IDLE:
-            undone = self._failed and was_idle
-            for run in self._pending:
-                self.report(run, "rolled_back" if self._failed else "done", False)  # noqa: FBT003 -- see Report
-            self._pending.clear()
-            for run in ended:
-                self.report(run, _status_of(run, "rolled_back" if undone else "done"), True)  # noqa: FBT003
-            self._savepoints.clear()
+        if status != IDLE:
+            self._keep(ended)
         else:
-            for run in ended:
-                self.report(run, _status_of(run, "pending"), True)  # noqa: FBT003 -- see Report
-                if not run.failed:
-                    self._pending.append(run)
+            self._say(self._pending, "rolled_back" if self._failed else "done", first=False)
+            self._say(ended, "rolled_back" if self._failed and was_idle else "done", first=True)
+            self._pending.clear()
+            self._savepoints.clear()
         self._failed = False
 
-    def lost(self, run: Run, *, uncertain: bool) -> None:
-        """The connection broke while a run was out."""
-        run.ended = True
-        self.report(run, "uncertain" if uncertain else "failed", True)  # noqa: FBT003 -- see Report
+    def _keep(self, ended: list[Run]) -> None:
+        self._say(ended, "pending", first=True)
+        self._pending += [run for run in ended if not run.failed]
 
-    def closed(self) -> None:
-        """The session ended: what was not committed is rolled back, unless its commit was on its way."""
-        for run in self._pending:
-            self.report(run, "uncertain" if self._doubtful else "rolled_back", False)  # noqa: FBT003 -- see Report
-        for run in self._ended:
-            self.report(run, _status_of(run, "uncertain" if self.status == IDLE else "rolled_back"), True)  # noqa: FBT003
-        self._pending.clear()
+    def written(self) -> tuple[str, ...]:
+        """Tables that the open transaction has written to."""
+        return tuple(sorted(frozenset().union(*(run.writes for run in self._pending + self._ended))))
+
+    def lost(self) -> None:
+        """The connection broke: what was out may or may not have run, unless its transaction was open and is gone."""
+        gone = self.status != IDLE and not any(_commits(run) for run in self._out.values())
+        for run in self._out.values():
+            run.fail("08006", "The connection to the resource ended before the result was seen.")
+            self.report(run, "rolled_back" if gone else "uncertain", first=True)
+        self._out.clear()
+        self._say(self._ended, "rolled_back" if gone else "uncertain", first=True)
+        self._say(self._pending, "rolled_back" if gone else "uncertain", first=False)
         self._ended.clear()
+        self._pending.clear()
 
-    def asked(self, run: Run) -> None:
-        """A run is about to be sent up."""
-        self._doubtful = "commit" in run.transaction
+    def _say(self, runs: list[Run], status: str, *, first: bool) -> None:
+        for run in runs:
+            self.report(run, _status_of(run, status), first=first)
 
     def _resolve(self, status: str) -> None:
-        for run in self._pending:
-            self.report(run, status, False)  # noqa: FBT003 -- see Report
-        for run in self._ended:
-            self.report(run, _status_of(run, status), True)  # noqa: FBT003 -- see Report
+        self._say(self._pending, status, first=False)
+        self._say(self._ended, status, first=True)
         self._pending.clear()
         self._ended.clear()
         self._savepoints.clear()
@@ -102,23 +117,29 @@ class Transactions:
         places = [place for known, place in self._savepoints if known == name]
         if not places:
             return
-        together = self._pending + self._ended
-        kept, undone = together[: places[-1]], together[places[-1] :]
-        for run in undone:
-            self.report(run, _status_of(run, "rolled_back"), run not in self._pending)
-        self._pending = [run for run in self._pending if run in kept]
-        self._ended = [run for run in self._ended if run in kept]
+        already = len(self._pending)
+        pending, self._pending = self._pending, self._pending[: places[-1]]
+        ended, self._ended = self._ended, self._ended[: max(0, places[-1] - already)]
+        self._say(pending[len(self._pending) :], "rolled_back", first=False)
+        self._say(ended[len(self._ended) :], "rolled_back", first=True)
+
+
+def _commits(run: Run) -> bool:
+    return any(statement.transaction == "commit" for statement in run.statements)
+
+
+def _savepoint(statement: Statement) -> str:
+    """The name in SAVEPOINT or ROLLBACK TO, which ends the text; case folds as PostgreSQL's does for plain names."""
+    word = statement.text.rstrip("; \t\n").rsplit(maxsplit=1)[-1]
+    return word if word.startswith('"') else word.lower()
 
 
 def _status_of(run: Run, well: str) -> str:
     return "failed" if run.failed else well
 
 
-def outcome_of(run: Run, status: str, *, first: bool, session_id: object) -> Outcome:
+def outcome_of(run: Run, status: str, *, first: bool, session_id: UUID) -> Outcome:
     """The outcome to record of a run; counts and recording go with the first that is said of it."""
-    from uuid import UUID
-
-    assert isinstance(session_id, UUID)
     if not first:
         return Outcome(id=run.action_id, session_id=session_id, status=status, shared=run.shared)
     return Outcome(

@@ -22,6 +22,9 @@ MOST_BYTES = 1_000_000
 MOST_TREE = 48_000_000
 """Bytes of JSON; nothing of an honest statement under MOST_BYTES comes near."""
 
+MOST_STATEMENTS = 1000
+"""Statements in one text."""
+
 MOST_ASSIGNED = 100
 """Columns in one `SET (a, b, …) = …`: the tree repeats the right side once for each of them."""
 
@@ -61,6 +64,8 @@ def parse(text: str) -> list[Node]:
         raise Refusal(f"The statement does not parse: {error}", code="syntax_error", sqlstate="42601") from None
     except RecursionError:
         raise too_deep() from None
+    if len(statements) > MOST_STATEMENTS:
+        raise Refusal("Too many statements in one text.", code="too_long", sqlstate="54000")
     return statements
 
 

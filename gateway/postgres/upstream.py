@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CONNECT_WITHIN = 10.0
 """Seconds for connecting, TLS and signing in together."""
+NOTHING_SET: Mapping[str, str] = {}
 MECHANISM = "SCRAM-SHA-256"
 log = structlog.get_logger()
 
@@ -54,12 +55,13 @@ class Target:
     role: str = ""
     connections: int = 50
 
-    def parameters(self) -> dict[str, str]:
+    def parameters(self, settings: Mapping[str, str]) -> dict[str, str]:
         """The start-up packet: what decides the meaning of a statement is pinned here, where RESET ALL returns to."""
         pinned = {
+            "application_name": "narrowgate",
+            **settings,
             "user": self.user,
             "database": self.database,
-            "application_name": "narrowgate",
             "client_encoding": "UTF8",
             "standard_conforming_strings": "on",
             "search_path": self.search_path,
@@ -139,7 +141,7 @@ class Upstream(asyncio.Protocol):
         if not self._drained.is_set():
             await self._drained.wait()
 
-    def hold_back(self, full: bool) -> None:  # noqa: FBT001 -- a signal with one value
+    def hold_back(self, full: bool) -> None:
         """Stop or go on reading, because the client cannot, or can, take more."""
         if self._transport is None or self.gone.is_set():
             return
@@ -160,9 +162,9 @@ class Upstream(asyncio.Protocol):
             self._transport.abort()
 
     # ---- signing in ----
-    async def start(self, target: Target) -> None:
+    async def start(self, target: Target, settings: Mapping[str, str]) -> None:
         """Sign in and wait until the server is ready. Raises UpstreamError."""
-        self.write(messages.startup(target.parameters()))
+        self.write(messages.startup(target.parameters(settings)))
         await self._authenticate(target)
         while True:
             kind, body = await self._next()
@@ -217,13 +219,13 @@ def _answer(scram: scramp.ScramClient, challenge: str) -> str:
     return str(scram.get_client_final())
 
 
-async def connect(target: Target) -> Upstream:
-    """A connection that is ready for use. Raises UpstreamError within CONNECT_WITHIN seconds."""
+async def connect(target: Target, settings: Mapping[str, str] = NOTHING_SET) -> Upstream:
+    """A connection that is ready for use, with the client's own settings. Raises UpstreamError within CONNECT_WITHIN seconds."""
     upstream = Upstream()
     try:
         async with asyncio.timeout(CONNECT_WITHIN):
             upstream.attach(await _reach(target, upstream))
-            await upstream.start(target)
+            await upstream.start(target, settings)
     except TimeoutError:
         upstream.abort()
         raise UpstreamError("The resource does not answer.") from None

@@ -216,4 +216,3 @@ HANDLERS: dict[str, Handler] = {
     "PrepareStmt": _prepare,
     "TruncateStmt": _truncate,
 }
-

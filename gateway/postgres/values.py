@@ -21,10 +21,16 @@ _CHARACTERS = frozenset({18, 19, 25, 114, 705, 1042, 1043})
 
 def as_text(value: bytes, type_oid: int, format_code: int) -> str:
     """A value as a person reads it; a binary one of a type not known here as hexadecimal digits."""
+    known = known_text(value, type_oid, format_code)
+    return f"\\x{value.hex()}" if known is None else known
+
+
+def known_text(value: bytes, type_oid: int, format_code: int) -> str | None:
+    """A value in PostgreSQL's text form; None for a binary one of a type not known here."""
     if format_code == 0 or type_oid in _CHARACTERS:
         return value.decode(errors="replace")
     read = _BINARY.get(type_oid)
     try:
-        return str(read(value)) if read is not None else f"\\x{value.hex()}"
+        return str(read(value)) if read is not None else None
     except (struct.error, ValueError):
-        return f"\\x{value.hex()}"
+        return None

@@ -19,7 +19,8 @@ VALUES (1, 0, sha256(''::bytea), ''::bytea, '')
 UNSEQUENCED = """
 CREATE FUNCTION ledger_unsequenced(seen text) RETURNS TABLE (id bigint, node text, recorded_at timestamptz)
 LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET enable_mergejoin = off SET enable_hashjoin = off SET plan_cache_mode = force_custom_plan
+SET enable_seqscan = off SET enable_mergejoin = off SET enable_hashjoin = off
+SET max_parallel_workers_per_gather = 0 SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
     following bigint := 0;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 from collections.abc import Iterable
 from itertools import permutations
 
@@ -65,7 +65,7 @@ def test_what_meets_the_merged_requirement_meets_both(one: Requirement, other: R
 @given(requirements)
 def test_a_requirement_is_read_back_as_written(requirement: Requirement) -> None:
     assert Requirement.parse(str(requirement)) == requirement
-    assert pickle.loads(pickle.dumps(requirement)) == requirement
+    assert copy.deepcopy(requirement) == requirement
     assert len({requirement, Requirement(dict(requirement.seats))}) == 1
 
 

@@ -13,6 +13,7 @@ from joserfc import jwt
 
 from agents import actions, keys
 from agents.models import Agent, Resource, Segment
+from agents.resource_actions import Where
 from agents.tokens import ASSERTION_TYPE, GRANT_TYPE, TokenRequest, token_endpoint
 from tests.cast import Cast
 
@@ -33,7 +34,7 @@ def segment(cast: Cast) -> Segment:
 
 @pytest.fixture
 def resource(cast: Cast, segment: Segment) -> Resource:
-    where = {"host": "localhost", "database": "shop", "tls": "off"}
+    where: Where = {"host": "localhost", "database": "shop", "tls": "off"}
     return actions.add_resource("shop", segment=segment, owner=cast.owner, actor=cast.engineer, **where)
 
 

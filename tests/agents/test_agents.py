@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
 from accounts.objects import may_review, segments_reviewable_by
 from agents import actions, keys, tokens
 from agents.models import Agent, Credential, Resource, Segment
 from agents.queries import visible_agents, visible_credentials, visible_resources, visible_segments
 from agents.revision import current_revision
-from core.errors import AlreadySettled, Invalid, NarrowgateError, Refused
+from core.errors import AlreadySettled, Invalid, Refused
 from ledger.events import Event
 from ledger.models import Outbox
 from tests.agents.conftest import Enrolled, claims_of, enrol, request_with, sign
@@ -146,12 +145,6 @@ def test_moving_a_resource_is_noted_only_when_it_moves(cast: Cast, resource: Res
     for _ in range(2):
         actions.change_resource(resource.id, actor=cast.engineer, host="/run/elsewhere")
     assert Outbox.objects.filter(event=Event.RESOURCE_CHANGED.value).count() == 1
-
-
-def test_a_revision_outside_a_transaction_is_refused(fresh_database: object) -> None:
-    with pytest.raises(NarrowgateError):
-        actions.bump_revision()
-    connection.close()
 
 
 def test_each_sees_their_own(cast: Cast, segment: Segment, enrolled: Enrolled) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from django.db import connections
 
 from agents import actions, keys, tokens
 from agents.oauth_errors import OAuthError
+from agents.resource_actions import Where
 from gateway.door import Door
 from tests.agents.conftest import Enrolled, claims_of, enrol, request_with, sign
 from tests.cast import Cast
@@ -24,7 +26,7 @@ def committed(fresh_cast: Cast) -> Iterator[Enrolled]:
     """An enrolled agent that other threads see."""
     cache.clear()
     segment = actions.create_segment("production", actor=fresh_cast.engineer)
-    where = {"host": "localhost", "database": "shop", "tls": "off"}
+    where: Where = {"host": "localhost", "database": "shop", "tls": "off"}
     resource = actions.add_resource("shop", segment=segment, actor=fresh_cast.engineer, **where)
     yield enrol(fresh_cast, segment, resource, keys.generate("Ed25519"))
     connections.close_all()
@@ -32,7 +34,7 @@ def committed(fresh_cast: Cast) -> Iterator[Enrolled]:
 
 def send(method: str, path: str, **options: object) -> httpx.Response:
     async def go() -> httpx.Response:
-        transport = httpx.ASGITransport(app=Door(), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=cast("Any", Door()), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="https://localhost:8443") as client:
             return await client.request(method, path, **options)  # type: ignore[arg-type] # httpx's own options
 

@@ -5,20 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
+from accounts.models import User
+from agents import actions as inventory
 from agents.actors import agent_actor
+from agents.models import Agent, Resource
 from approvals import actions
+from approvals.asking import MOST_PER_AGENT
 from approvals.models import Hold
 from console.database import Logins
 from core.db import db_now
 from core.errors import AlreadySettled, NotEligible
-from tests.approvals.world import NODE, ONE, TWO, World, approve, backdate, decided, held, in_thread, release
+from tests.approvals.world import NODE, ONE, TWO, World, approve, backdate, decided, enrol, held, in_thread, release
 
 Status = Hold.Status
 
@@ -37,11 +44,11 @@ def second_while_first_is_open(
     return won, results
 
 
-def wait_for_a_blocked_connection(logins: Logins) -> None:
+def wait_for_a_blocked_connection(logins: Logins, at_least: int = 1) -> None:
     with psycopg.connect(logins.owner, autocommit=True) as watcher:
         for _ in range(500):
             (count,) = watcher.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() or (0,)
-            if count:
+            if count >= at_least:
                 return
             time.sleep(0.01)
     raise AssertionError("nobody waited for the lock")
@@ -154,8 +161,6 @@ def test_many_gateways_at_once_release_once(fresh_database: Logins, fresh_world:
 def test_a_release_is_refused_while_the_suspension_of_its_agent_commits(
     fresh_database: Logins, fresh_world: World
 ) -> None:
-    from agents import actions as inventory
-
     hold = approve(held(fresh_world), fresh_world.cast.reviewer)
     with transaction.atomic():
         inventory.suspend(fresh_world.agent.id, actor=fresh_world.cast.ciso, reason="Odd.")
@@ -188,6 +193,46 @@ def test_asking_at_once_keeps_the_limit(fresh_database: Logins, fresh_world: Wor
         thread.join(20)
     codes = [getattr(results[0], "code", "asked") for _, results in started]
     assert sorted(codes) == ["asked"] * 5 + ["too_many_holds"] * 3
+
+
+def test_asking_at_several_resources_at_once_keeps_the_agents_limit(fresh_database: Logins, fresh_world: World) -> None:
+    resources = [another_resource(fresh_world, f"shop{number}") for number in range(8)]
+    worlds = [replace(fresh_world, resource=resource) for resource in resources]
+    asked_while_locked(fresh_database, worlds, Agent.objects.filter(id=fresh_world.agent.id))
+    assert Hold.objects.count() == MOST_PER_AGENT
+
+
+def test_asking_by_several_agents_at_once_keeps_the_owners_limit(
+    fresh_database: Logins, fresh_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("approvals.asking.MOST_PER_OWNER", 3)
+    cast = fresh_world.cast
+    worlds = [
+        replace(
+            fresh_world,
+            agent=enrol(cast, fresh_world.segment, f"support.production.{number:02}"),
+            resource=another_resource(fresh_world, f"shop{number}"),
+        )
+        for number in range(1, 7)
+    ]
+    asked_while_locked(fresh_database, worlds, User.objects.filter(id=cast.owner.id))
+    assert Hold.objects.count() == 3
+
+
+def another_resource(world: World, name: str) -> Resource:
+    where: Any = {"host": "localhost", "database": name, "tls": "off"}
+    return inventory.add_resource(name, segment=world.segment, actor=world.cast.engineer, **where)
+
+
+def asked_while_locked(logins: Logins, worlds: list[World], rows: QuerySet[Any]) -> None:
+    """Let all of `worlds` ask, held up together by a lock on what they share, then let them go at once."""
+    with transaction.atomic():
+        list(rows.select_for_update())
+        started = [in_thread(partial(held, world)) for world in worlds]
+        wait_for_a_blocked_connection(logins, len(worlds))
+    for thread, results in started:
+        thread.join(20)
+        assert results
 
 
 def test_the_same_asked_at_once_is_one_hold(fresh_database: Logins, fresh_world: World) -> None:

@@ -60,7 +60,11 @@ def test_no_script_or_style_grows_past_its_limit(kind: str) -> None:
 
 
 def test_only_accounts_imports_guardian() -> None:
-    importers = {path.relative_to(ROOT).parts[0] for path in MODULES if re.search(r"^(from|import) guardian", path.read_text(), re.M)}
+    importers = {
+        path.relative_to(ROOT).parts[0]
+        for path in MODULES
+        if re.search(r"^(from|import) guardian", path.read_text(), re.M)
+    }
     assert importers <= {"accounts"}
 
 

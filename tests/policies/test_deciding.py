@@ -52,6 +52,13 @@ def test_a_plain_forbid_beats_a_hold_and_a_hold_beats_a_permit() -> None:
     assert {reason.policy for reason in decision.reasons} == {"never", "held"}
 
 
+def test_a_forbid_that_yields_to_approval_but_says_no_hold_denies() -> None:
+    """Who may approve, and how many it takes, is said by @hold alone."""
+    quiet = '@id("quiet") forbid (principal, action, resource) unless { context has approval };'
+    assert engine(WRITES, quiet).decide(ask("sql:delete")).code is Code.FORBIDDEN
+    assert engine(WRITES, HELD, quiet).decide(ask("sql:delete")).code is Code.FORBIDDEN
+
+
 def test_a_forbid_that_ignores_approval_denies_although_it_says_hold() -> None:
     always = '@id("always") @hold("dba:1") forbid (principal, action in Action::"sql:write", resource);'
     assert engine(WRITES, always).decide(ask("sql:delete")).code is Code.FORBIDDEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 import pytest
@@ -23,7 +23,7 @@ class Fetching:
         self.connection = connection
 
     async def fetch(self, sql: str) -> list[Row]:
-        rows = self.connection.execute(cast("LiteralString", sql)).fetchall()
+        rows = self.connection.execute(sql).fetchall()
         return [tuple(None if value is None else str(value) for value in row) for row in rows]
 
 
@@ -41,7 +41,7 @@ def shop_dsn(cluster: TestCluster, worker: str) -> Iterator[str]:
         create_database(admin, name, template="template0")
         dsn = psycopg.conninfo.make_conninfo(cluster.admin_dsn, dbname=name)
         with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute(cast("LiteralString", SCHEMA))
+            connection.execute(SCHEMA)
         yield dsn
         drop_database(admin, name)
 

@@ -25,7 +25,11 @@ HIDDEN_VERBS = [
     Case("VALUES (1), (2)", "sql:select", "constants"),
     Case("WITH d AS (DELETE FROM orders RETURNING id) SELECT * FROM d", "sql:delete", "a delete inside WITH"),
     Case("WITH u AS (UPDATE orders SET total = 0) SELECT 1", "sql:update", "an update inside WITH"),
-    Case("WITH i AS (INSERT INTO orders (total) VALUES (1) RETURNING id) SELECT id FROM i", "sql:insert", "an insert in WITH"),
+    Case(
+        "WITH i AS (INSERT INTO orders (total) VALUES (1) RETURNING id) SELECT id FROM i",
+        "sql:insert",
+        "an insert in WITH",
+    ),
     Case("/* SELECT */ DELETE /**/ FROM orders WHERE id = 1 -- SELECT", "sql:delete", "comments do not count"),
     Case("SELECT id INTO stolen FROM orders", "sql:ddl", "SELECT INTO makes a table"),
     Case("CREATE TABLE stolen AS SELECT id FROM orders", "sql:ddl", "so does CREATE TABLE AS"),
@@ -52,9 +56,15 @@ HIDDEN_VERBS = [
     Case("TRUNCATE orders", "sql:truncate", "it empties"),
     Case("TRUNCATE customers CASCADE", "refused cascade", "it empties what it does not name"),
     Case(
-        "MERGE INTO orders o USING (SELECT 1 AS id) s ON o.id = s.id WHEN MATCHED THEN DELETE", "sql:delete", "MERGE that deletes"
+        "MERGE INTO orders o USING (SELECT 1 AS id) s ON o.id = s.id WHEN MATCHED THEN DELETE",
+        "sql:delete",
+        "MERGE that deletes",
     ),
-    Case("INSERT INTO orders (id, total) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET total = 2", "sql:update", "an upsert"),
+    Case(
+        "INSERT INTO orders (id, total) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET total = 2",
+        "sql:update",
+        "an upsert",
+    ),
     Case("DROP TABLE orders", "sql:ddl", "a schema change"),
     Case("GRANT ALL ON orders TO public", "sql:grant", "a grant"),
     Case("ALTER ROLE postgres SUPERUSER", "sql:grant", "a grant"),
@@ -86,9 +96,17 @@ FUNCTIONS = [
     Case("SELECT pg_read_file('/etc/passwd')", "refused outputs_unclear", "a file"),
     Case("SELECT lo_import('/etc/passwd')", "refused outputs_unclear", "a file"),
     Case("SELECT lo_get(1)", "refused outputs_unclear", "a large object"),
-    Case("SELECT query_to_xml('SELECT * FROM customers', true, true, '')", "refused outputs_unclear", "a query in a string"),
+    Case(
+        "SELECT query_to_xml('SELECT * FROM customers', true, true, '')",
+        "refused outputs_unclear",
+        "a query in a string",
+    ),
     Case("SELECT table_to_xml('customers', true, true, '')", "refused outputs_unclear", "a table in a string"),
-    Case("SELECT * FROM ts_stat('SELECT email::tsvector FROM customers')", "refused outputs_unclear", "a query in a string"),
+    Case(
+        "SELECT * FROM ts_stat('SELECT email::tsvector FROM customers')",
+        "refused outputs_unclear",
+        "a query in a string",
+    ),
     Case("SELECT ts_rewrite('a'::tsquery, 'SELECT a, b FROM t')", "refused outputs_unclear", "a query in a string"),
     Case("SELECT current_setting('a.secret')", "refused outputs_unclear", "any setting"),
     Case("SELECT current_setting('TimeZone')", "sql:select", "no more than SHOW"),
@@ -113,12 +131,16 @@ FUNCTIONS = [
     Case("SELECT (o).leak FROM orders o", "refused outputs_unclear", "a call written as a field"),
     Case("SELECT o.leak FROM orders o", "refused unknown_column", "a call written as a column"),
     Case("SELECT c.peek FROM customers c", "refused unknown_column", "a call written as a column"),
-    Case("SELECT sum(total) FILTER (WHERE leak('x') IS NULL) FROM orders", "refused outputs_unclear", "a call in FILTER"),
+    Case(
+        "SELECT sum(total) FILTER (WHERE leak('x') IS NULL) FROM orders", "refused outputs_unclear", "a call in FILTER"
+    ),
     Case("SELECT id FROM orders ORDER BY leak('x')", "refused outputs_unclear", "a call in ORDER BY"),
     Case("SELECT id FROM orders LIMIT (SELECT length(leak('x')))", "refused outputs_unclear", "a call in LIMIT"),
     Case("UPDATE orders SET tags[length(leak('x'))] = 'a'", "refused outputs_unclear", "a call in a subscript"),
     Case("SELECT id FROM orders TABLESAMPLE leak (1)", "refused outputs_unclear", "an unknown sampling method"),
-    Case("SELECT sum(id) OVER (ORDER BY length(leak('x'))) FROM orders", "refused outputs_unclear", "a call in a window"),
+    Case(
+        "SELECT sum(id) OVER (ORDER BY length(leak('x'))) FROM orders", "refused outputs_unclear", "a call in a window"
+    ),
     Case("SELECT e FROM emails", "refused outputs_unclear", "a view that calls"),
     Case("DECLARE c CURSOR FOR SELECT leak('x')", "refused outputs_unclear", "a call in a cursor"),
 ]
@@ -139,13 +161,17 @@ SESSION = [
     Case("SET ROLE postgres", "refused setting_denied", "another role"),
     Case("SET SESSION AUTHORIZATION postgres", "refused setting_denied", "another role"),
     Case("SET row_security = off", "refused setting_denied", "it decides which rows there are"),
-    Case("SET standard_conforming_strings = off", "refused setting_value_denied", "the server would read other strings"),
+    Case(
+        "SET standard_conforming_strings = off", "refused setting_value_denied", "the server would read other strings"
+    ),
     Case("SET client_encoding = 'SJIS'", "refused setting_value_denied", "the server would read other bytes"),
     Case("SET NAMES 'BIG5'", "refused setting_value_denied", "the server would read other bytes"),
     Case("SET session_replication_role = replica", "refused setting_denied", "it turns triggers off"),
-    Case("SET \"Search_Path\" = hr", "refused setting_denied", "letter case does not matter"),
+    Case('SET "Search_Path" = hr', "refused setting_denied", "letter case does not matter"),
     Case("SELECT set_config('search_path', 'hr', false)", "refused setting_denied", "SET in a function"),
-    Case("SELECT pg_catalog.set_config('ro' || 'le', 'postgres', false)", "refused setting_denied", "SET in a function"),
+    Case(
+        "SELECT pg_catalog.set_config('ro' || 'le', 'postgres', false)", "refused setting_denied", "SET in a function"
+    ),
     Case("SHOW ALL", "refused setting_denied", "every setting"),
     Case("SHOW a.secret", "refused setting_denied", "settings that applications keep secrets in"),
     Case("SET TRANSACTION SNAPSHOT 'x'", "refused setting_denied", "another session's snapshot"),
@@ -154,7 +180,11 @@ SESSION = [
     Case("SELECT id INTO TEMP customers FROM orders", "refused temporary", "it would stand before the real one"),
     Case("CREATE TABLE pg_temp.customers (id int)", "refused temporary", "it would stand before the real one"),
     Case("CREATE TEMP VIEW customers AS SELECT 1", "refused temporary", "it would stand before the real one"),
-    Case("CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "refused temporary", "a temporary function"),
+    Case(
+        "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "refused temporary",
+        "a temporary function",
+    ),
     Case("CREATE TABLE hr.t (id int); SELECT id FROM orders", "refused change_before_use", "a change before a use"),
     Case("DROP TABLE orders; DELETE FROM orders", "refused change_before_use", "a change before a use"),
     Case("BEGIN; CREATE TABLE hr.t (id int); COMMIT", "sql:ddl", "nothing uses it afterwards"),
@@ -210,6 +240,8 @@ MASKED = [
     Case("SELECT status FROM orders UNION ALL SELECT email FROM customers", "masked 0", "any branch of UNION ALL"),
     Case("SELECT value FROM everyone", "masked 0", "a view that unites"),
     Case("SELECT x.b FROM customers AS x (a, c, b)", "masked 0", "columns renamed by an alias"),
+    Case("SELECT j.* FROM (customers c CROSS JOIN orders o) AS j", "masked 2 3 4 5", "a join under an alias"),
+    Case("SELECT j.b FROM (customers c CROSS JOIN orders o) AS j (a, c, b)", "masked 0", "its columns renamed"),
     Case("SELECT v.x FROM customers c, LATERAL (VALUES (c.email)) v (x)", "masked 0", "through VALUES"),
     Case("SELECT s.email FROM orders o, LATERAL (SELECT email FROM customers WHERE id = o.customer_id) s", "masked 0", "LATERAL"),
     Case('SELECT "Sec.ret" FROM "Weird Table"', "masked 0", "quoted names"),
@@ -227,6 +259,7 @@ MASKED = [
         "sql:update", "an upsert of the agent's own value",
     ),
     Case("SELECT ctid, tableoid FROM customers", "sql:select", "system columns"),
+    Case("ALTER TABLE customers ADD COLUMN note text", "sql:ddl", "no tagged column is read"),
     Case("EXPLAIN SELECT email FROM customers", "sql:select", "a plan shows no data"),
 ]  # fmt: skip
 
@@ -234,7 +267,7 @@ TAGGED_ELSEWHERE = [
     "SELECT lower(email) FROM customers|a function",
     "SELECT email || '' FROM customers|an operator",
     "SELECT email::varchar FROM customers|a cast",
-    "SELECT (email) COLLATE \"C\" FROM customers|a collation",
+    'SELECT (email) COLLATE "C" FROM customers|a collation',
     "SELECT coalesce(email, 'x') FROM customers|an expression",
     "SELECT CASE WHEN true THEN email END FROM customers|an expression",
     "SELECT ARRAY[email] FROM customers|an array",
@@ -343,6 +376,8 @@ TAGGED_ELSEWHERE = [
     "ALTER TABLE customers SET SCHEMA hr|its tags would be lost",
     "ALTER TABLE customers ADD COLUMN copy text GENERATED ALWAYS AS (email) STORED|a copy",
     "ALTER TABLE customers ALTER COLUMN name TYPE text USING email|a copy",
+    "ALTER TABLE customers ADD CHECK (email LIKE 'a%')|a check tells",
+    "CREATE TABLE hr.probe (e text REFERENCES customers (email))|a foreign key tells",
     "CREATE RULE r AS ON INSERT TO orders DO ALSO INSERT INTO orders (status) SELECT email FROM customers|a copy to come",
     "PREPARE p AS SELECT lower(email) FROM customers|the body counts",
     "EXPLAIN ANALYZE SELECT 1 FROM customers WHERE balance > 5|a plan tells how many",
@@ -350,7 +385,8 @@ TAGGED_ELSEWHERE = [
 ]
 
 ELSEWHERE = [
-    Case(sql, "refused masked_column", f"{why} of a masked column") for sql, _, why in (line.rpartition("|") for line in TAGGED_ELSEWHERE)
+    Case(sql, "refused masked_column", f"{why} of a masked column")
+    for sql, _, why in (line.rpartition("|") for line in TAGGED_ELSEWHERE)
 ]
 
 CORPUS = [*HIDDEN_VERBS, *FUNCTIONS, *SESSION, *RELATIONS, *MASKED, *ELSEWHERE]

@@ -29,7 +29,9 @@ class Queries:
         self.number += 1
         return f"{letter}{self.number}"
 
-    def query(self, depth: int = 3, ctes: dict[str, list[str]] | None = None, outer: list[Alias] | None = None) -> tuple[str, list[str]]:
+    def query(
+        self, depth: int = 3, ctes: dict[str, list[str]] | None = None, outer: list[Alias] | None = None
+    ) -> tuple[str, list[str]]:
         """A query's text and its output names."""
         ctes = dict(ctes or {})
         clause = ""
@@ -65,7 +67,9 @@ class Queries:
         text, aliases = self.source(depth, ctes, outer)
         for _ in range(self.random.choice([0, 0, 1, 1, 2])):
             if self.random.random() < 0.3:
-                inner, columns = self.query(depth - 1, ctes, [*outer, *aliases]) if depth > 1 else ("SELECT 1 AS one", ["one"])
+                inner, columns = (
+                    self.query(depth - 1, ctes, [*outer, *aliases]) if depth > 1 else ("SELECT 1 AS one", ["one"])
+                )
                 alias = self.fresh("l")
                 text += f" CROSS JOIN LATERAL ({inner}) {alias}"
                 aliases = [*aliases, (alias, columns)]
@@ -95,18 +99,23 @@ class Queries:
         return self.aliased(name, columns)
 
     def aliased(self, text: str, columns: list[str]) -> tuple[str, list[Alias]]:
-        alias = self.random.choice([self.fresh("t"), "email", "id", "c"])
+        alias = self.random.choice([self.fresh("t"), self.fresh("t"), self.fresh("t"), "email", "c"])
         if self.random.random() < 0.3:
-            renamed = [self.random.choice(["email", "id", "name", self.fresh("k")]) for _ in columns[: self.random.randint(1, len(columns))]]
+            renamed = [
+                self.random.choice(["email", self.fresh("k"), self.fresh("k"), self.fresh("k")])
+                for _ in columns[: self.random.randint(1, len(columns))]
+            ]
             return f"{text} AS {alias} ({', '.join(renamed)})", [(alias, renamed + columns[len(renamed) :])]
         return f"{text} AS {alias}", [(alias, columns)]
 
     def column(self, aliases: list[Alias]) -> str:
         alias, columns = self.random.choice(aliases)
         name = self.random.choice(columns)
-        return self.random.choice([name, f"{alias}.{name}", f"{alias}.{name}"])
+        return f"{alias}.{name}" if self.random.random() < 0.9 else name
 
-    def outputs(self, aliases: list[Alias], outer: list[Alias], depth: int, ctes: dict[str, list[str]]) -> tuple[list[str], list[str]]:
+    def outputs(
+        self, aliases: list[Alias], outer: list[Alias], depth: int, ctes: dict[str, list[str]]
+    ) -> tuple[list[str], list[str]]:
         outs: list[str] = []
         names: list[str] = []
         for _ in range(self.random.randint(1, 3)):
@@ -115,14 +124,16 @@ class Queries:
                 alias, columns = self.random.choice(aliases)
                 outs.append(f"{alias}.*")
                 names += columns
-            elif form < 0.2:
+            elif form < 0.16:
                 outs.append("*")
                 names += [name for _, columns in aliases for name in columns]
             else:
                 text = self.value(aliases, outer, depth, ctes)
-                name = self.random.choice([self.fresh("o"), "email", "id", "status"])
+                name = self.random.choice([self.fresh("o"), self.fresh("o"), self.fresh("o"), "email", "id"])
                 outs.append(f"{text} AS {name}" if form < 0.7 else text)
-                names.append(name if form < 0.7 else text.rpartition(".")[2] if text.replace(".", "").isidentifier() else "x")
+                names.append(
+                    name if form < 0.7 else text.rpartition(".")[2] if text.replace(".", "").isidentifier() else "x"
+                )
         return outs, names
 
     def value(self, aliases: list[Alias], outer: list[Alias], depth: int, ctes: dict[str, list[str]]) -> str:
@@ -134,7 +145,15 @@ class Queries:
         column = self.column(aliases)
         if form < 0.95 or depth < 2:
             alias = self.random.choice(aliases)[0]
-            return self.random.choice([f"lower({column}::text)", f"{column}::text", f"({alias})::text", f"{alias}", f"coalesce({column}, {column})"])
+            return self.random.choice(
+                [
+                    f"lower({column}::text)",
+                    f"{column}::text",
+                    f"({alias})::text",
+                    f"{alias}",
+                    f"coalesce({column}, {column})",
+                ]
+            )
         inner, _ = self.query(depth - 1, ctes, [*outer, *aliases])
         return self.random.choice([f"({inner} LIMIT 1)", f"EXISTS ({inner})", f"ARRAY({inner})"])
 
@@ -144,7 +163,7 @@ class Queries:
         if form < 0.4:
             return f"{left} = 'SECRET-e1'"
         if form < 0.7:
-            return f"{left}::text <> '1'"
+            return f"{left}::text > '0'"
         if form < 0.85 or depth < 2:
             return f"{left}::text = {self.column([*aliases, *outer])}::text"
         inner, _ = self.query(depth - 1, ctes, [*outer, *aliases])

@@ -45,7 +45,9 @@ PREPARABLE = [case for case in ACCEPTED if ";" not in case.sql]
 
 
 @pytest.mark.parametrize("case", PREPARABLE, ids=lambda case: case.sql[:70])
-def test_postgresql_reads_accepted_statements_as_the_gate_does(case: Case, catalog: Catalog, shop: psycopg.Connection[Any]) -> None:
+def test_postgresql_reads_accepted_statements_as_the_gate_does(
+    case: Case, catalog: Catalog, shop: psycopg.Connection[Any]
+) -> None:
     """The server parses each; its columns are as many as the gate counted, and none with a tagged origin is unmasked."""
     read = classify(case.sql, catalog)
     planned = plan(read, CLEAR)

@@ -33,7 +33,9 @@ def impatient(shop: psycopg.Connection[Any]) -> Any:
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_no_generated_query_gives_away_a_secret(part: int, catalog: Catalog, impatient: psycopg.Connection[Any]) -> None:
+def test_no_generated_query_gives_away_a_secret(
+    part: int, catalog: Catalog, impatient: psycopg.Connection[Any]
+) -> None:
     accepted = masked = 0
     for seed in range(part * ROUNDS // 4, (part + 1) * ROUNDS // 4):
         sql = Queries(seed).query()[0]
@@ -44,7 +46,9 @@ def test_no_generated_query_gives_away_a_secret(part: int, catalog: Catalog, imp
         result = answer(impatient, f"{sql}")
         if result is None:
             continue
-        fields = [(b"", result.ftable(index), result.ftablecol(index), result.ftype(index)) for index in range(result.nfields)]
+        fields = [
+            (b"", result.ftable(index), result.ftablecol(index), result.ftype(index)) for index in range(result.nfields)
+        ]
         before = set(planned.columns.get(0, {}))
         assert set(planned.check_row_description(fields)) == before, f"an origin surprised the gate: {sql}"
         accepted += 1

@@ -1,0 +1,177 @@
+"""What happens to an action, whatever its protocol. Adapters translate to and from it; the steps are the design's.
+
+1. Identify: the caller is an active agent with an unexpired credential, by a snapshot heard of within a second.
+2. Classify: the adapter has turned bytes into an `Action`, or asks to have a refusal recorded (`refuse`).
+3. Decide, against that snapshot.
+4. Hold, if the decision says so: wait for people.
+5. Record the intent; without a committed entry the action is refused.
+6. Release: `admit` returns, and the adapter sends the action up, once.
+7. Mask, by the obligations that came with the decision, as the answer streams.
+8. Record the outcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from activity.hotpath import Outcome
+from gateway.action import Action, Caller, decided_details, intent_of
+from gateway.holds import Holds, Waiting
+from gateway.recorder import Recorder
+from gateway.refusal import Refusal
+from gateway.snapshot import Watch
+from ledger.entries import Draft
+from ledger.events import Event
+from ledger.write import draft
+from policies.decision import Ask, Code, Decision, Verdict
+from policies.snapshot import Snapshot
+
+Obligations = TypeVar("Obligations")
+
+
+class Party(Waiting, Protocol[Obligations]):
+    """An adapter's side of one action."""
+
+    def obligations(self, decision: Decision) -> Obligations:
+        """What the adapter must do to the answer. Raises Refusal where it cannot be done."""
+        ...
+
+    def masks(self, obligations: Obligations) -> bool:
+        """Whether the answer is masked for the agent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Admission(Generic[Obligations]):
+    """An action that may be sent up now, once, and what must be done to its answer."""
+
+    action_id: UUID
+    shared: bool
+    decision: Decision
+    obligations: Obligations
+
+
+class Pipeline:
+    """The one place that says what happens to an action."""
+
+    def __init__(self, watch: Watch, recorder: Recorder, holds: Holds) -> None:
+        self._watch = watch
+        self._recorder = recorder
+        self._holds = holds
+
+    async def admit(self, caller: Caller, action: Action, party: Party[Obligations]) -> Admission[Obligations]:
+        """Take an action through steps 1 to 5. Raises Refusal, recorded, when it may not run."""
+        # 1. Identify.
+        snapshot = self._identify(caller)
+        # 3. Decide; what cannot be obliged is denied with the rest.
+        decision = self.decide(snapshot, caller, action)
+        if decision.verdict is Verdict.DENY:
+            raise await self.refuse(caller, action, _denied(decision), decision)
+        try:
+            obligations = party.obligations(decision)
+        except Refusal as refusal:
+            raise await self.refuse(caller, action, refusal, decision) from None
+        # 4. Hold.
+        if decision.verdict is Verdict.HOLD:
+            return await self._wait(caller, action, decision, party)
+        # 5. Record intent.
+        intent = intent_of(action, caller, decision, status="released")
+        intent.masked = party.masks(obligations)
+        entry = None if action.shared else _entry(Event.ACTION_ALLOWED, caller, action, decision)
+        await self._recorder.intend(intent, entry)
+        # 6. Release, unless the caller was stopped while the entry was written.
+        self._identify(caller)
+        return Admission(action.id, action.shared, decision, obligations)
+
+    def decide(self, snapshot: Snapshot, caller: Caller, action: Action) -> Decision:
+        """Step 3 alone: no approval is ever claimed here."""
+        facts = snapshot.agents[caller.agent].facts
+        context = action.context(caller, facts.environment, facts.purpose)
+        return snapshot.engine.decide(Ask(caller.agent, action.verbs, caller.resource, context))
+
+    async def refuse(self, caller: Caller, action: Action, refusal: Refusal, decision: Decision | None = None) -> Refusal:
+        """Record that an action was denied, and give the refusal to tell the agent, which names it."""
+        decision = decision or _undecided(refusal)
+        intent = intent_of(action, caller, decision, status="denied", code=refusal.code, reason=refusal.message)
+        details = {"code": refusal.code, "reason": _safe_reason(refusal, decision)}
+        await self._recorder.intend(intent, _entry(Event.ACTION_DENIED, caller, action, decision, **details))
+        return told(refusal, action.id, decision)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Step 8."""
+        self._recorder.finish(outcome)
+
+    def _identify(self, caller: Caller) -> Snapshot:
+        snapshot = self._watch.current()
+        if caller.agent not in snapshot.agents:
+            raise Refusal(f"The agent {caller.agent} is not active.", code="agent_not_active", sqlstate="28000")
+        if datetime.now(UTC) >= caller.expires_at:
+            raise Refusal(
+                "The credential of this session has expired.",
+                code="credential_expired",
+                sqlstate="28000",
+                remedy="Connect again with a new token.",
+            )
+        return snapshot
+
+    async def _wait(
+        self, caller: Caller, action: Action, decision: Decision, party: Party[Obligations]
+    ) -> Admission[Obligations]:
+        # 4. Hold: the row, the wait, and again a decision, by the policies of then, without approval.
+        try:
+            hold = await self._holds.ask(caller, action, decision, party)
+        except Refusal as refusal:
+            raise await self.refuse(caller, action, refusal, decision) from None
+        while True:
+            await self._holds.approval(hold, party)
+            again = await party.again(bytes(hold.salt))
+            decided = self.decide(self._identify(caller), caller, again)
+            if decided.verdict is Verdict.DENY:  # the hold lapses in `release`, which says why
+                obligations, masked = None, False
+            else:
+                obligations = party.obligations(decided)
+                masked = party.masks(obligations)
+            # 5. The intent is recorded by the release itself, in the transaction that uses the approval up.
+            if await self._holds.release(hold, again.digest, decided, masked=masked) and obligations is not None:
+                # 6. Release.
+                return Admission(hold.action_id, False, decided, obligations)
+
+
+def _denied(decision: Decision) -> Refusal:
+    policies = ", ".join(reason.policy for reason in decision.reasons)
+    remedy = f"Whoever maintains the policy {policies} could allow it." if policies else "A policy that permits it would allow it."
+    return Refusal(decision.why, code=str(decision.code), remedy=remedy)
+
+
+def _undecided(refusal: Refusal) -> Decision:
+    return Decision(verdict=Verdict.DENY, code=Code.UNKNOWN_VERB, why=refusal.message)
+
+
+def told(refusal: Refusal, action_id: UUID, decision: Decision | None = None) -> Refusal:
+    """The refusal as the agent gets it: reason, policies and the action's id."""
+    policies = ", ".join(reason.policy for reason in decision.reasons) if decision is not None else ""
+    by = f" [policy {policies}]" if policies and decision is not None and decision.verdict is Verdict.DENY else ""
+    message = f"{refusal.message}{by} (action {action_id})"
+    return Refusal(message, code=refusal.code, sqlstate=refusal.sqlstate, remedy=refusal.remedy)
+
+
+def _safe_reason(refusal: Refusal, decision: Decision) -> str:
+    """Words without anything the agent typed, for the ledger: a policy's own, else the code."""
+    return decision.why if decision.reasons else refusal.code
+
+
+def _entry(event: Event, caller: Caller, action: Action, decision: Decision, **details: object) -> Draft:
+    return draft(
+        event,
+        actor=caller.actor,
+        subject=action.subject(),
+        session=caller.session_id,
+        action=action.id,
+        digest=action.digest,
+        policy_version=decision.policy_version,
+        source=caller.source or None,
+        details={**decided_details(action, decision), **details},
+    )

@@ -1,0 +1,126 @@
+"""Step 2 for PostgreSQL: turns a text and its parameters into an `Action` whose digest covers all that it means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from activity.digest import SALT_BYTES, canonical, digest
+from core.ids import new_id
+from gateway.action import Action, Caller
+from gateway.postgres.catalog import Catalog
+from gateway.postgres.classified import SESSION, Classified
+from gateway.postgres.classify import classify
+from gateway.postgres.describe import redacted
+from gateway.postgres.names import Names
+from gateway.postgres.upstream import Target
+from gateway.refusal import Refusal
+
+Parameters = tuple[tuple[int, int, bytes | None], ...]
+"""Type OID, format and bytes of each parameter."""
+UNKNOWN_VERB = "unknown"
+LONGEST_SHOWN = 20_000
+"""Characters of a text in the record; the digest covers all of it."""
+USES_NAMES = frozenset({"execute", "fetch", "move"})
+
+
+@dataclass
+class Reader:
+    """Reads the texts of one session. `settings` are those that change the meaning of a constant, as they are now."""
+
+    caller: Caller
+    target: Target
+    names: Names
+    settings: dict[str, str]
+    number: int = 0
+
+    def classify(self, sql: str, catalog: Catalog, types: Sequence[int] = ()) -> Classified:
+        """What a text does. Raises Refusal."""
+        return classify(sql, catalog, prepared=self.names.texts, cursors=self.names.cursors, parameter_types=types)
+
+    def action(self, classified: Classified, parameters: Parameters = (), *, salt: bytes = b"", number: int = 0) -> Action:
+        """The action of running a classified text once. A salt is made where none is given, and a number taken."""
+        if not number:
+            self.number = number = self.number + 1
+        salt = salt or os.urandom(SALT_BYTES)
+        covered = self._canonical(classified, parameters)
+        verbs = classified.verbs or frozenset({SESSION})
+        action = Action(
+            id=new_id(),
+            number=number,
+            verb=classified.verb,
+            shown=_shown(classified.shown, parameters, hidden=bool(classified.tags) or classified.outputs_unclear),
+            canonical=covered,
+            salt=salt,
+            digest=digest(covered, salt),
+            asked_at=datetime.now(UTC),
+            verbs=verbs,
+            tables=classified.tables,
+            columns=classified.columns,
+            tags=classified.tags,
+            shape=classified.shape,
+            has_where=classified.has_where,
+        )
+        if not action.shared:
+            action.summary = classified.summary
+        return action
+
+    def unread(self, sql: str) -> Action:
+        """The action of a text that was refused before it was understood: every constant in it is hidden."""
+        self.number += 1
+        salt = os.urandom(SALT_BYTES)
+        covered = canonical(self._says(sql, [], []))
+        shown = redacted(sql)[:LONGEST_SHOWN]
+        return Action(new_id(), self.number, UNKNOWN_VERB, shown, covered, salt, digest(covered, salt), datetime.now(UTC))
+
+    def _canonical(self, classified: Classified, parameters: Parameters) -> bytes:
+        given = [[oid, form, None if value is None else value.hex()] for oid, form, value in parameters]
+        says = self._says(classified.sql, given, [list(name) for name in classified.names])
+        if any(statement.kind in USES_NAMES for statement in classified.statements):
+            says["prepared"], says["cursors"] = dict(self.names.texts), dict(self.names.cursors)
+        return canonical(says)
+
+    def _says(self, sql: str, parameters: list[list[object]], names: list[list[object]]) -> dict[str, object]:
+        return {
+            "agent": self.caller.agent,
+            "names": names,
+            "on_behalf_of": str(self.caller.on_behalf_of or ""),
+            "parameters": parameters,
+            "resource": self.caller.resource,
+            "session": {
+                "database": self.target.database,
+                "role": self.target.role or self.target.user,
+                "search_path": self.target.search_path,
+                "settings": self.settings,
+            },
+            "sql": sql,
+        }
+
+
+def _shown(text: str, parameters: Parameters, *, hidden: bool) -> str:
+    """The text with its parameters below it; none of their values where tagged data takes part."""
+    if not parameters:
+        return text[:LONGEST_SHOWN]
+    values = [_value(form, value, hidden=hidden) for _, form, value in parameters]
+    lines = [f"-- ${index} = {value}" for index, value in enumerate(values, 1)]
+    return f"{text}\n{chr(10).join(lines)}"[:LONGEST_SHOWN]
+
+
+def _value(form: int, value: bytes | None, *, hidden: bool) -> str:
+    if value is None:
+        return "NULL"
+    if hidden:
+        return "***"
+    return value.decode(errors="replace")[:200] if form == 0 else f"\\x{value[:100].hex()}"
+
+
+def unclassified(refusal: Refusal) -> bool:
+    """Whether a refusal may come from a catalog that is out of date."""
+    return refusal.sqlstate == "42P01"
+
+
+def pinned(parameters: Mapping[str, str]) -> dict[str, str]:
+    """The settings that change the meaning of constants, among those a server reports."""
+    return {name.lower(): parameters[name] for name in ("DateStyle", "IntervalStyle", "TimeZone") if name in parameters}

@@ -1,0 +1,126 @@
+"""A PostgreSQL resource as this gateway knows it: its catalog, kept current over a login that only reads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gateway.postgres.catalog import Catalog, Tag
+from gateway.postgres.catalog_load import load
+from gateway.postgres.fetching import FetchError, Fetching
+from gateway.postgres.upstream import Target, UpstreamError
+from gateway.refusal import Refusal
+from policies.snapshot import TagRow
+
+if TYPE_CHECKING:
+    from gateway.snapshot import Watch
+
+LOOK_EVERY = 1.0
+"""Seconds between looks at whether the schema changed."""
+FIRST_USER_OID = 16384
+# Every change of the schema gives a row of the system catalogs another xmin.
+VERSION_SQL = " UNION ALL ".join(
+    f"SELECT '{table}', count(*)::text, coalesce(sum(hashtextextended(ctid::text || xmin::text, 0)), 0)::text "  # noqa: S608 -- our own names
+    f"FROM pg_catalog.{table} WHERE {oid} >= {FIRST_USER_OID}"
+    for table, oid in (
+        ("pg_class", "oid"),
+        ("pg_attribute", "attrelid"),
+        ("pg_rewrite", "ev_class"),
+        ("pg_proc", "oid"),
+        ("pg_operator", "oid"),
+        ("pg_type", "oid"),
+        ("pg_cast", "oid"),
+        ("pg_inherits", "inhrelid"),
+        ("pg_trigger", "tgrelid"),
+    )
+)
+log = structlog.get_logger()
+
+
+class Keeper:
+    """Keeps the catalog of one resource. One connection of the reading login, opened when it is needed."""
+
+    def __init__(self, name: str, target: Target, watch: Watch) -> None:
+        self.name = name
+        self.target = target
+        self._watch = watch
+        self._connection: Fetching | None = None
+        self._catalog: Catalog | None = None
+        self._version: object = None
+        self._tagged: tuple[TagRow, ...] = ()
+        self._loaded = 0.0
+        self._stale = True
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def catalog(self) -> Catalog:
+        """The catalog as it is now. Raises Refusal when it cannot be read."""
+        if self._catalog is None or not self._is_current():
+            async with self._lock:
+                if self._catalog is None or not self._is_current():
+                    return await self._load()
+        return self._catalog
+
+    async def reloaded(self, *, since: float) -> Catalog:
+        """The catalog as it was read after `since` (`time.monotonic()`), if need be now. Raises Refusal."""
+        async with self._lock:
+            if self._catalog is None or not self._is_current() or self._loaded < since:
+                return await self._load()
+            return self._catalog
+
+    def mark_stale(self) -> None:
+        """The schema may have changed: read it again before the next statement."""
+        self._stale = True
+
+    def _is_current(self) -> bool:
+        tagged = self._watch.current().tags.get(self.name, ())
+        return not self._stale and (tagged is self._tagged or tagged == self._tagged)
+
+    async def _load(self) -> Catalog:
+        try:
+            connection = await self._connected()
+            tagged = self._watch.current().tags.get(self.name, ())
+            tags = {(row.schema, row.table, row.column): Tag(row.tag, row.lookup) for row in tagged}
+            self._stale, self._loaded, self._tagged = False, time.monotonic(), tagged
+            self._version = await connection.fetch(VERSION_SQL)
+            self._catalog = await load(connection, tags=tags)
+        except (UpstreamError, FetchError, OSError) as error:
+            self._stale = True
+            log.warning("catalog_unreadable", resource=self.name, error=str(error))
+            raise Refusal(
+                "The gate cannot read the resource's catalog, so it understands no statement.",
+                code="catalog_unavailable",
+                sqlstate="57P03",
+            ) from None
+        if self._task is None:
+            self._task = asyncio.create_task(self._look(), name=f"catalog of {self.name}")
+        return self._catalog
+
+    async def _connected(self) -> Fetching:
+        if self._connection is None or self._connection.gone:
+            self._connection = await Fetching.open(self.target)
+        return self._connection
+
+    async def _look(self) -> None:
+        """Notice what others change."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                async with self._lock:
+                    connection = await self._connected()
+                    if await connection.fetch(VERSION_SQL) != self._version:
+                        self._stale = True
+            except (UpstreamError, FetchError, OSError) as error:
+                log.warning("catalog_unreadable", resource=self.name, error=str(error))
+                self._stale = True
+
+    async def close(self) -> None:
+        """Stop looking and hang up."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._connection is not None:
+            self._connection.close()

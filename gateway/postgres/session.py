@@ -1,0 +1,284 @@
+"""One client's session: each message is decided, recorded and only then sent to the session's own upstream connection.
+
+The client's messages are handled one after the other; answers flow back on their own (`relay.py`). `extended.py`
+handles the messages of the extended query protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+
+from gateway.holds import Left
+from gateway.pipeline import Admission, Pipeline
+from gateway.postgres.asking import Asking
+from gateway.postgres.classified import Classified, Statement
+from gateway.postgres.client import Client
+from gateway.postgres.extended import FAILING, Extended
+from gateway.postgres.framing import Message, ProtocolError
+from gateway.postgres.frontend import read_text
+from gateway.postgres.login import Entrance
+from gateway.postgres.messages import error_response, message, query
+from gateway.postgres.names import Names
+from gateway.postgres.reader import Parameters, Reader, pinned, unclassified
+from gateway.postgres.relay import QUERY, Relay, Reply
+from gateway.postgres.resources import Keeper
+from gateway.postgres.run import Masks, Run
+from gateway.postgres.transactions import IDLE, Transactions, outcome_of
+from gateway.postgres.upstream import Upstream, cancel
+from gateway.refusal import Refusal
+
+CUT_OFF_AFTER = 0.3
+"""Seconds that a client whose credential was revoked gets to read why."""
+LINGER = 5.0
+"""Seconds that a statement gets to end after its client left and it was cancelled."""
+UNKNOWN_NAME_PAUSE = 1.0
+"""Seconds within which a name that nobody knows is not looked up again."""
+COPY_KINDS = b"dcf"
+log = structlog.get_logger()
+
+
+class Session:
+    """Handles a client that has signed in."""
+
+    def __init__(self, client: Client, upstream: Upstream, entrance: Entrance, keeper: Keeper, pipeline: Pipeline) -> None:
+        self.caller = entrance.caller
+        self.client = client
+        self.names = Names()
+        self.ended_because = "The client left."
+        self.cancelled = asyncio.Event()
+        self._target = entrance.target
+        self._upstream = upstream
+        self._keeper = keeper
+        self._pipeline = pipeline
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._fatal = False
+        self._closing = False
+        self.transactions = Transactions(self._report)
+        settings = pinned(upstream.parameters)
+        self.relay = Relay(
+            client, self.transactions, settings=settings, on_fatal=self._on_fatal, on_statement=self._on_statement
+        )
+        self.reader = Reader(entrance.caller, entrance.target, self.names, settings)
+        self.extended = Extended(self)
+        upstream.on_messages = self.relay.feed
+        upstream.on_lost = self._upstream_lost
+        client.on_full = upstream.hold_back
+        client.on_gone = self._client_gone
+        self._handlers = {
+            ord("Q"): self._query,
+            ord("F"): self._function_call,
+            ord("d"): self._copy,
+            ord("c"): self._copy,
+            ord("f"): self._copy,
+            **self.extended.handlers(),
+        }
+
+    # ---- the loop ----
+    async def run(self) -> None:
+        """Handle messages until the client leaves, is stopped, or the resource goes away."""
+        try:
+            await self._loop()
+        except ProtocolError as error:
+            self.stop(error.sqlstate, error.message)
+        except Left:
+            pass
+        finally:
+            await self._finish()
+
+    async def _loop(self) -> None:
+        while not self._fatal and not self._upstream.gone.is_set():
+            received = await self.client.next()
+            if received is None or received.kind == ord("X"):
+                return
+            handler = self._handlers.get(received.kind)
+            if handler is None:
+                raise ProtocolError(f"the gate does not take messages of kind {chr(received.kind)!r}")
+            if self.extended.skips(received.kind):
+                continue
+            await handler(received)
+
+    async def _finish(self) -> None:
+        """Let what runs end, or be cancelled, so that its outcome is known; then hang up on both sides."""
+        self._closing = True
+        if self.relay.replies and not self._upstream.gone.is_set():
+            await self._stop_running()
+        self._upstream.close()
+        self.client.close()
+        self.relay.lost()
+
+    async def _stop_running(self) -> None:
+        if self.relay.copying_in:
+            self.send(message(b"f", b"the client left\x00"))
+            self.relay.copying_in = False
+        self.extended.close_pipeline()
+        await cancel(self._target, self._upstream.key)
+        try:
+            async with asyncio.timeout(LINGER):
+                await self.relay.settled()
+        except TimeoutError:
+            log.warning("statement_would_not_end", session=str(self.caller.session_id))
+
+    def stop(self, sqlstate: str, words: str, hint: str = "") -> None:
+        """End the session now, telling the client why."""
+        if self._closing or self._fatal:
+            return
+        self._fatal = True
+        self.ended_because = words
+        self.client.write(error_response(sqlstate, words, severity="FATAL", hint=hint))
+        self.client.close()
+
+    def kill(self, words: str) -> None:
+        """Stop for revocation: the client is cut off even if it does not read, and what runs is cancelled."""
+        self.stop("57P01", words)
+        self._cancel_running()
+        asyncio.get_running_loop().call_later(CUT_OFF_AFTER, self.client.abort)
+
+    def interrupt(self) -> None:
+        """CancelRequest: withdraw what waits for people, cancel what runs."""
+        self.cancelled.set()
+        self._cancel_running()
+
+    def _cancel_running(self) -> None:
+        if self.relay.replies and not self._upstream.gone.is_set():
+            task = asyncio.ensure_future(cancel(self._target, self._upstream.key))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _client_gone(self) -> None:
+        self._upstream.hold_back(full=False)
+        self._cancel_running()
+
+    def _on_fatal(self) -> None:
+        """The way back has told the client why; the words are out once this turn of the loop ends."""
+        self._fatal = True
+        self.ended_because = "The answer held what policy does not allow."
+        self._cancel_running()
+        asyncio.get_running_loop().call_soon(self.client.close)
+
+    def _upstream_lost(self) -> None:
+        self.relay.lost()
+        if not self._closing and not self._fatal:
+            self.stop("08006", "The resource closed the connection.")
+
+    def send(self, data: bytes) -> None:
+        """Send bytes up."""
+        self._upstream.write(data)
+
+    async def drained(self) -> None:
+        """Wait while the resource cannot take more."""
+        await self._upstream.drain()
+
+    # ---- the pipeline ----
+    async def classify(self, sql: str, types: tuple[int, ...] = ()) -> Classified:
+        """Step 2. A name that nobody knows is looked up once more in a fresh catalog. Raises Refusal."""
+        catalog = await self._keeper.catalog()
+        try:
+            return self.reader.classify(sql, catalog, types)
+        except Refusal as refusal:
+            if not unclassified(refusal):
+                raise
+        fresh = await self._keeper.reloaded(since=time.monotonic() - UNKNOWN_NAME_PAUSE)
+        return self.reader.classify(sql, fresh, types)
+
+    async def is_current(self, classified: Classified) -> bool:
+        """Whether a text was read by the catalog of now."""
+        return classified.catalog is await self._keeper.catalog()
+
+    async def read(self, sql: str, types: tuple[int, ...] = ()) -> Classified:
+        """As `classify`; what cannot be understood is recorded as denied. Raises Refusal."""
+        try:
+            return await self.classify(sql, types)
+        except Refusal as refusal:
+            raise await self._pipeline.refuse(self.caller, self.reader.unread(sql), refusal) from None
+
+    async def admit(self, classified: Classified, parameters: Parameters = ()) -> Run:
+        """Steps 1 and 3 to 6: the run to send up. Raises Refusal, and Left."""
+        self.cancelled.clear()
+        asking = Asking(
+            self.reader,
+            self._keeper,
+            classified,
+            parameters,
+            write=self.client.write,
+            left=self.client.gone,
+            cancelled=self.cancelled,
+            in_transaction=self.in_transaction,
+            locks=self.locks(),
+        )
+        admission = await self._pipeline.admit(self.caller, asking.action, asking)
+        return self._run_of(admission, asking.classified)
+
+    def _run_of(self, admission: Admission[Masks], classified: Classified) -> Run:
+        run = Run(
+            action_id=admission.action_id,
+            masks=admission.obligations,
+            shared=admission.shared,
+            began=time.monotonic(),
+            limit=admission.decision.limit,
+            statements=classified.statements,
+            writes=frozenset() if admission.shared else classified.tables,
+        )
+        self.transactions.begun(run)
+        return run
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether waiting now would keep a transaction open."""
+        return self.transactions.status != IDLE or self.extended.unsynced
+
+    def locks(self) -> tuple[str, ...]:
+        """Tables that this session's open transaction has written to."""
+        return self.transactions.written() if self.in_transaction else ()
+
+    def _report(self, run: Run, status: str, *, first: bool) -> None:
+        self._pipeline.finish(outcome_of(run, status, first=first, session_id=self.caller.session_id))
+
+    def _on_statement(self, statement: Statement) -> None:
+        """A statement ended well at the resource: take what it changed in this session."""
+        self.names.apply(statement)
+        if statement.is_ddl or statement.verb in ("sql:ddl", "sql:grant", "sql:call"):
+            self._keeper.mark_stale()
+
+    # ---- the simple protocol ----
+    async def _query(self, received: Message) -> None:
+        try:
+            sql = read_text(received.body)
+            classified = await self.read(sql)
+            run = await self.admit(classified) if classified.statements else None
+        except Refusal as refusal:
+            await self.refuse_query(refusal)
+            return
+        self.relay.expect(Reply(QUERY, run))
+        self.send(received.raw)
+        await self.relay.settled()
+
+    async def refuse_query(self, refusal: Refusal) -> None:
+        """Let the resource fail a text in place of the one refused; ours are the words the client gets."""
+        words = error_response(refusal.sqlstate, refusal.message, hint=refusal.remedy)
+        if refusal.sqlstate == "28000":
+            self.stop(refusal.sqlstate, refusal.message, refusal.remedy)
+            return
+        self.relay.expect(Reply(QUERY, refusal=words))
+        self.send(query(FAILING))
+        await self.relay.settled()
+
+    async def _function_call(self, _received: Message) -> None:
+        refusal = Refusal("The gate takes no fast-path function calls.", code="function_call", sqlstate="0A000")
+        unread = self.reader.unread("")
+        unread.shown = "(a fast-path function call)"
+        await self.refuse_query(await self._pipeline.refuse(self.caller, unread, refusal))
+
+    # ---- COPY ----
+    async def _copy(self, received: Message) -> None:
+        """COPY data goes up as it comes; what comes after the COPY failed is dropped, as the resource would."""
+        if not self.relay.copying_in:
+            return
+        self.send(received.raw)
+        await self.drained()
+        if received.kind != ord("d"):
+            self.relay.copying_in = False
+            if self.relay.replies and self.relay.replies[0].kind == QUERY:
+                await self.relay.settled()

@@ -1,0 +1,219 @@
+"""A gateway process: its listener, what it decides by, its record. One per process; many may run side by side."""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from dataclasses import dataclass, field
+from hmac import compare_digest
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg.rows import TupleRow
+
+from activity import actions
+from activity.actions import node_actor
+from activity.models import GatewayNode
+from gateway.holds import Holds
+from gateway.pipeline import Pipeline
+from gateway.postgres import login, messages
+from gateway.postgres.client import Client
+from gateway.postgres.framing import ProtocolError
+from gateway.postgres.frontend import Cancel, Startup
+from gateway.postgres.listener import Door
+from gateway.postgres.login import Entrance
+from gateway.postgres.resources import Keeper
+from gateway.postgres.session import Session
+from gateway.postgres.upstream import Upstream, UpstreamError, connect
+from gateway.recorder import Recorder
+from gateway.refusal import Refusal
+from gateway.snapshot import Watch
+from gateway.threads import in_thread
+from policies.snapshot import Snapshot
+
+LIVENESS_CLASS = 0x4E47
+"""First key of the advisory locks that living gateways hold; the second is of their node's row."""
+SHORT_KEY, LONG_KEY = 4, 32
+"""Bytes of a cancel key in protocol 3.0 and 3.2."""
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a gateway needs to know. `dsn` is its own login; port 0 means any free one; `console_url` goes into notices."""
+
+    dsn: str
+    console_url: str
+    certificate: Path
+    key: Path
+    key_password: str = field(default="", repr=False)
+    node: str = "node-1"
+    host: str = "127.0.0.1"
+    postgres_port: int = 0
+
+    def tls_context(self) -> ssl.SSLContext:
+        """TLS 1.2 or newer with the listener's certificate, and ALPN as libpq asks for it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+        context.load_cert_chain(self.certificate, self.key, self.key_password or None)
+        context.set_alpn_protocols(["postgresql"])
+        return context
+
+
+class Service:
+    """A running gateway. `addresses` maps a protocol to `host:port`."""
+
+    def __init__(self, config: Config, node: GatewayNode, alive: psycopg.AsyncConnection[TupleRow]) -> None:
+        self.addresses: dict[str, str] = {}
+        self.node_id: UUID = node.id
+        self._config = config
+        self._alive = alive
+        self._watch = Watch(config.dsn, node.id)
+        self._recorder = Recorder(config.dsn, node=f"{config.node}/gateway", actor=node_actor(node))
+        self._holds = Holds(self._watch, node_id=node.id, console_url=config.console_url)
+        self._pipeline = Pipeline(self._watch, self._recorder, self._holds)
+        self._sessions: dict[int, tuple[bytes, Session]] = {}
+        self._keepers: dict[str, Keeper] = {}
+        self._door = Door(config.tls_context(), self._serve, self._cancel)
+        self._watch.credentials = lambda: {session.caller.credential_id for _, session in self._sessions.values()}
+        self._watch.on_changed = self._changed
+
+    async def open(self) -> None:
+        """Begin to listen."""
+        await self._watch.start()
+        await self._recorder.start()
+        port = await self._door.open(self._config.host, self._config.postgres_port)
+        shown = "localhost" if self._config.host in ("127.0.0.1", "::1") else self._config.host
+        self.addresses["postgres"] = f"{shown}:{port}"
+        log.info("gateway_listens", **self.addresses)
+
+    async def stop(self) -> None:
+        """End every session, write what is queued, and leave nothing behind."""
+        self._door.shut()
+        for _, session in list(self._sessions.values()):
+            session.stop("57P01", "The gate is shutting down.", "Connect again in a moment.")
+        await self._door.close()
+        for keeper in self._keepers.values():
+            await keeper.close()
+        await self._holds.close()
+        await self._recorder.stop()
+        await self._watch.stop()
+        await in_thread(actions.stop_node, self.node_id)
+        await self._alive.close()
+
+    async def _changed(self, snapshot: Snapshot, revoked: frozenset[UUID]) -> None:
+        """Cut off whoever may not act any more."""
+        for _, session in list(self._sessions.values()):
+            caller = session.caller
+            if caller.credential_id in revoked:
+                session.kill("The credential of this session was revoked.")
+            elif caller.agent not in snapshot.agents:
+                session.kill(f"The agent {caller.agent} is not active any more.")
+            elif caller.resource not in snapshot.resources:
+                session.kill(f"The resource {caller.resource} is not behind the gate any more.")
+
+    def _cancel(self, asked: Cancel) -> None:
+        known = self._sessions.get(asked.process)
+        if known is not None and compare_digest(known[0], asked.secret):
+            known[1].interrupt()
+
+    # ---- one connection ----
+    async def _serve(self, client: Client, source: str) -> None:
+        try:
+            async with login.timeout():
+                opening = await client.opening()
+                if isinstance(opening, Cancel):
+                    self._cancel(opening)
+                elif isinstance(opening, Startup):
+                    entrance = await login.enter(client, opening, source, self._watch, self.node_id)
+                    session = await self._open(client, entrance)
+            if isinstance(opening, Startup):
+                await self._carry(session)
+        except Refusal as refusal:
+            _refuse(client, refusal)
+        except ProtocolError as error:
+            _refuse(client, Refusal(error.message, code="protocol", sqlstate=error.sqlstate))
+        except TimeoutError:
+            _refuse(client, Refusal("Signing in took too long.", code="sign_in_timeout", sqlstate="08006"))
+        finally:
+            client.close()
+
+    async def _open(self, client: Client, entrance: Entrance) -> tuple[int, Session]:
+        """5. The resource: one upstream connection for this session and no other. Raises Refusal."""
+        try:
+            upstream = await connect(entrance.target, entrance.settings)
+        except UpstreamError as error:
+            await in_thread(actions.close_session, entrance.caller.session_id, because=error.message)
+            raise Refusal(error.message, code="resource_unavailable", sqlstate=error.sqlstate) from None
+        session = Session(client, upstream, entrance, self._keeper(entrance), self._pipeline)
+        process = secrets.randbits(31)
+        secret = secrets.token_bytes(LONG_KEY if entrance.minor >= 2 else SHORT_KEY)
+        self._sessions[process] = (secret, session)
+        client.write(_welcome(upstream, process, secret))
+        return process, session
+
+    async def _carry(self, opened: tuple[int, Session]) -> None:
+        process, session = opened
+        try:
+            await session.run()
+        finally:
+            del self._sessions[process]
+            await in_thread(actions.close_session, session.caller.session_id, because=session.ended_because)
+
+    def _keeper(self, entrance: Entrance) -> Keeper:
+        """The resource's catalog; another one once the resource is somewhere else or has another login."""
+        known = self._keepers.get(entrance.caller.resource)
+        if known is None or known.target != entrance.reading:
+            known = self._keepers[entrance.caller.resource] = Keeper(entrance.caller.resource, entrance.reading, self._watch)
+        return known
+
+
+def _welcome(upstream: Upstream, process: int, secret: bytes) -> bytes:
+    parts = [messages.AUTHENTICATION_OK]
+    parts += [messages.parameter_status(name, value) for name, value in upstream.parameters.items()]
+    parts += [messages.backend_key_data(process, secret), messages.ready_for_query(b"I")]
+    return b"".join(parts)
+
+
+def _refuse(client: Client, refusal: Refusal) -> None:
+    client.write(messages.error_response(refusal.sqlstate, refusal.message, severity="FATAL", hint=refusal.remedy))
+
+
+async def start(config: Config) -> Service:
+    """Start a gateway: settle what dead ones left, then listen. Raises what the database or the port raise."""
+    alive: psycopg.AsyncConnection[TupleRow] = await psycopg.AsyncConnection.connect(
+        config.dsn, autocommit=True, application_name="narrowgate alive"
+    )
+    try:
+        node = await in_thread(actions.start_node, config.node)
+        await _hold_lock(alive, node.id)
+        await _settle_the_dead(alive, node.id)
+        service = Service(config, node, alive)
+        await service.open()
+    except BaseException:
+        await alive.close()
+        raise
+    return service
+
+
+async def _hold_lock(alive: psycopg.AsyncConnection[TupleRow], node_id: UUID) -> bool:
+    """Take the lock that says this node lives: PostgreSQL gives it back however the process ends."""
+    row = await (
+        await alive.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [LIVENESS_CLASS, str(node_id)])
+    ).fetchone()
+    return bool(row and row[0])
+
+
+async def _settle_the_dead(alive: psycopg.AsyncConnection[TupleRow], own: UUID) -> None:
+    """What dead gateways released without seeing the result is uncertain; the holds they waited for stay."""
+    rows = await (
+        await alive.execute("SELECT id FROM activity_gatewaynode WHERE stopped_at IS NULL AND id <> %s", [own])
+    ).fetchall()
+    for (node_id,) in rows:
+        if await _hold_lock(alive, node_id):
+            lost = await in_thread(actions.mark_uncertain, node_id)
+            log.warning("gateway_was_dead", node=str(node_id), uncertain=lost)
+            await alive.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [LIVENESS_CLASS, str(node_id)])

@@ -1,0 +1,82 @@
+"""psql, psycopg and asyncpg, unmodified, through the gate."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Any
+
+import asyncpg
+import psycopg
+import pytest
+
+from tests.gateway.wire.world import World
+
+
+def test_psql_reads(world: World) -> None:
+    done = world.psql("-Atc", "SELECT name FROM customers WHERE id = 7")
+    assert (done.stdout, done.stderr, done.returncode) == ("Name 7\n", "", 0)
+
+
+def test_psql_describes_tables(world: World) -> None:
+    done = world.psql("-c", r"\d customers")
+    assert "customers_pkey" in done.stdout, done.stderr
+    assert world.psql("-c", r"\d").returncode == 0
+
+
+def test_psycopg_reads_with_parameters_and_named_statements(world: World) -> None:
+    with world.connect() as connection:
+        connection.prepare_threshold = 0
+        for number in (1, 2, 3):
+            row = connection.execute("SELECT name, total FROM orders JOIN customers c ON c.id = customer_id WHERE orders.id = %s", [number]).fetchone()
+            assert row is not None
+            assert row[0] == f"Name {1 + number % 100}"
+
+
+def test_psycopg_rolls_back(world: World) -> None:
+    with world.connect() as connection:
+        with connection.transaction() as transaction:
+            connection.execute("INSERT INTO log (line) VALUES ('one')")
+            raise psycopg.Rollback(transaction)
+        assert connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
+
+
+def test_asyncpg_reads_and_writes(world: World) -> None:
+    token, context = world.token(), ssl.create_default_context(cafile=str(world.ca))
+
+    async def talk() -> Any:
+        connection = await asyncpg.connect(
+            host="localhost", port=world.port, user=world.agent.name, password=token, database="shop", ssl=context
+        )
+        try:
+            await connection.execute("INSERT INTO log (line) VALUES ($1)", "from asyncpg")
+            async with connection.transaction():
+                cursor = await connection.cursor("SELECT id FROM orders ORDER BY id")
+                first = await cursor.fetch(3)
+            many = await connection.fetch("SELECT id, name, score FROM customers WHERE score > $1 ORDER BY id", 98)
+            return [row["id"] for row in first], [tuple(row) for row in many], await connection.fetchval("SELECT line FROM log")
+        finally:
+            await connection.close()
+
+    assert asyncio.run(talk()) == ([1, 2, 3], [(99, "Name 99", 99), (100, "Name 100", 100)], "from asyncpg")
+
+
+def test_the_database_is_the_resource(world: World) -> None:
+    with pytest.raises(psycopg.OperationalError, match="another resource"):
+        world.connect(dbname="payroll")
+
+
+def test_the_user_is_the_agent(world: World) -> None:
+    with pytest.raises(psycopg.OperationalError, match="belongs to support.production"):
+        world.connect(user="somebody.else")
+
+
+def test_a_wrong_token_is_refused(world: World) -> None:
+    with pytest.raises(psycopg.OperationalError, match="not an access token"):
+        world.connect(password="secret")
+
+
+def test_the_target_login_is_not_the_agents(world: World) -> None:
+    done = world.psql("-Atc", "SELECT 1 AS one")
+    assert done.stdout == "1\n"
+    assert "shop_gate" not in done.stderr

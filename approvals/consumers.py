@@ -9,7 +9,9 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
 from django.urls import path
 
 from accounts.models import User
@@ -65,12 +67,14 @@ class QueueConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channe
         return self._still_signed_in()
 
     def _still_signed_in(self) -> User | None:
-        """The session's person, if the session still stands and the account is still active."""
-        session = self.scope.get("session")
-        key = getattr(session, "session_key", None)
-        if session is None or not key or not session.exists(key):
+        """The session's person, asked afresh: signed out, password changed or account closed, it is nobody."""
+        key = getattr(self.scope.get("session"), "session_key", None)
+        if not key:
             return None
-        return User.objects.filter(id=session.get(SESSION_KEY), is_active=True).first()
+        request = HttpRequest()
+        request.session = SessionStore(key)
+        person = get_user(request)
+        return person if isinstance(person, User) and person.is_active else None
 
 
 websocket_urls = [path("ws/queue/", QueueConsumer.as_asgi())]

@@ -65,6 +65,7 @@ class Pipeline:
     async def admit(self, caller: Caller, action: Action, party: Party[Obligations]) -> Admission[Obligations]:
         """Take an action through steps 1 to 5. Raises Refusal, recorded, when it may not run."""
         # 1. Identify.
+        await self._watch.heard()
         snapshot = self._identify(caller)
         # 3. Decide; what cannot be obliged is denied with the rest.
         decision = self.decide(snapshot, caller, action)
@@ -83,6 +84,7 @@ class Pipeline:
         entry = None if action.shared else _entry(Event.ACTION_ALLOWED, caller, action, decision)
         await self._recorder.intend(intent, entry)
         # 6. Release, unless the caller was stopped while the entry was written.
+        await self._watch.heard()
         self._identify(caller)
         return Admission(action.id, action.shared, decision, obligations)
 
@@ -128,6 +130,7 @@ class Pipeline:
         while True:
             await self._holds.approval(hold, party)
             again = await party.again(bytes(hold.salt))
+            await self._watch.heard()
             decided = self.decide(self._identify(caller), caller, again)
             if decided.verdict is Verdict.DENY:  # the hold lapses in `release`, which says why
                 obligations, masked = None, False

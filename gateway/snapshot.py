@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,8 @@ POLL = 0.25
 """Seconds between reads when nothing wakes it."""
 DEAF_AFTER = 1.0
 """Seconds without hearing from the database after which nothing is released."""
+PATIENCE = 3.0
+"""Seconds that an action waits to hear from the database again before it is refused."""
 BEAT = 1.0
 """Seconds between heartbeats of the node's row."""
 RECONNECT_AFTER = 0.2
@@ -46,6 +49,7 @@ class Watch:
         self._snapshot: Snapshot | None = None
         self._heard = 0.0
         self._beat = 0.0
+        self._again = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.credentials: Callable[[], set[UUID]] = set
         """The credentials of open sessions."""
@@ -68,7 +72,7 @@ class Watch:
 
     def current(self) -> Snapshot:
         """The snapshot to decide by. Raises Refusal when the database has not been heard for DEAF_AFTER seconds."""
-        if self._snapshot is None or time.monotonic() - self._heard > DEAF_AFTER:
+        if self._snapshot is None or self._is_deaf():
             raise Refusal(
                 "The gate has not heard from its database for a second, and releases nothing until it does.",
                 code="deaf",
@@ -76,6 +80,18 @@ class Watch:
                 remedy="Try again in a moment.",
             )
         return self._snapshot
+
+    async def heard(self) -> None:
+        """Return at once while the database is heard; else wait PATIENCE seconds for it, and no longer."""
+        if not self._is_deaf():
+            return
+        self._again.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._again.wait()
+
+    def _is_deaf(self) -> bool:
+        return time.monotonic() - self._heard > DEAF_AFTER
 
     async def refresh(self) -> Snapshot:
         """Load a snapshot now."""
@@ -108,6 +124,7 @@ class Watch:
             await self._load()
             await self._tell(connection)
         self._heard = asked
+        self._again.set()
         await self._hear_holds(connection)
         if asked - self._beat > BEAT:
             self._beat = asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -179,7 +180,13 @@ class Catalog:
         for (schema, table, column), tag in named.items():
             relation = self.relations.get((schema, table))
             family = kin.get(relation.oid, {relation.oid}) if relation else ()
-            found = [(oid, held.attnum) for oid in family for held in by_oid[oid].columns if held.name == column]
+            found = [
+                (oid, held.attnum)
+                for oid in family
+                if oid in by_oid
+                for held in by_oid[oid].columns
+                if held.name == column
+            ]
             tags.update(dict.fromkeys(found, tag))
             if not found:
                 missing.append(f"{schema}.{table}.{column}")
@@ -190,6 +197,15 @@ class Catalog:
             missing_tags=tuple(missing),
             readings={},
         )
+
+    @cached_property
+    def heirs(self) -> Mapping[int, tuple[Relation, ...]]:
+        """The partitions and inheriting tables below each table that has some, by its OID."""
+        by_oid = {relation.oid: relation for relation in self.relations.values()}
+        below: dict[int, list[int]] = {}
+        for child, parent in self.inherits:
+            below.setdefault(parent, []).append(child)
+        return {oid: tuple(by_oid[heir] for heir in _descendants(oid, below) if heir in by_oid) for oid in below}
 
     def relation(self, schema: str | None, name: str, path: Sequence[str] | None = None) -> Relation:
         """The relation a name means. Raises Refusal (42P01) when there is none, as PostgreSQL would."""
@@ -220,6 +236,17 @@ class Catalog:
             growing = not more <= reached
             reached |= more
         return frozenset(reached)
+
+
+def _descendants(oid: int, below: Mapping[int, list[int]]) -> list[int]:
+    found: dict[int, None] = {}
+    waiting = list(below.get(oid, ()))
+    while waiting:
+        child = waiting.pop()
+        if child not in found:
+            found[child] = None
+            waiting += below.get(child, ())
+    return list(found)
 
 
 def _kin(inherits: Iterable[tuple[int, int]]) -> dict[int, set[int]]:

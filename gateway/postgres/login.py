@@ -75,6 +75,7 @@ async def enter(client: Client, startup: Startup, source: str, watch: Watch, nod
         # 2. The token.
         identity = await _identify(client, asked)
         # 3. The snapshot.
+        await watch.heard()
         agent_id = _known(watch.current(), asked)
         # 4. The database.
         return await in_thread(_admit, identity, asked, agent_id, source, node_id)

@@ -25,8 +25,11 @@ MOST_TREE = 48_000_000
 MOST_STATEMENTS = 1000
 """Statements in one text."""
 
-MOST_ASSIGNED = 100
-"""Columns in one `SET (a, b, …) = …`: the tree repeats the right side once for each of them."""
+MOST_REPEATED = 300_000
+"""Columns in all `SET (a, b, …) = …` times bytes of text: the tree repeats the right side once for each column."""
+
+SHORT = 300
+"""Characters of a text too short to be amplified."""
 
 _SET = re.compile(r"\bset\b", re.IGNORECASE)
 
@@ -53,7 +56,7 @@ def parse(text: str) -> list[Node]:
 
     Raises Refusal (SQLSTATE 42601 as PostgreSQL would, or 54001 when nested too deep to be read).
     """
-    if len(text) > 2000 and _SET.search(text):
+    if len(text) > SHORT and _SET.search(text):
         _refuse_amplification(text)
     try:
         tree = parse_sql_json(text)
@@ -75,22 +78,26 @@ def too_deep() -> Refusal:
 
 
 def _refuse_amplification(text: str) -> None:
-    """Refuse a `(…) =` list so long that the tree, which repeats its right side, would fill the memory."""
-    open_lists: list[int] = []
-    closed = 0
+    """Refuse `(…) =` lists so long that the tree, which repeats their right sides, would fill the memory."""
+    lists: list[tuple[bool, int]] = []
+    closed = assigned = 0
+    before = ""
     for token in scan_tokens(text):
         name = token.name
-        if name == "ASCII_40":
-            open_lists.append(0)
-        elif name == "ASCII_44" and open_lists:
-            open_lists[-1] += 1
-        elif name == "ASCII_41" and open_lists:
-            closed = open_lists.pop()
+        if name.endswith("COMMENT"):
             continue
-        elif name == "ASCII_61" and closed >= MOST_ASSIGNED:
-            raise Refusal("Too many columns are assigned at once.", code="too_long", sqlstate="54000")
-        if not name.endswith("COMMENT"):
-            closed = 0
+        if name == "ASCII_40":
+            lists.append((before in {"SET", "ASCII_44"}, 1))
+        elif name == "ASCII_44" and lists:
+            lists[-1] = (lists[-1][0], lists[-1][1] + 1)
+        elif name == "ASCII_61" and before == "ASCII_41":
+            assigned += closed
+        if name == "ASCII_41" and lists:
+            assignable, length = lists.pop()
+            closed = length if assignable else 0
+        before = name
+    if assigned * len(text) > MOST_REPEATED:
+        raise Refusal("Too many columns are assigned at once.", code="too_long", sqlstate="54000")
 
 
 def scan_tokens(text: str) -> list[Any]:

@@ -131,6 +131,8 @@ class Walk:
                 code="system_relation",
             )
         self.relations[relation.oid] = relation
+        if self.catalog.inherits:
+            self.relations.update((heir.oid, heir) for heir in self.catalog.heirs.get(relation.oid, ()))
         if relation.user_types:
             self.types |= relation.user_types
 

@@ -33,7 +33,7 @@ def target(w: Walk, fields: Node) -> tuple[Source, Relation]:
 def insert(w: Walk, body: Node, parent: Scope | None) -> list[Col]:
     """Walk an INSERT; gives the columns it returns."""
     env = with_queries(w, body, parent)
-    source, relation = target(w, body["relation"])
+    source, _ = target(w, body["relation"])
     w.verbs.add(INSERT)
     written = _written(w, source, body.get("cols"))
     if "selectStmt" in body:
@@ -43,7 +43,7 @@ def insert(w: Walk, body: Node, parent: Scope | None) -> list[Col]:
         _assign(w, zip(written, outs, strict=False))
     scope = Scope(env, [source])
     if "onConflictClause" in body:
-        _on_conflict(w, body["onConflictClause"], scope, source, relation)
+        _on_conflict(w, body["onConflictClause"], scope, source, written)
     return _returning(w, body, scope, source)
 
 
@@ -73,8 +73,11 @@ def _assign(w: Walk, pairs: Iterable[tuple[Col, Col]]) -> None:
             w.mask(value.consts)
 
 
-def _on_conflict(w: Walk, fields: Node, scope: Scope, source: Source, relation: Relation) -> None:
+def _on_conflict(w: Walk, fields: Node, scope: Scope, source: Source, written: Sequence[Col]) -> None:
     infer = fields.get("infer", {})
+    if "indexElems" not in infer:  # a constraint by its name, or any of them
+        for col in written:
+            _conflicting(w, col)
     for item in infer.get("indexElems", ()):
         element = item["IndexElem"]
         if "name" in element:
@@ -87,7 +90,7 @@ def _on_conflict(w: Walk, fields: Node, scope: Scope, source: Source, relation: 
         return
     w.verbs.add(UPDATE)
     proposed = [Col(col.name) for col in source.outs]  # the agent's own values, not the table's
-    excluded = Source({col.name: col for col in proposed}, alias="excluded", relation=relation, outs=proposed)
+    excluded = Source({col.name: col for col in proposed}, alias="excluded", relation=source.relation, outs=proposed)
     inner = Scope(scope.parent, [source, _qualified_only(excluded)])
     _set(w, fields.get("targetList", ()), source, inner)
     if "whereClause" in fields:

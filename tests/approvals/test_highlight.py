@@ -40,6 +40,11 @@ def test_every_text_is_shown_whole_whatever_it_is(text: str) -> None:
     assert _text(text) == text
 
 
-@given(st.lists(st.sampled_from(["SELECT", " ", "'", '"', "$1", "--", "\n", "é", "\u0415", "1.5", "/*", "*/", "***"]), max_size=20))
+@given(
+    st.lists(
+        st.sampled_from(["SELECT", " ", "'", '"', "$1", "--", "\n", "é", "\u0415", "1.5", "/*", "*/", "***"]),
+        max_size=20,
+    )
+)
 def test_every_text_like_sql_is_shown_whole(parts: list[str]) -> None:
     assert _text("".join(parts)) == "".join(parts)

@@ -20,7 +20,7 @@ from tests.approvals.world import World, held
 
 def _cookie(person: User) -> bytes:
     client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}".encode()
 
 
@@ -30,7 +30,8 @@ async def _heard(cookie: bytes, hold: UUID) -> list[Any]:
 
     headers = [(b"cookie", cookie), (b"host", b"localhost"), (b"origin", b"http://localhost")]
     socket = ApplicationCommunicator(
-        application, {"type": "websocket", "path": "/ws/queue/", "headers": headers, "query_string": b"", "subprotocols": []}
+        application,
+        {"type": "websocket", "path": "/ws/queue/", "headers": headers, "query_string": b"", "subprotocols": []},
     )
     await socket.send_input({"type": "websocket.connect"})
     if (await socket.receive_output(5))["type"] != "websocket.accept":

@@ -21,7 +21,9 @@ def test_what_passes_for_another_is_found(text: str, found: list[str]) -> None:
     assert [oddity.code_point for oddity in find(text)] == found
 
 
-@pytest.mark.parametrize("text", ["SELECT 1", "note = 'Привет'", "name = 'Zoë Müller'", "a\n\tb\r\n", "'東京'", "'Ωμέγα'"])
+@pytest.mark.parametrize(
+    "text", ["SELECT 1", "note = 'Привет'", "name = 'Zoë Müller'", "a\n\tb\r\n", "'東京'", "'Ωμέγα'"]
+)
 def test_honest_text_is_left_alone(text: str) -> None:
     assert find(text) == ()
 

@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from accounts.models import User
+from accounts.actions import set_roles
+from accounts.models import Role, User
 from approvals.models import Hold
 from ledger.models import Outbox
 from tests.approvals.world import BOTH, ONE, World, approve, held
@@ -17,7 +18,7 @@ HTMX = {"HX-Request": "true"}
 
 def _as(person: User) -> Client:
     client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
     return client
 
 
@@ -66,6 +67,7 @@ def test_approving_settles_and_says_so(world: World) -> None:
 
 
 def test_the_owner_sees_why_they_cannot_review_and_is_refused(world: World) -> None:
+    set_roles(world.cast.owner, [Role.OWNER, Role.REVIEWER], actor=world.cast.administrator)
     hold = held(world)
     page = _text(_as(world.cast.owner).get(reverse("queue:hold", args=[hold.id])).content.decode())
     assert "You cannot review this one." in page
@@ -128,7 +130,7 @@ def test_one_who_approved_may_still_deny(world: World) -> None:
 def test_a_decision_must_come_from_our_own_form(world: World) -> None:
     hold = held(world)
     client = Client(enforce_csrf_checks=True)
-    client.force_login(world.cast.reviewer, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(world.cast.reviewer, backend="allauth.account.auth_backends.AuthenticationBackend")
     answer = client.post(reverse("queue:approve", args=[hold.id]), {"digest": hold.digest})
     assert answer.status_code == 403
     assert b"too old to trust" in answer.content

@@ -36,4 +36,11 @@ def test_what_is_worse_scores_higher() -> None:
 
 
 def test_bands_have_words() -> None:
-    assert [band(number)[1] for number in (0, 20, 40, 60, 80, 100)] == ["Quiet", "Low", "Raised", "High", "Severe", "Severe"]
+    assert [band(number)[1] for number in (0, 20, 40, 60, 80, 100)] == [
+        "Quiet",
+        "Low",
+        "Raised",
+        "High",
+        "Severe",
+        "Severe",
+    ]

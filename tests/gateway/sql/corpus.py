@@ -349,6 +349,8 @@ TAGGED_ELSEWHERE = [
     "INSERT INTO customers (name) VALUES ('a') RETURNING lower(email)|RETURNING",
     "WITH d AS (DELETE FROM customers RETURNING email) SELECT email FROM d|RETURNING in WITH",
     "INSERT INTO customers (name, card_number) VALUES ('a', 'b') ON CONFLICT (card_number) DO NOTHING|a conflict tells",
+    "INSERT INTO customers (card_number) VALUES ('b') ON CONFLICT DO NOTHING|a conflict tells",
+    "INSERT INTO customers (ssn) VALUES ('b') ON CONFLICT ON CONSTRAINT customers_pkey DO NOTHING|a conflict tells",
     "MERGE INTO orders o USING customers c ON o.customer_id = c.id WHEN MATCHED THEN UPDATE SET status = c.email|a copy",
     "MERGE INTO orders o USING customers c ON o.status = c.email WHEN MATCHED THEN DELETE|a join",
     "COPY customers TO STDOUT|COPY",

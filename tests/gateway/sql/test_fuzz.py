@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -26,9 +27,7 @@ def read(sql: str | bytes, catalog: Catalog) -> str:
     try:
         result = classify(sql, catalog)
     except Refusal as refusal:
-        assert refusal.message
-        assert len(refusal.sqlstate) == 5
-        return refusal.code
+        return refusal.code if refusal.message and len(refusal.sqlstate) == 5 else "without a reason"
     assert result.shown is not None
     assert result.summary
     assert result.shape is not None
@@ -42,23 +41,23 @@ def read(sql: str | bytes, catalog: Catalog) -> str:
 @example(b"SELECT 1\x00")
 @example("SELECT '\ud800'".encode("utf-8", "surrogatepass"))
 def test_bytes(catalog: Catalog, raw: bytes) -> None:
-    read(raw, catalog)
+    assert read(raw, catalog) != "without a reason"
     redacted(raw.decode(errors="replace"))
 
 
 @QUICK
 @given(st.lists(st.sampled_from(WORDS), max_size=25))
 def test_words_in_any_order(catalog: Catalog, words: list[str]) -> None:
-    read(" ".join(words), catalog)
+    assert read(" ".join(words), catalog) != "without a reason"
 
 
 @QUICK
 @given(st.sampled_from([case.sql for case in CORPUS]), st.integers(0, 200), st.text(max_size=8))
 def test_statements_with_something_pushed_in(catalog: Catalog, sql: str, at: int, text: str) -> None:
-    read(sql[:at] + text + sql[at:], catalog)
+    assert read(sql[:at] + text + sql[at:], catalog) != "without a reason"
 
 
-NESTS = {
+NESTS: dict[str, Callable[[int], str]] = {
     "parentheses": lambda n: f"SELECT {'(' * n}1{')' * n}",
     "not": lambda n: f"SELECT {'NOT ' * n}true",
     "minus": lambda n: f"SELECT {'- ' * n}1",

@@ -23,6 +23,11 @@ def test_tables_and_columns_through_a_view(catalog: Catalog) -> None:
     assert "public.orders.status" not in read.columns
 
 
+def test_a_parent_is_its_partitions(catalog: Catalog) -> None:
+    assert classify("SELECT id FROM events", catalog).tables == {"public.events", "public.events_2026"}
+    assert classify("DELETE FROM events_2026", catalog).tables == {"public.events_2026"}
+
+
 def test_names_change_with_what_they_mean(shop: psycopg.Connection[Any], catalog: Catalog) -> None:
     sql = "SELECT id FROM active_customers"
     before = classify(sql, catalog).names

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-
 from gateway.postgres.catalog import Catalog
 from gateway.postgres.classify import classify
 

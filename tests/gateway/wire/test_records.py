@@ -1,0 +1,122 @@
+"""What is recorded of what passes: actions, outcomes, frames, entries."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from activity.hotpath import intent_record
+from activity.models import Action, Frame, Session
+from activity.queries import ended_by, shared_by
+from ledger.models import Outbox
+from tests.gateway.wire.world import World, eventually
+
+
+def _finished(**which: object) -> list[Action]:
+    eventually(lambda: not Action.objects.filter(status__in=("released", "pending")).exists())
+    return list(Action.objects.filter(**which).order_by("number"))
+
+
+def test_a_read_is_recorded_with_its_rows(world: World) -> None:
+    with world.connect() as connection:
+        connection.execute("SELECT id, name FROM customers ORDER BY id LIMIT 3")
+    (action,) = _finished()
+    assert (action.verb, action.decision, action.status, action.rows, action.number) == ("sql:select", "allow", "done", 3, 1)
+    assert action.entry_id and action.outcome_entry_id and action.released_at and action.finished_at
+    assert action.policies == ["reads"]
+    frame = Frame.objects.get(action_id=action.id)
+    assert frame.columns == [{"name": "id", "masked": False}, {"name": "name", "masked": False}]
+    assert frame.rows == [["1", "Name 1"], ["2", "Name 2"], ["3", "Name 3"]]
+
+
+def test_recordings_are_bounded(world: World) -> None:
+    with world.connect() as connection:
+        connection.execute("SELECT * FROM orders, generate_series(1, 10)")
+    (action,) = _finished()
+    frame = Frame.objects.get(action_id=action.id)
+    assert (action.rows, len(frame.rows), frame.cut) == (5000, 50, True)
+
+
+def test_parameters_are_shown_and_counted_into_the_digest(world: World) -> None:
+    with world.connect() as connection:
+        for number in (1, 1, 2):
+            connection.execute("SELECT name FROM customers WHERE id = %s", [number])
+    actions = _finished()
+    assert [action.shown.splitlines()[0] for action in actions] == ["SELECT name FROM customers WHERE id = $1"] * 3
+    assert len({action.digest for action in actions}) == 3
+
+
+def test_a_transaction_decides_what_became_of_its_actions(world: World) -> None:
+    with world.connect() as connection:
+        for end in ("COMMIT", "ROLLBACK"):
+            connection.execute("BEGIN")
+            connection.execute(f"INSERT INTO log (line) VALUES ('{end}')")
+            eventually(lambda: Action.objects.filter(verb="sql:insert", status="pending").exists())
+            connection.execute(end)
+    inserts = _finished(verb="sql:insert")
+    assert [action.status for action in inserts] == ["done", "rolled_back"]
+
+
+def test_a_savepoint_undoes_what_came_after_it(world: World) -> None:
+    with world.connect() as connection:
+        for statement in (
+            "BEGIN", "INSERT INTO log (line) VALUES ('kept')", "SAVEPOINT here", "INSERT INTO log (line) VALUES ('undone')",
+            "ROLLBACK TO SAVEPOINT here", "INSERT INTO log (line) VALUES ('kept too')", "COMMIT",
+        ):  # fmt: skip
+            connection.execute(statement)
+    assert [action.status for action in _finished(verb="sql:insert")] == ["done", "rolled_back", "done"]
+
+
+def test_a_client_that_leaves_in_a_transaction_leaves_it_rolled_back(world: World) -> None:
+    connection = world.connect()
+    connection.execute("BEGIN")
+    connection.execute("INSERT INTO log (line) VALUES ('gone')")
+    connection.close()
+    assert [action.status for action in _finished(verb="sql:insert")] == ["rolled_back"]
+
+
+def test_a_failure_is_recorded_with_its_sqlstate(world: World) -> None:
+    with world.connect() as connection, pytest.raises(psycopg.errors.DivisionByZero):
+        connection.execute("SELECT 1 / 0")
+    (action,) = _finished()
+    assert (action.status, action.sqlstate, action.message) == ("failed", "22012", "division by zero")
+
+
+def test_shared_entries_cover_exactly_their_rows(world: World) -> None:
+    from ledger.entries import shared_details
+
+    with world.connect() as connection:
+        connection.execute("SELECT 1")
+        connection.execute("INSERT INTO log (line) VALUES ('own entry')")
+    read, written = _finished()
+    assert [action.id for action in shared_by(read.entry_id)] == [read.id]
+    assert [action.id for action in ended_by(read.outcome_entry_id)] == [read.id]
+    leaf = _leaf(read.entry_id)
+    assert leaf["event"] == "actions:allowed"
+    assert leaf["details"] == shared_details([intent_record(read)])
+    assert _leaf(written.entry_id)["event"] == "action:allowed"
+    assert _leaf(written.entry_id)["digest"] == written.digest
+    assert _leaf(written.outcome_entry_id)["event"] == "action:done"
+
+
+def test_sessions_open_and_close(world: World) -> None:
+    with world.connect(application_name="the tests"):
+        session = Session.objects.get()
+        assert (session.agent_name, session.resource_name, session.client, session.ended_at) == ("support.production", "shop", "the tests", None)
+    eventually(lambda: Session.objects.filter(ended_at__isnull=False).exists())
+    assert {"session:opened", "session:closed", "secret:used"} <= set(Outbox.objects.values_list("event", flat=True))
+
+
+def test_a_refused_sign_in_is_recorded(world: World) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        world.connect(password="nonsense")
+    assert Outbox.objects.filter(event="session:refused").count() == 1
+    assert not Session.objects.exists()
+
+
+def _leaf(entry: object) -> dict[str, object]:
+    import json
+
+    leaves = [json.loads(bytes(row)) for row in Outbox.objects.values_list("leaf", flat=True)]
+    (found,) = [leaf for leaf in leaves if leaf["id"] == str(entry)]
+    return found

@@ -101,7 +101,9 @@ def confirm_member(membership: Membership, *, actor: User) -> Membership:
     require_role(actor, Role.ADMINISTRATOR)
     with transaction.atomic():
         membership = (
-            Membership.objects.select_for_update(of=("self",)).select_related("user", "group", "added_by").get(id=membership.id)
+            Membership.objects.select_for_update(of=("self",))
+            .select_related("user", "group", "added_by")
+            .get(id=membership.id)
         )
         involved = {membership.user.person} | ({membership.added_by.person} if membership.added_by else set())
         if actor.person in involved:

@@ -134,10 +134,10 @@ def hold_action(intent: Intent) -> Action:
     )
 
 
-def release_held(action_id: UUID, *, node_id: UUID, masked: bool) -> None:
-    """Held → released, by the process that sends it now; the hold's release has its entry. In the caller's transaction."""
+def release_held(action_id: UUID, *, node_id: UUID, masked: bool, entry_id: UUID) -> None:
+    """Held → released, by the process that sends it now, recorded by the entry `entry_id`. In the caller's transaction."""
     Action.objects.filter(id=action_id, status=Action.Status.HELD).update(
-        status=Action.Status.RELEASED, released_at=db_now(), node_id=node_id, masked=masked
+        status=Action.Status.RELEASED, released_at=db_now(), node_id=node_id, masked=masked, entry_id=entry_id
     )
 
 

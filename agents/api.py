@@ -1,85 +1,223 @@
-"""The inventory in the API: agents, resources, segments. Read-only; nothing here says a secret."""
+"""The inventory in the API: agents and their credentials, resources, segments. Writes call the actions that pages call."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
 
-from rest_framework import serializers
+from django.db import transaction
+from django.db.models import Model
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
+from accounts.actors import require_role
 from accounts.api import Visible
-from agents.models import Agent, Resource, Segment
-from agents.queries import visible_agents, visible_resources, visible_segments
+from accounts.models import Role
+from accounts.objects import groups_reviewing
+from accounts.scopes import AGENTS_WRITE
+from agents import actions, api_bodies as bodies, lookups
+from agents.models import Agent, Credential, Resource, Segment
+from agents.queries import visible_agents, visible_credentials, visible_resources, visible_segments
+from agents.resource_checks import check_connection, scan_columns
+
+M = TypeVar("M", bound=Model)
 
 
-class AgentSerializer(serializers.ModelSerializer[Agent]):
-    """An agent, with who answers for it."""
-
-    segment = serializers.CharField(source="segment.name")
-    owner = serializers.CharField(source="owner.username")
-    deputy = serializers.CharField(source="deputy.username", default=None)
-    spiffe_id = serializers.CharField()
-
-    class Meta:
-        """What is shown."""
-
-        model = Agent
-        fields: ClassVar = [
-            "id", "name", "spiffe_id", "function", "environment", "purpose", "segment", "owner", "deputy", "status",
-            "status_reason", "risk", "enrolled_at",
-        ]  # fmt: skip
+def read(body: type[BaseSerializer[Any]], request: Request, *, partial: bool = False) -> dict[str, Any]:
+    """The request's body, checked. Raises ValidationError, which names the fields."""
+    given = body(data=request.data, partial=partial)
+    given.is_valid(raise_exception=True)
+    checked: dict[str, Any] = given.validated_data
+    return checked
 
 
-class ResourceSerializer(serializers.ModelSerializer[Resource]):
-    """A resource, without the way to it."""
+class Named(Visible[M]):
+    """A collection whose members are found by name, or by identifier."""
 
-    segment = serializers.CharField(source="segment.name")
-    owner = serializers.CharField(source="owner.username", default=None)
+    lookup_field = "name"
+    lookup_value_converter = "str"
+    write_scope = AGENTS_WRITE
 
-    class Meta:
-        """What is shown."""
+    def get_object(self) -> M:
+        """The member. Raises Http404 also for one that this person may not see."""
+        found = self.get_queryset().filter(**_key(self.kwargs["name"])).first()
+        if found is None:
+            raise Http404
+        return found
 
-        model = Resource
-        fields: ClassVar = ["id", "name", "kind", "purpose", "segment", "owner", "retired_at"]
-
-
-class SegmentSerializer(serializers.ModelSerializer[Segment]):
-    """A segment."""
-
-    class Meta:
-        """What is shown."""
-
-        model = Segment
-        fields: ClassVar = ["id", "name", "purpose"]
+    def said(self, thing: M, code: int = status.HTTP_200_OK) -> Response:
+        """The answer that shows `thing`."""
+        return Response(self.get_serializer(thing).data, status=code)
 
 
-class AgentViewSet(Visible[Agent]):
+def _key(text: str) -> dict[str, object]:
+    try:
+        return {"id": UUID(text)}
+    except ValueError:
+        return {"name": text.replace("\0", "\ufffd")}  # PostgreSQL has no text with NUL in it, so no such name
+
+
+class AgentViewSet(Named[Agent]):
     """Agents."""
 
     queryset = Agent.objects.none()
-    serializer_class = AgentSerializer
+    serializer_class = bodies.AgentSerializer
     visible = visible_agents
     filters: ClassVar = {"name": "name", "status": "status", "segment": "segment__name", "function": "function"}
     ordering: tuple[str, ...] = ("name",)
+
+    @extend_schema(request=bodies.EnrolBody, responses={201: bodies.AgentSerializer})
+    def create(self, request: Request) -> Response:
+        """Enrol an agent. It is active from now on; what it may do, policies say."""
+        require_role(self.person, Role.ENGINEER)
+        given = read(bodies.EnrolBody, request)
+        segment = lookups.segment_named(given.pop("segment"))
+        owner, deputy = lookups.person_named(given.pop("owner")), given.pop("deputy")
+        stands_in = lookups.person_named(deputy, "deputy") if deputy else None
+        agent = actions.enrol(**given, segment=segment, owner=owner, deputy=stands_in, actor=self.person)
+        return self.said(agent, status.HTTP_201_CREATED)
+
+    @extend_schema(request=bodies.KeyBody, responses={201: bodies.KeySaid})
+    @action(detail=True, methods=["post"])
+    def keys(self, request: Request, name: str) -> Response:
+        """Register one more public key."""
+        key = actions.add_key(self.get_object().id, **read(bodies.KeyBody, request), actor=self.person)
+        return Response({"kid": key.kid, "algorithm": key.algorithm}, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=bodies.ReasonBody, responses=bodies.AgentSerializer)
+    @action(detail=True, methods=["post"])
+    def suspend(self, request: Request, name: str) -> Response:
+        """Stop an agent: its credentials end and its connections are cut within a second."""
+        return self._move(request, actions.suspend)
+
+    @extend_schema(request=bodies.ReasonBody, responses=bodies.AgentSerializer)
+    @action(detail=True, methods=["post"])
+    def reinstate(self, request: Request, name: str) -> Response:
+        """Let a suspended agent act again. Not one's own."""
+        return self._move(request, actions.reinstate)
+
+    @extend_schema(request=bodies.ReasonBody, responses=bodies.AgentSerializer)
+    @action(detail=True, methods=["post"])
+    def retire(self, request: Request, name: str) -> Response:
+        """End an agent for good; its name is never used again."""
+        return self._move(request, actions.retire)
+
+    def _move(self, request: Request, move: Callable[..., Agent]) -> Response:
+        agent = self.get_object()
+        return self.said(move(agent.id, actor=self.person, **read(bodies.ReasonBody, request)))
+
+
+class CredentialViewSet(Visible[Credential]):
+    """Credentials that were issued."""
+
+    queryset = Credential.objects.none()
+    serializer_class = bodies.CredentialSerializer
+    visible = visible_credentials
+    write_scope = AGENTS_WRITE
+    filters: ClassVar = {"agent": "agent__name", "resource": "resource__name"}
+    ordering: tuple[str, ...] = ("-issued_at", "-id")
     lookup_value_converter = "uuid"
 
+    @extend_schema(request=bodies.ReasonBody, responses=bodies.CredentialSerializer)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: UUID) -> Response:
+        """End a credential before its time, everywhere within a second."""
+        credential = self.get_object()
+        actions.revoke_credential(credential.id, actor=self.person, **read(bodies.ReasonBody, request))
+        return Response(self.get_serializer(self.get_object()).data)
 
-class ResourceViewSet(Visible[Resource]):
+
+class ResourceViewSet(Named[Resource]):
     """Resources."""
 
     queryset = Resource.objects.none()
-    serializer_class = ResourceSerializer
+    serializer_class = bodies.ResourceSerializer
     visible = visible_resources
     filters: ClassVar = {"name": "name", "kind": "kind", "segment": "segment__name"}
     ordering: tuple[str, ...] = ("name",)
-    lookup_value_converter = "uuid"
+
+    @extend_schema(request=bodies.AddResourceBody, responses={201: bodies.ResourceSerializer})
+    def create(self, request: Request) -> Response:
+        """Put a PostgreSQL database behind the gate, with its login or without."""
+        require_role(self.person, Role.ENGINEER)
+        given = read(bodies.AddResourceBody, request)
+        segment = lookups.segment_named(given.pop("segment"))
+        owner, login = given.pop("owner"), given.pop("login", None)
+        answers = lookups.person_named(owner) if owner else None
+        with transaction.atomic():
+            resource = actions.add_resource(**given, segment=segment, owner=answers, actor=self.person)
+            if login:
+                actions.store_secret(resource.id, **login, actor=self.person)
+        return self.said(resource, status.HTTP_201_CREATED)
+
+    @extend_schema(request=bodies.WhereBody, responses=bodies.ResourceSerializer)
+    def partial_update(self, request: Request, name: str) -> Response:
+        """Change how it is reached."""
+        where: Any = read(bodies.WhereBody, request, partial=True)
+        return self.said(actions.change_resource(self.get_object().id, actor=self.person, **where))
+
+    @extend_schema(request=bodies.LoginBody, responses={204: None})
+    @action(detail=True, methods=["put"])
+    def secret(self, request: Request, name: str) -> Response:
+        """Store a login in the vault, over the one for the same use."""
+        actions.store_secret(self.get_object().id, **read(bodies.LoginBody, request), actor=self.person)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses=bodies.TriedSerializer)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, name: str) -> Response:
+        """Try to connect as the gate would, and say what is wrong."""
+        return Response(bodies.TriedSerializer(check_connection(self.get_object().id, actor=self.person)).data)
+
+    @extend_schema(request=None, responses=bodies.ScanSerializer)
+    @action(detail=True, methods=["post"])
+    def scan(self, request: Request, name: str) -> Response:
+        """Suggest tags for columns that have none. A person confirms each."""
+        return Response(bodies.ScanSerializer(scan_columns(self.get_object().id, actor=self.person)).data)
+
+    @extend_schema(methods=["get"], responses=bodies.TagSerializer(many=True), filters=False)
+    @extend_schema(methods=["post"], request=bodies.TagSerializer, responses={201: bodies.TagSerializer})
+    @action(detail=True, methods=["get", "post"], pagination_class=None)
+    def tags(self, request: Request, name: str) -> Response:
+        """The confirmed tags; or confirm one: from then on the column is masked."""
+        resource = self.get_object()
+        if request.method == "GET":
+            tags = resource.tags.order_by("schema", "table", "column")
+            return Response(bodies.TagSerializer(tags, many=True).data)
+        tag = actions.confirm_tag(resource.id, **read(bodies.TagSerializer, request), actor=self.person)
+        return Response(bodies.TagSerializer(tag).data, status=status.HTTP_201_CREATED)
 
 
-class SegmentViewSet(Visible[Segment]):
+class SegmentViewSet(Named[Segment]):
     """Segments."""
 
     queryset = Segment.objects.none()
-    serializer_class = SegmentSerializer
+    serializer_class = bodies.SegmentSerializer
     visible = visible_segments
-    filters: ClassVar = {"name": "name"}
+    filters: ClassVar[Mapping[str, str]] = {"name": "name"}
     ordering: tuple[str, ...] = ("name",)
-    lookup_value_converter = "uuid"
+
+    @extend_schema(request=bodies.SegmentBody, responses={201: bodies.SegmentSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a segment."""
+        segment = actions.create_segment(**read(bodies.SegmentBody, request), actor=self.person)
+        return self.said(segment, status.HTTP_201_CREATED)
+
+    @extend_schema(methods=["get"], responses=bodies.ReviewersBody(many=True), filters=False)
+    @extend_schema(methods=["post"], request=bodies.ReviewersBody, responses={201: bodies.ReviewersBody})
+    @action(detail=True, methods=["get", "post"], pagination_class=None)
+    def reviewers(self, request: Request, name: str) -> Response:
+        """The groups that may review in it; or let one, as an administrator."""
+        segment = self.get_object()
+        if request.method == "GET":
+            return Response([{"group": group.name} for group in groups_reviewing(segment).order_by("name")])
+        require_role(self.person, Role.ADMINISTRATOR)
+        given = read(bodies.ReviewersBody, request)
+        actions.let_review(lookups.group_named(given["group"]), segment, actor=self.person)
+        return Response(given, status=status.HTTP_201_CREATED)

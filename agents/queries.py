@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Role, User
 from accounts.objects import segments_reviewable_by
@@ -11,18 +11,20 @@ from agents.models import Agent, Credential, Resource, Segment
 
 
 def visible_agents(user: User) -> QuerySet[Agent]:
-    """All for those who answer for the whole; an owner's own; a reviewer's, where they review the segment."""
+    """All for those who answer for the whole; an owner's own; for a reviewer those who came to a segment they review."""
     agents = Agent.objects.select_related("segment", "owner", "deputy")
     if user.has_role(*READS_EVERYTHING):
         return agents
-    return agents.filter(_own(user) | Q(segment__in=segments_reviewable_by(user)))
+    segments = segments_reviewable_by(user)
+    came = Credential.objects.filter(agent=OuterRef("pk"), resource__segment__in=segments)
+    return agents.filter(_own(user) | Q(segment__in=segments) | Exists(came))
 
 
 def visible_segments(user: User) -> QuerySet[Segment]:
     """The segments with something in them that `user` may see."""
     if user.has_role(*READS_EVERYTHING):
         return Segment.objects.all()
-    mine = visible_agents(user).values("segment")
+    mine = Agent.objects.filter(_own(user)).values("segment")
     return Segment.objects.filter(Q(id__in=segments_reviewable_by(user)) | Q(id__in=mine))
 
 
@@ -36,8 +38,12 @@ def visible_resources(user: User) -> QuerySet[Resource]:
 
 
 def visible_credentials(user: User) -> QuerySet[Credential]:
-    """The credentials of agents that `user` may see."""
-    return Credential.objects.select_related("agent", "resource").filter(agent__in=visible_agents(user).values("id"))
+    """The credentials of one's own agents, and those for resources that one reviews."""
+    credentials = Credential.objects.select_related("agent", "resource")
+    if user.has_role(*READS_EVERYTHING):
+        return credentials
+    own = Agent.objects.filter(_own(user)).values("id")
+    return credentials.filter(Q(agent__in=own) | Q(resource__segment__in=segments_reviewable_by(user)))
 
 
 def _own(user: User) -> Q:

@@ -224,7 +224,6 @@ def _lapse(hold: Hold, because: str) -> None:
 def _release(hold: Hold, decision: Decision, node: UUID, masked: bool) -> None:
     hold.status, hold.released_at = Status.RELEASED, db_now()
     hold.save(update_fields=["status", "released_at"])
-    release_held(hold.action_id, node_id=node, masked=masked)
     subject = Subject(kind="action", id=str(hold.action_id), name=hold.verb)
     details = {
         "hold": str(hold.id),
@@ -232,10 +231,11 @@ def _release(hold: Hold, decision: Decision, node: UUID, masked: bool) -> None:
         "reviews": releasing.approvals_of(hold),
         "snapshot": decision.snapshot,
     }
-    record(
+    entry = record(
         Event.ACTION_RELEASED, actor=agent_actor(hold.agent), subject=subject, details=details, session=hold.session_id,
         action=hold.action_id, digest=hold.digest, policy_version=decision.policy_version,
     )  # fmt: skip
+    release_held(hold.action_id, node_id=node, masked=masked, entry_id=entry)
 
 
 def _wait_again(hold: Hold, decision: Decision) -> None:

@@ -75,6 +75,11 @@ class Case:
         return words.listing(names) if names else "no table"
 
     @property
+    def digest_words(self) -> str:
+        """The digest that was reviewed, shortly."""
+        return f"digest {words.digest(self.hold.digest)}"
+
+    @property
     def missing_words(self) -> str:
         """Who is still missing."""
         groups = [chair.group for chair in self.row.chairs if chair.state != "on"]

@@ -53,13 +53,7 @@ class Shot:
     @property
     def result(self) -> str:
         """What came of it, in a column."""
-        parts = (
-            [_hold_note(self.hold)]
-            if self.hold
-            else [self.action.code.replace("_", " ")]
-            if self.kind == "deny"
-            else []
-        )
+        parts = [_hold_note(self.hold)] if self.hold else [_refusal(self.action)] if self.kind == "deny" else []
         if self.kind == "failed":
             parts.append(f"{self.action.sqlstate} {self.action.get_status_display().lower()}".strip())
         elif self.action.rows is not None:
@@ -171,26 +165,32 @@ def places_of(times: Sequence[float], length: float) -> tuple[list[float], list[
 def _shots(actions: list[Action], times: list[float], places: list[float], prover: Prover) -> list[Shot]:
     frames = Frame.objects.in_bulk([action.id for action in actions])
     holds = {hold.action_id: hold for hold in _holds([action.id for action in actions])}
-    entries = _entries([action.entry_id for action in actions if action.entry_id])
-    proofs = {uid: prover.proof(entry) for uid, entry in entries.items()}
+    entries = _entries(actions)
+    proofs = {key: prover.proof(entry) for key, entry in entries.items()}
     return [
-        Shot(action, t, at, frames.get(action.id), holds.get(action.id), *_proved(action.entry_id, entries, proofs))
+        Shot(action, t, at, frames.get(action.id), holds.get(action.id), entries.get(action.id), proofs.get(action.id))
         for action, t, at in zip(actions, times, places, strict=True)
     ]
 
 
-def _proved(
-    uid: UUID | None, entries: dict[UUID, Entry], proofs: dict[UUID, Proof]
-) -> tuple[Entry | None, Proof | None]:
-    return (entries.get(uid), proofs.get(uid)) if uid else (None, None)
+def _entries(actions: list[Action]) -> dict[UUID, Entry]:
+    """The entry of each action: the one it names, else (it was held) the last that names it."""
+    uids = [action.entry_id for action in actions if action.entry_id]
+    shared = {entry.uid: entry for entry in Entry.objects.filter(uid__in=uids)}
+    found = {action.id: shared[action.entry_id] for action in actions if action.entry_id in shared}
+    without = [str(action.id) for action in actions if action.id not in found]
+    for entry in Entry.objects.filter(action__in=without).order_by("index"):
+        found[UUID(entry.action)] = entry
+    return found
 
 
 def _holds(actions: list[UUID]) -> list[Hold]:
     return list(Hold.objects.filter(action_id__in=actions).prefetch_related("reviews__reviewer"))
 
 
-def _entries(uids: list[UUID]) -> dict[UUID, Entry]:
-    return {entry.uid: entry for entry in Entry.objects.filter(uid__in=uids) if entry.uid}
+def _refusal(action: Action) -> str:
+    """Why it was denied, shortly: the policy that forbade it, else the rule's name."""
+    return action.policies[0] if action.policies else action.code.replace("_", " ")
 
 
 def _hold_note(hold: Hold) -> str:

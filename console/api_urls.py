@@ -4,13 +4,14 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from agents.api import AgentViewSet, ResourceViewSet, SegmentViewSet
+from agents.api import AgentViewSet, CredentialViewSet, ResourceViewSet, SegmentViewSet
 from approvals.api import HoldViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
 from policies.api import PolicyVersionViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("agents", AgentViewSet, basename="agents")
+router.register("credentials", CredentialViewSet, basename="credentials")
 router.register("resources", ResourceViewSet, basename="resources")
 router.register("segments", SegmentViewSet, basename="segments")
 router.register("sessions", SessionViewSet, basename="sessions")

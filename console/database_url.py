@@ -1,4 +1,4 @@
-"""A `postgresql://` URL in Django's form. Pure."""
+"""A `postgresql://` URL in Django's form."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from console.postgres_home import Home, as_account, find
+from console.postgres_home import SHARED_HOME, Home, as_account, find
 from core.errors import NarrowgateError
 
 SUPERUSER = "cluster_admin"
@@ -117,6 +117,9 @@ def destroy(state: Path, name: str) -> None:
         _wait_for_predecessor(home)
         for folder in (home.folder, home.sockets):
             shutil.rmtree(folder, ignore_errors=True)
+        if home.folder.is_relative_to(SHARED_HOME):
+            with suppress(OSError):  # the state folder's other clusters may still be there
+                home.folder.parent.rmdir()
         (state / "clusters" / f"{name}.password").unlink(missing_ok=True)
 
 

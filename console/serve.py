@@ -10,6 +10,7 @@ import contextlib
 import errno
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Annotated
 
+import psycopg
 import typer
 import uvloop
+from django.db.utils import Error as DatabaseError
 
 from console import embedded, ports
 from console.embedded import Cluster
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEFAULT_STATE = REPOSITORY / ".narrowgate"
+DATABASE_ERRORS = (psycopg.Error, DatabaseError)
 
 
 @dataclass(frozen=True)
@@ -149,20 +153,27 @@ def _keys(folder: StateFolder) -> tuple[ServerIdentity, FileSigner]:
 
 def main() -> None:
     """Run the command; what is wrong is one sentence on standard error and exit status 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until everything runs; then `running` answers it
     command = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
     command.command()(serve)
     try:
-        command()
-    except NarrowgateError as error:
-        sys.stderr.write(f"script/server: {error}\n")
-        sys.exit(1)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        sys.stderr.write("script/server: The disk is full. Free some space and start again.\n")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(command(standalone_mode=False))  # None, or 130 for an interrupt
+    except (NarrowgateError, typer.TyperException, OSError, *DATABASE_ERRORS) as error:
+        sys.exit(_said(error))
+
+
+def _said(error: Exception) -> int:
+    """Say what is wrong in one sentence; the exit status. What nobody foresaw keeps its traceback."""
+    if isinstance(error, OSError) and error.errno != errno.ENOSPC:
+        raise error
+    sentence = str(error)
+    if isinstance(error, OSError):
+        sentence = "The disk is full. Free some space and start again."
+    if isinstance(error, DATABASE_ERRORS):
+        first = str(error).partition("\n")[0].rstrip(".")
+        sentence = f"The database in the state folder refuses: {first}. Restore the folder, or start with --fresh."
+    sys.stderr.write(f"script/server: {sentence}\n")
+    return 1
 
 
 if __name__ == "__main__":

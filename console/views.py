@@ -7,11 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
-from monitoring.posture import PERIODS, posture_of
 
 from accounts.models import Role, User
 from accounts.requests import person_of
 from console.agent_page import agent_page
+from monitoring.posture import PERIODS, posture_of
 
 HOMES = (
     (Role.REVIEWER, "queue:queue"),

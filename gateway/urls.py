@@ -3,10 +3,12 @@
 from django.urls import path
 
 from gateway.oauth import token
+from gateway.views import action
 
 handler404 = "gateway.door.not_found"
 handler500 = "gateway.door.broken"
 
 urlpatterns = [
     path("oauth/token", token, name="token"),
+    path("v1/actions/<uuid:action_id>", action, name="action"),
 ]

@@ -27,12 +27,9 @@ class Tile:
 
     @property
     def label(self) -> str:
-        """Its name without the environment, where there is room for one."""
-        return (
-            self.agent.name.removesuffix(f".{self.agent.environment}")
-            if self.box.width > 11 and self.box.height > 14
-            else ""
-        )
+        """Its name, without the usual environment, where there is room for one."""
+        room = self.box.width > 11 and self.box.height > 14
+        return self.agent.name.replace(".production", "") if room else ""
 
 
 @dataclass(frozen=True)

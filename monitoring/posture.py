@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q
-from django.db.models.functions import Trunc
+from django.db.models import Count, Exists, OuterRef, Q, TextField
+from django.db.models.functions import Cast, Trunc
+from django.utils import timezone
 
 from activity.models import Action, GatewayNode
 from agents.models import Agent
 from approvals.models import Hold
 from approvals.risk import BANDS, band
 from core import words
+from ledger.events import Event
 from ledger.models import Entry
 from ledger.proving import BROKEN, Proof, Prover
 from ledger.queries import State, state
@@ -26,6 +28,7 @@ from monitoring.steps import Step, steps
 PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 ATTENTION = 60
 _ALIVE = timedelta(seconds=15)
+_SEQUENCED_WITHIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -106,13 +109,21 @@ def posture_of(period: timedelta, now: datetime) -> Posture:
 
 
 def _counts(since: datetime) -> dict[str, int]:
-    return Action.objects.filter(asked_at__gte=since).aggregate(
+    counts = Action.objects.filter(asked_at__gte=since).aggregate(
         allow=Count("id", filter=Q(decision="allow", masked=False)),
         mask=Count("id", filter=Q(decision="allow", masked=True)),
         hold=Count("id", filter=Q(decision="hold")),
         deny=Count("id", filter=Q(decision="deny")),
-        unrecorded=Count("id", filter=Q(entry_id=None, released_at__isnull=False)),
     )
+    return {**counts, "unrecorded": _unrecorded(since)}
+
+
+def _unrecorded(since: datetime) -> int:
+    """Actions that were let through without an entry that says so. What is being sequenced right now is left out."""
+    before = timezone.now() - _SEQUENCED_WITHIN
+    released = Action.objects.filter(asked_at__gte=since, released_at__lt=before, entry_id=None)
+    said = Entry.objects.filter(action=Cast(OuterRef("id"), TextField()), event=Event.ACTION_RELEASED)
+    return released.exclude(Exists(said)).count()
 
 
 def _decisions(since: datetime, now: datetime) -> Decisions:

@@ -1,14 +1,30 @@
-"""Policy versions in the API. Read-only."""
+"""Policy versions in the API: read, check, draft, propose, approve, activate, roll back. Writes call the actions."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
+from uuid import UUID
 
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from accounts.actors import require_role
 from accounts.api import Visible
+from accounts.models import Role
+from accounts.scopes import POLICIES_WRITE
+from policies import actions
+from policies.check import Problem, check
 from policies.models import PolicyVersion
-from policies.queries import visible_to
+from policies.parse import LONGEST_TEXT
+from policies.queries import registry, visible_to
+
+
+CHECKERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
+"""Who may have a text checked: those who write policies and those who approve them."""
 
 
 class PolicyVersionSerializer(serializers.ModelSerializer[PolicyVersion]):
@@ -26,13 +42,106 @@ class PolicyVersionSerializer(serializers.ModelSerializer[PolicyVersion]):
         ]  # fmt: skip
 
 
+class TextBody(serializers.Serializer[Any]):
+    """A text of all policies."""
+
+    text = serializers.CharField(max_length=LONGEST_TEXT, trim_whitespace=False)
+
+
+class DraftBody(TextBody):
+    """A version to keep; a note says what changes and why."""
+
+    note = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+
+
+class RollbackBody(serializers.Serializer[Any]):
+    """Why an earlier version is put back in force."""
+
+    reason = serializers.CharField(max_length=300)
+
+
+class ProblemSerializer(serializers.Serializer[Problem]):
+    """One thing wrong with a text, by line from 1."""
+
+    line = serializers.IntegerField()
+    reason = serializers.CharField()
+    suggestion = serializers.CharField()
+
+
+class CheckedSerializer(serializers.Serializer[Any]):
+    """Everything wrong with a text; nothing means that it can come into force."""
+
+    problems = ProblemSerializer(many=True)
+
+
 class PolicyVersionViewSet(Visible[PolicyVersion]):
     """Versions of the policies, by number."""
 
     queryset = PolicyVersion.objects.none()
     serializer_class = PolicyVersionSerializer
     visible = visible_to
+    write_scope = POLICIES_WRITE
     lookup_field = "number"
     lookup_value_converter = "int"
     filters: ClassVar = {"status": "status"}
     ordering: tuple[str, ...] = ("-number",)
+
+    @extend_schema(request=DraftBody, responses={201: PolicyVersionSerializer})
+    def create(self, request: Request) -> Response:
+        """Keep a text as a draft. One that has problems is refused with the first."""
+        version = actions.draft(**_read(DraftBody, request), actor=self.person)
+        return self._said(version, status.HTTP_201_CREATED)
+
+    @extend_schema(request=TextBody, responses=CheckedSerializer)
+    @action(detail=False, methods=["post"])
+    def check(self, request: Request) -> Response:
+        """Say everything that is wrong with a text; nothing is kept."""
+        require_role(self.person, *CHECKERS)
+        problems = check(_read(TextBody, request)["text"], registry())
+        return Response(CheckedSerializer({"problems": problems}).data)
+
+    @extend_schema(request=DraftBody, responses={201: PolicyVersionSerializer})
+    @action(detail=False, methods=["post"])
+    def install(self, request: Request) -> Response:
+        """Put the very first version in force; refused when there is any."""
+        version = actions.install(**_read(DraftBody, request), actor=self.person)
+        return self._said(version, status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=PolicyVersionSerializer)
+    @action(detail=True, methods=["post"])
+    def propose(self, request: Request, number: int) -> Response:
+        """Ask for a draft of one's own to be approved."""
+        return self._move(actions.propose)
+
+    @extend_schema(request=None, responses=PolicyVersionSerializer)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, number: int) -> Response:
+        """Approve a proposed version that somebody else wrote."""
+        return self._move(actions.approve)
+
+    @extend_schema(request=None, responses=PolicyVersionSerializer)
+    @action(detail=True, methods=["post"])
+    def activate(self, request: Request, number: int) -> Response:
+        """Put an approved version in force, in place of the one that is."""
+        return self._move(actions.activate)
+
+    @extend_schema(request=RollbackBody, responses=PolicyVersionSerializer)
+    @action(detail=True, methods=["post"])
+    def rollback(self, request: Request, number: int) -> Response:
+        """Put an earlier version back in force, with a reason."""
+        version: PolicyVersion = self.get_object()
+        return self._said(actions.rollback(version.number, actor=self.person, **_read(RollbackBody, request)))
+
+    def _move(self, move: Callable[..., PolicyVersion]) -> Response:
+        version_id: UUID = self.get_object().id
+        return self._said(move(version_id, actor=self.person))
+
+    def _said(self, version: PolicyVersion, code: int = status.HTTP_200_OK) -> Response:
+        return Response(self.get_serializer(version).data, status=code)
+
+
+def _read(body: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    given = body(data=request.data)
+    given.is_valid(raise_exception=True)
+    checked: dict[str, Any] = given.validated_data
+    return checked

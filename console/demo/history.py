@@ -95,7 +95,7 @@ VISITS = (
         "Orders to send",
         (
             "SELECT id, placed_at FROM orders WHERE status = 'paid' ORDER BY placed_at LIMIT 10",
-            "SELECT name, stock FROM products WHERE stock < 40 ORDER BY stock",
+            "SELECT name, stock FROM products WHERE stock < 100 ORDER BY stock",
             "DROP TABLE order_items",
         ),
     ),
@@ -112,14 +112,14 @@ VISITS = (
 HELD = (
     Held(
         "warehouse.production",
-        "Order 18 left the warehouse",
-        "UPDATE orders SET status = 'sent' WHERE id = 18 AND status = 'paid'",
+        "Order 13 left the warehouse",
+        "UPDATE orders SET status = 'sent' WHERE id = 13 AND status = 'paid'",
         (("maya", True, "The carrier confirms it."),),
     ),
     Held(
         "cleanup.production",
         "Nightly clean-up",
-        "DELETE FROM order_items WHERE order_id = 9",
+        "DELETE FROM order_items WHERE order_id = 11",
         (("jonas", True, "An abandoned basket, checked."),),
     ),
     Held(
@@ -130,9 +130,9 @@ HELD = (
     ),
     Held(
         "refunds.production",
-        "Ticket 4388: refund of a returned order",
+        "Ticket 4388: refund of a damaged order",
         "UPDATE payments SET status = 'refunded' WHERE order_id = 2",
-        (("maya", True, "Return is in."), ("jonas", True, ""), ("priya", True, "Amount is within the limit.")),
+        (("maya", True, "The photo shows it."), ("jonas", True, ""), ("priya", True, "Amount is within the limit.")),
     ),
 )
 

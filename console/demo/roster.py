@@ -28,7 +28,14 @@ class Person:
         return [READ, *SCOPES_OF.get(self.title, [])]
 
 
-SCOPES_OF = {"reviewer": [REVIEW], "auditor": [EXPORT], "engineer": [AGENTS_WRITE, POLICIES_WRITE]}
+SCOPES_OF = {
+    "reviewer": [REVIEW],
+    "auditor": [EXPORT],
+    "owner": [AGENTS_WRITE],
+    "engineer": [AGENTS_WRITE, POLICIES_WRITE],
+    "ciso": [AGENTS_WRITE, POLICIES_WRITE],
+    "administrator": [AGENTS_WRITE, POLICIES_WRITE],
+}
 
 PEOPLE = (
     Person("ada", "Ada Lindqvist", Role.ADMINISTRATOR),
@@ -97,8 +104,8 @@ class Example:
 EXAMPLES = (
     Example("support.production.01", "SELECT count(*) FROM orders", "allow"),
     Example("support.production.01", "SELECT full_name, email, card_number, ssn FROM customers LIMIT 3", "mask"),
-    Example("cleanup.production", "DELETE FROM order_items WHERE order_id = 42", "hold"),
-    Example("refunds.production", "UPDATE payments SET status = 'refunded' WHERE order_id = 11", "hold"),
+    Example("cleanup.production", "DELETE FROM order_items WHERE order_id = 22", "hold"),
+    Example("refunds.production", "UPDATE payments SET status = 'refunded' WHERE order_id = 12", "hold"),
     Example("support.production.01", "SELECT email FROM customers WHERE ssn LIKE '12%'", "deny"),
     Example("cleanup.production", "DELETE FROM orders", "deny"),
     Example("warehouse.production", "DROP TABLE payments", "deny"),

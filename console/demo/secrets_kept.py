@@ -35,14 +35,16 @@ class Kept:
         write_private(state / FILE, json.dumps(asdict(self), indent=1).encode())
 
 
-def load(state: Path) -> Kept:
-    """What was kept, or new random passwords, already saved. Raises NarrowgateError for a damaged file."""
+def load(state: Path, *, first: bool) -> Kept:
+    """What was kept; at the `first` start new random passwords, already saved. Raises NarrowgateError."""
     path = state / FILE
     if path.exists():
         try:
             return Kept(**json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
             raise NarrowgateError(f"The file {path} is damaged.", "Start with --fresh to begin anew.") from None
+    if not first:
+        raise NarrowgateError(f"The file {path} is missing, and with it every password.", "Start with --fresh.")
     passwords = {person.username: secrets.token_urlsafe(12) for person in PEOPLE}
     kept = Kept(passwords, {name: secrets.token_urlsafe(24) for name in ("owner", "gate", "reader")})
     kept.save(state)

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connections
 
+from accounts.models import User
 from cli.state import world_of
 from console.demo import history, inventory, secrets_kept, shop, welcome
 from console.embedded import Cluster
@@ -19,7 +20,7 @@ def open_to_visitors(state: Path, cluster: Cluster, http_port: int, gateway: Map
     Runs in a thread of its own while the doors are open already: the demo's history goes through them.
     """
     try:
-        kept = secrets_kept.load(state)
+        kept = secrets_kept.load(state, first=not User.objects.exists())
         shop.ensure(cluster, kept.shop_logins)
         inventory.ensure(state, kept, cluster.socket_folder)
         addresses = {"http": f"localhost:{http_port}", **gateway}

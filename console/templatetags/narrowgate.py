@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from approvals import highlight, risk
+from approvals import highlight, layout, risk
 from core import words
 
 register = template.Library()
@@ -61,6 +61,12 @@ def chip(kind: str, word: str = "") -> SafeString:
 
 
 @register.simple_tag
+def chip_count(kind: str, number: int) -> SafeString:
+    """A chip that counts: "2 denied"."""
+    return chip(kind, f"{words.count(number)} {_CHIPS[kind][2].lower()}")
+
+
+@register.simple_tag
 def risk_mark(score: int, in_words: bool = False) -> SafeString:
     """Number, five rising bars, and the band's word: seen or only heard."""
     number, word = risk.band(score)
@@ -102,6 +108,12 @@ def code(text: str, label: str) -> SafeString:
     caution = '<p class="caution"><i class="ti ti-alert-triangle" aria-hidden="true"></i><span>{}</span></p>'
     below = format_html_join("", caution, ((sentence,) for sentence in highlight.cautions(text)))
     return format_html('<ol class="code" aria-label="{}">{}</ol>{}', label, items, below)
+
+
+@register.filter
+def laid_out(text: str) -> str:
+    """The statement on lines, clause by clause."""
+    return layout.laid_out(text)
 
 
 @register.simple_tag

@@ -75,6 +75,10 @@ class Keeper:
         """The schema may have changed: read it again before the next statement."""
         self._stale = True
 
+    async def fetching(self) -> Fetching:
+        """Another connection of the reading login, for one use by the caller, who closes it. Raises UpstreamError."""
+        return await Fetching.open(self.target)
+
     def _is_current(self) -> bool:
         tagged = self._watch.current().tags.get(self.name, ())
         return not self._stale and (tagged is self._tagged or tagged == self._tagged)

@@ -172,3 +172,15 @@ def test_a_member_without_the_role_reviews_nothing(cast: Cast, segment: Segment)
     actions.let_review(cast.dba, segment, actor=cast.administrator)
     assert not may_review(cast.outsider, segment)
     assert segments_reviewable_by(cast.outsider) == set()
+
+
+def test_reviewers_see_who_came_to_what_they_review(cast: Cast, resource: Resource, enrolled: Enrolled) -> None:
+    elsewhere = actions.create_segment("payments", actor=cast.engineer)
+    visitor = enrol(cast, elsewhere, resource, keys.generate("ES256"), name="refunds.production")
+    actions.let_review(cast.dba, resource.segment, actor=cast.administrator)
+    assert set(visible_agents(cast.reviewer)) == {enrolled.agent}
+    credential_of(visitor)
+    assert set(visible_agents(cast.reviewer)) == {enrolled.agent, visitor.agent}
+    assert set(visible_segments(cast.reviewer)) == {resource.segment}
+    assert visible_credentials(cast.reviewer).count() == 1
+    assert not visible_agents(cast.outsider).exists()

@@ -1,0 +1,204 @@
+"""What the inventory's API takes and says. Secrets go in and never come out."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from agents.connection_test import Tried
+from agents.models import Agent, ColumnTag, Credential, Resource, ResourceSecret, Segment
+from agents.naming import LONGEST
+from agents.resource_checks import Scan
+from agents.scan import Suggestion
+
+SLUG = r"^[a-z](?:[a-z0-9]|-(?=[a-z0-9]))*$"
+SLUG_RULE = "Use small letters, digits and single hyphens, a letter first."
+TAG = r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$"
+REASON: Any = {"max_length": 300}
+
+
+class AgentSerializer(serializers.ModelSerializer[Agent]):
+    """An agent, with who answers for it."""
+
+    segment = serializers.CharField(source="segment.name")
+    owner = serializers.CharField(source="owner.username")
+    deputy = serializers.CharField(source="deputy.username", default=None)
+    spiffe_id = serializers.CharField()
+
+    class Meta:
+        """What is shown."""
+
+        model = Agent
+        fields: ClassVar = [
+            "id", "name", "spiffe_id", "function", "environment", "purpose", "segment", "owner", "deputy", "status",
+            "status_reason", "risk", "enrolled_at",
+        ]  # fmt: skip
+
+
+class ResourceSerializer(serializers.ModelSerializer[Resource]):
+    """A resource, without the way to it."""
+
+    segment = serializers.CharField(source="segment.name")
+    owner = serializers.CharField(source="owner.username", default=None)
+
+    class Meta:
+        """What is shown."""
+
+        model = Resource
+        fields: ClassVar = ["id", "name", "kind", "purpose", "segment", "owner", "retired_at"]
+
+
+class SegmentSerializer(serializers.ModelSerializer[Segment]):
+    """A segment."""
+
+    class Meta:
+        """What is shown."""
+
+        model = Segment
+        fields: ClassVar = ["id", "name", "purpose"]
+
+
+class CredentialSerializer(serializers.ModelSerializer[Credential]):
+    """A credential that was issued; the token itself is nowhere."""
+
+    agent = serializers.CharField(source="agent.name")
+    resource = serializers.CharField(source="resource.name")
+
+    class Meta:
+        """What is shown."""
+
+        model = Credential
+        fields: ClassVar = [
+            "id",
+            "agent",
+            "resource",
+            "kind",
+            "issued_at",
+            "expires_at",
+            "revoked_at",
+            "revoked_reason",
+        ]
+
+
+class TagSerializer(serializers.ModelSerializer[ColumnTag]):
+    """A confirmed tag on a column. `lookup` lets the column stand in an equality with a constant."""
+
+    schema = serializers.CharField(max_length=63, default="public")
+    tag = serializers.RegexField(
+        TAG, max_length=40, error_messages={"invalid": "A tag is small letters, digits, - and _."}
+    )
+
+    class Meta:
+        """What is shown and taken; saying it again changes it."""
+
+        model = ColumnTag
+        fields: ClassVar = ["schema", "table", "column", "tag", "lookup"]
+        validators: ClassVar = []
+
+
+class EnrolBody(serializers.Serializer[Any]):
+    """An agent to register: only the public half of its key."""
+
+    name = serializers.CharField(max_length=LONGEST)
+    purpose = serializers.CharField(max_length=300)
+    segment = serializers.CharField(max_length=40)
+    owner = serializers.CharField(max_length=150)
+    deputy = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
+    public_jwk = serializers.DictField()
+
+
+class KeyBody(serializers.Serializer[Any]):
+    """One more public key of an agent."""
+
+    public_jwk = serializers.DictField()
+
+
+class KeySaid(serializers.Serializer[Any]):
+    """A key that was registered."""
+
+    kid = serializers.CharField()
+    algorithm = serializers.CharField()
+
+
+class ReasonBody(serializers.Serializer[Any]):
+    """Why; it is in the ledger for good."""
+
+    reason = serializers.CharField(**REASON)
+
+
+class SegmentBody(serializers.Serializer[Any]):
+    """A segment to make."""
+
+    name = serializers.RegexField(SLUG, max_length=40, error_messages={"invalid": SLUG_RULE})
+    purpose = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class ReviewersBody(serializers.Serializer[Any]):
+    """A group whose members may review what is asked in a segment."""
+
+    group = serializers.CharField(max_length=150)
+
+
+class LoginBody(serializers.Serializer[Any]):
+    """A login at a resource, for the vault. Nothing ever says the password again."""
+
+    user = serializers.CharField(max_length=63)
+    password = serializers.CharField(max_length=1000, write_only=True, trim_whitespace=False)
+    use = serializers.ChoiceField(choices=ResourceSecret.Use.choices, default=ResourceSecret.Use.ACTIONS)
+
+
+class WhereBody(serializers.Serializer[Any]):
+    """How a resource is reached, and how names in it are read; what is left out stays."""
+
+    host = serializers.CharField(max_length=255, required=False)
+    port = serializers.IntegerField(min_value=1, max_value=65535, required=False)
+    database = serializers.CharField(max_length=63, required=False)
+    tls = serializers.ChoiceField(choices=["verify-full", "off"], required=False)
+    tls_ca = serializers.CharField(max_length=100_000, required=False, allow_blank=True)
+    search_path = serializers.CharField(max_length=200, required=False)
+    role = serializers.CharField(max_length=63, required=False, allow_blank=True)
+    connections = serializers.IntegerField(min_value=1, max_value=10_000, required=False)
+
+
+class AddResourceBody(WhereBody):
+    """A PostgreSQL database to put behind the gate, with the login that agents' actions run with."""
+
+    name = serializers.RegexField(SLUG, max_length=60, error_messages={"invalid": SLUG_RULE})
+    segment = serializers.CharField(max_length=40)
+    purpose = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    owner = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
+    host = serializers.CharField(max_length=255)
+    database = serializers.CharField(max_length=63)
+    login = LoginBody(required=False)
+
+
+class TriedSerializer(serializers.Serializer[Tried]):
+    """What came of trying to connect: `code` is `ok` or names what is wrong."""
+
+    ok = serializers.BooleanField()
+    code = serializers.CharField()
+    says = serializers.CharField()
+    remedy = serializers.CharField()
+    server = serializers.CharField()
+    took_ms = serializers.IntegerField()
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class SuggestionSerializer(serializers.Serializer[Suggestion]):
+    """What a column seems to hold. It counts only once a person confirms it."""
+
+    schema = serializers.CharField()
+    table = serializers.CharField()
+    column = serializers.CharField()
+    tag = serializers.CharField()
+    because = serializers.CharField()
+
+
+class ScanSerializer(serializers.Serializer[Scan]):
+    """What a scan found among the columns that have no tag yet."""
+
+    tables = serializers.IntegerField()
+    columns = serializers.IntegerField()
+    suggestions = SuggestionSerializer(many=True)
+    unread = serializers.ListField(child=serializers.CharField())

@@ -1,0 +1,47 @@
+"""What people name when they register something: segments, people, groups, each found or refused in words."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from django.contrib.auth.models import Group
+
+from accounts.models import User
+from agents.models import Segment
+from core.errors import Invalid
+
+
+def segment_named(name: str) -> Segment:
+    """The segment called `name`. Raises Invalid with the nearest one."""
+    found = Segment.objects.filter(name=name).first()
+    if found is None:
+        known = list(Segment.objects.order_by("name").values_list("name", flat=True)[:200])
+        raise Invalid("segment", f"There is no segment {name}.", _nearest(name, known, "Make one first."))
+    return found
+
+
+def person_named(username: str, field: str = "owner") -> User:
+    """The active person with this user name. Raises Invalid about `field`."""
+    found = User.objects.filter(username=username, is_active=True).first()
+    if found is None:
+        known = list(User.objects.filter(is_active=True).order_by("username").values_list("username", flat=True)[:500])
+        close = get_close_matches(username, known, n=1)
+        remedy = f"Did you mean {close[0]}?" if close else "Use the user name they sign in with."
+        raise Invalid(field, f"Nobody here is called {username}.", remedy)
+    return found
+
+
+def group_named(name: str) -> Group:
+    """The group of people called `name`. Raises Invalid with the nearest one."""
+    found = Group.objects.filter(name=name).first()
+    if found is None:
+        known = list(Group.objects.order_by("name").values_list("name", flat=True)[:200])
+        raise Invalid("group", f"There is no group {name}.", _nearest(name, known, "An administrator makes groups."))
+    return found
+
+
+def _nearest(name: str, known: list[str], otherwise: str) -> str:
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Known are {', '.join(known[:12])}." if known else otherwise

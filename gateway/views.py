@@ -1,0 +1,90 @@
+"""What an agent may ask at the gateway's HTTPS door besides a token: what became of its own action."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_GET
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from activity.models import Action
+from activity.queries import action_of_agent
+from agents import tokens
+from agents.access import RESOURCE_URN, Identity
+from agents.models import Agent, Credential
+from approvals.models import Hold
+from core.errors import Refused
+
+
+@require_GET
+def action(request: HttpRequest, action_id: UUID) -> HttpResponse:
+    """One action of the agent that asks, with its hold where it has one; 404 for every other, known or not."""
+    try:
+        identity = _identity(request)
+    except Refused as error:
+        challenge = 'Bearer error="invalid_token"'
+        return _answer({"error": error.code, "error_description": error.message}, status=401, headers={"WWW-Authenticate": challenge})
+    found = action_of_agent(action_id, agent_name=identity.agent, resource_name=identity.resource)
+    if found is None:
+        return _answer({"error": "not_found", "error_description": "This agent has no such action there."}, status=404)
+    return _answer(_described(found))
+
+
+def _identity(request: HttpRequest) -> Identity:
+    """Who asks (RFC 6750). Raises Refused for a token that is wrong, expired or revoked."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Refused("The Authorization header carries no access token.", code="no_token")
+    identity = tokens.verify(token, resource=_resource_of(token))
+    alive = Credential.objects.filter(id=identity.credential, revoked_at=None, agent__status=Agent.Status.ACTIVE)
+    if not alive.exists():
+        raise Refused("The credential was revoked.", code="credential_revoked")
+    return identity
+
+
+def _resource_of(token: str) -> str:
+    """The resource a token says it is for; whether that is true is verified with the rest."""
+    try:
+        claims = json.loads(jws.extract_compact(token.encode()).payload)
+        return str(claims["aud"]).removeprefix(RESOURCE_URN)
+    except (JoseError, ValueError, TypeError, KeyError):
+        raise Refused("The token is not one of this gate's.", code="invalid_token") from None
+
+
+def _described(found: Action) -> dict[str, object]:
+    hold = Hold.objects.filter(action_id=found.id).first()
+    return {
+        "id": str(found.id),
+        "status": found.status,
+        "decision": found.decision,
+        "verb": found.verb,
+        "digest": found.digest,
+        "reason": found.reason,
+        "code": found.code,
+        "policies": found.policies,
+        "asked_at": found.asked_at.isoformat(),
+        "released_at": found.released_at.isoformat() if found.released_at else None,
+        "finished_at": found.finished_at.isoformat() if found.finished_at else None,
+        "rows": found.rows,
+        "sqlstate": found.sqlstate,
+        "message": found.message,
+        "hold": None if hold is None else _hold(hold),
+    }
+
+
+def _hold(hold: Hold) -> dict[str, object]:
+    return {
+        "id": str(hold.id),
+        "status": hold.status,
+        "requirement": hold.requirement,
+        "deadline": hold.deadline.isoformat(),
+        "redeem_by": hold.redeem_by.isoformat() if hold.redeem_by else None,
+        "because": hold.settled_because,
+    }
+
+
+def _answer(body: dict[str, object], *, status: int = 200, headers: dict[str, str] | None = None) -> JsonResponse:
+    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store", **(headers or {})})

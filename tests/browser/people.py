@@ -1,0 +1,86 @@
+"""People at their browsers, found and driven as a person would: by role and by label."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LAPTOP, PHONE = (1440, 900), (390, 844)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium where there is one, else Playwright's own."""
+    with sync_playwright() as playwright:
+        found = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Desk:
+    """A browser in front of one running server, and what went wrong on its pages."""
+
+    browser: Browser
+    demo: dict[str, Any]
+    complaints: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def signed_in(self, username: str, size: tuple[int, int] = LAPTOP, **options: Any) -> Iterator[Page]:
+        """A page of a person who just signed in."""
+        with self.context(size, **options) as context:
+            page = context.new_page()
+            page.on("console", self._hear)
+            page.on("pageerror", lambda error: self.complaints.append(str(error)))
+            page.goto(f"{self.demo['console']}/")
+            page.get_by_label("User name").fill(username)
+            page.get_by_label("Password").fill(self.person(username)["password"])
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("navigation", name="Main").wait_for()
+            yield page
+
+    @contextmanager
+    def context(self, size: tuple[int, int] = LAPTOP, **options: Any) -> Iterator[BrowserContext]:
+        """A browser profile of its own."""
+        width, height = size
+        context = self.browser.new_context(viewport={"width": width, "height": height}, locale="en-GB", **options)
+        try:
+            yield context
+        finally:
+            context.close()
+
+    def person(self, username: str) -> dict[str, Any]:
+        """What the demo says of a person."""
+        return next(person for person in self.demo["people"] if person["username"] == username)
+
+    def address(self, path: str) -> str:
+        """A full address on this server."""
+        return f"{self.demo['console']}{path}"
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # A refused request is told by its status in the console too; the tests look at the page.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on the page, one line each."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("rules => axe.run(document, { runOnly: rules })", RULES)
+    return [f"{one['id']}: {one['help']} {[node['target'] for node in one['nodes'][:3]]}" for one in found["violations"]]
+
+
+def sideways(page: Page) -> int:
+    """By how many pixels the page is wider than the window: 0, or a thumb must scroll two ways."""
+    return int(page.evaluate("Math.max(0, document.documentElement.scrollWidth - innerWidth)"))

@@ -21,7 +21,8 @@ from accounts.api import Visible
 from accounts.models import Role
 from accounts.objects import groups_reviewing
 from accounts.scopes import AGENTS_WRITE
-from agents import actions, api_bodies as bodies, lookups
+from agents import actions, lookups
+from agents import api_bodies as bodies
 from agents.models import Agent, Credential, Resource, Segment
 from agents.queries import visible_agents, visible_credentials, visible_resources, visible_segments
 from agents.resource_checks import check_connection, scan_columns

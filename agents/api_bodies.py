@@ -94,7 +94,7 @@ class TagSerializer(serializers.ModelSerializer[ColumnTag]):
 
         model = ColumnTag
         fields: ClassVar = ["schema", "table", "column", "tag", "lookup"]
-        validators: ClassVar = []
+        validators: ClassVar[list[Any]] = []
 
 
 class EnrolBody(serializers.Serializer[Any]):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from agents.connection_words import Said, refused_sign_in, refused_tls
 from agents.vault import Login
@@ -80,24 +81,28 @@ def attempt(place: Place, login: Login) -> Tried:
 def connected(place: Place, login: Login) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """A connection made step by step, closed at the end. Raises Stopped."""
     with tempfile.TemporaryDirectory(prefix="narrowgate-") as folder:
-        options = _unix(place) if place.host.startswith("/") else _tcp(place, Path(folder))
+        way = _unix(place) if place.host.startswith("/") else _tcp(place, Path(folder))
         try:
-            connection = psycopg.connect(
-                **options,
-                port=place.port,
-                dbname=place.database,
-                user=login.user,
-                password=login.password,
-                connect_timeout=int(WITHIN),
-                require_auth="scram-sha-256",
-                application_name="narrowgate connection test",
-                options="-c statement_timeout=5000 -c default_transaction_read_only=on",
-                autocommit=True,
-            )
+            connection = psycopg.connect(_sign_in(place, login, way), autocommit=True)
         except psycopg.Error as error:
             raise Stopped(refused_sign_in(str(error), place.database, login.user)) from None
         with connection:
             yield connection
+
+
+def _sign_in(place: Place, login: Login, way: dict[str, str]) -> str:
+    """4. What libpq is told: SCRAM or nothing, and nothing is written."""
+    return make_conninfo(
+        **way,
+        port=place.port,
+        dbname=place.database,
+        user=login.user,
+        password=login.password,
+        connect_timeout=int(WITHIN),
+        require_auth="scram-sha-256",
+        application_name="narrowgate connection test",
+        options="-c statement_timeout=5000 -c default_transaction_read_only=on",
+    )
 
 
 def _unix(place: Place) -> dict[str, str]:

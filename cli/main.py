@@ -7,6 +7,10 @@ import sys
 
 import typer
 
+from cli.agent import agent
+from cli.policy import policy
+from cli.resource import resource
+from cli.segment import segment
 from cli.sql import sql
 from cli.state import STATE_VARIABLE, StateOption
 from cli.token import token
@@ -21,11 +25,13 @@ commands = typer.Typer(
 )
 for command in (token, sql, verify):
     commands.command()(command)
+for group in (agent, segment, resource, policy):
+    commands.add_typer(group)
 
 
 @commands.callback()
 def choose(state: StateOption = None) -> None:
-    """Ask through the gate as an agent; verify what it recorded."""
+    """Ask through the gate as an agent; bring agents, resources and policies of your own; verify what was recorded."""
     if state is not None:
         os.environ[STATE_VARIABLE] = str(state)
 

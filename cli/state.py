@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,13 +23,14 @@ StateOption = Annotated[
 
 @dataclass(frozen=True)
 class World:
-    """The addresses of a running server and the key files of its agents."""
+    """The addresses of a running server, the key files of its agents, the API tokens of its people."""
 
     console: str
     http: str
     postgres: str
     ca: Path
     keys: dict[str, Path]
+    tokens: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def token_endpoint(self) -> str:
@@ -44,6 +45,13 @@ class World:
                 f"There is no key for an agent called {agent}.", f"Known: {known}; or give --key FILE."
             )
         return self.keys[agent]
+
+    def token_of(self, person: str) -> str:
+        """The API token of `person`. Raises NarrowgateError."""
+        if person not in self.tokens:
+            known = ", ".join(sorted(self.tokens)) or "nobody"
+            raise NarrowgateError(f"There is no token of a person called {person}.", f"Known: {known}.")
+        return self.tokens[person]
 
 
 def read(folder: Path | None) -> World:
@@ -70,4 +78,5 @@ def world_of(said: Mapping[str, Any]) -> World:
         postgres=gateway["postgres"],
         ca=Path(gateway["ca"]),
         keys={agent["name"]: Path(agent["key"]) for agent in said["agents"]},
+        tokens={person["username"]: person["api_token"] for person in said.get("people", ())},
     )

@@ -21,6 +21,7 @@ from activity.hotpath import (
     outcome_details,
     outcome_record,
 )
+from gateway.refusal import Refusal
 from ledger.entries import Actor, Draft, Subject, shared_details
 from ledger.events import Event
 from ledger.write import append, draft
@@ -128,13 +129,14 @@ def _note_outcome(row: Outcome, entry: UUID) -> None:
     row.entry_id = entry
 
 
-def never_released(intent: Intent) -> Outcome:
-    """What became of an action whose commit was not confirmed: if its row is there after all, it was not released."""
+def never_released(intent: Intent, because: BaseException | None = None) -> Outcome:
+    """What became of an action that was recorded, perhaps, and then not let go: if its row is there, it did not run."""
+    words = because.message if isinstance(because, Refusal) else "its record could not be confirmed in time."
     return Outcome(
         id=intent.id,
         session_id=intent.session_id,
         status="failed",
         finished_at=datetime.now(UTC),
-        message="Never released: its record could not be confirmed in time.",
+        message=f"Never released: {words}",
         shared=False,
     )

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
@@ -19,6 +20,7 @@ from uuid import UUID
 
 from activity.hotpath import Outcome
 from gateway.action import Action, Caller, decided_details, intent_of
+from gateway.batches import never_released
 from gateway.holds import Holds, Waiting
 from gateway.recorder import Recorder
 from gateway.refusal import Refusal
@@ -82,10 +84,14 @@ class Pipeline:
         intent = intent_of(action, caller, decision, status="released")
         intent.masked = party.masks(obligations)
         entry = None if action.shared else _entry(Event.ACTION_ALLOWED, caller, action, decision)
-        await self._recorder.intend(intent, entry)
-        # 6. Release, unless the caller was stopped while the entry was written.
-        await self._watch.heard()
-        self._identify(caller)
+        try:
+            await self._recorder.intend(intent, entry)
+            # 6. Release, unless the caller was stopped while the entry was written.
+            await self._watch.heard()
+            self._identify(caller)
+        except (Refusal, asyncio.CancelledError) as stopped:
+            self.finish(never_released(intent, stopped))
+            raise
         return Admission(action.id, action.shared, decision, obligations)
 
     def decide(self, snapshot: Snapshot, caller: Caller, action: Action) -> Decision:

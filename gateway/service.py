@@ -139,7 +139,7 @@ class Service:
         except TimeoutError:
             _refuse(client, Refusal("Signing in took too long.", code="sign_in_timeout", sqlstate="08006"))
         finally:
-            client.close()
+            await client.hang_up()
 
     async def _open(self, client: Client, entrance: Entrance) -> tuple[int, Session]:
         """5. The resource: one upstream connection for this session and no other. Raises Refusal."""
@@ -165,9 +165,10 @@ class Service:
 
     def _keeper(self, entrance: Entrance) -> Keeper:
         """The resource's catalog; another one once the resource is somewhere else or has another login."""
-        known = self._keepers.get(entrance.caller.resource)
-        if known is None or known.target != entrance.reading:
-            known = self._keepers[entrance.caller.resource] = Keeper(entrance.caller.resource, entrance.reading, self._watch)
+        name, role = entrance.caller.resource, entrance.target.role or entrance.target.user
+        known = self._keepers.get(name)
+        if known is None or (known.target, known.role) != (entrance.reading, role):
+            known = self._keepers[name] = Keeper(name, entrance.reading, role, self._watch)
         return known
 
 

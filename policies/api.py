@@ -22,7 +22,6 @@ from policies.models import PolicyVersion
 from policies.parse import LONGEST_TEXT
 from policies.queries import registry, visible_to
 
-
 CHECKERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
 """Who may have a text checked: those who write policies and those who approve them."""
 

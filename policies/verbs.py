@@ -21,14 +21,13 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
                 "sql:lock",
             }
         ),
-        "sql:define": frozenset({"sql:ddl"}),
         "sql:admin": frozenset({"sql:grant", "sql:call"}),
     }
 )
 
-VERBS: Final = frozenset().union(*GROUPS.values(), {SESSION})
+VERBS: Final = frozenset().union(*GROUPS.values(), {"sql:ddl", SESSION})
 
 
 def groups_of(verb: str) -> frozenset[str]:
-    """Name the action groups that hold `verb`; empty for `sql:session` and for what is unknown."""
+    """Name the action groups that hold `verb`; empty for `sql:ddl`, `sql:session` and what is unknown."""
     return frozenset(group for group, verbs in GROUPS.items() if verb in verbs)

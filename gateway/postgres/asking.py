@@ -60,7 +60,7 @@ class Asking:
     async def again(self, salt: bytes) -> Action:
         """Read it again by a catalog that is read now: its names may mean something else since it was approved."""
         catalog: Catalog = await self._keeper.reloaded(since=time.monotonic())
-        self.classified = self._reader.classify(
+        self.classified = await self._reader.classify(
             self.classified.sql, catalog, [oid for oid, _, _ in self._parameters]
         )
         return self._reader.action(self.classified, self._parameters, salt=salt, number=self.action.number)

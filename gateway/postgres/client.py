@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from gateway.postgres.framing import ClientFramer, Message, ProtocolError
 from gateway.postgres.frontend import Opening, opening_length, read_opening
 
+HANG_UP_WITHIN = 0.5
+"""Seconds that a client gets to read its last message and say goodbye."""
 READ_AHEAD = 1 << 20
 """Bytes of messages not yet handled at which reading pauses."""
 
@@ -124,6 +127,14 @@ class Client(asyncio.Protocol):
         """Send what is waiting, then hang up."""
         if self.transport is not None:
             self.transport.close()
+
+    async def hang_up(self) -> None:
+        """As `close`, but wait for it, and not for a client that does not answer."""
+        self.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HANG_UP_WITHIN):
+                await self.gone.wait()
+        self.abort()
 
     def abort(self) -> None:
         """Hang up at once."""

@@ -16,6 +16,8 @@ from gateway.postgres.messages import error_response
 
 HANDSHAKE_WITHIN = 10.0
 """Seconds from connecting to the end of the TLS handshake."""
+GOODBYE_WITHIN = 1.0
+"""Seconds that a client gets to end TLS in order."""
 PLAIN_REFUSED = "The gate speaks TLS only."
 PLAIN_HINT = "Connect with sslmode=verify-full and the gate's CA file as sslrootcert."
 
@@ -100,6 +102,7 @@ class Doorway(asyncio.Protocol):
                 self._door.context,
                 server_side=True,
                 ssl_handshake_timeout=HANDSHAKE_WITHIN,
+                ssl_shutdown_timeout=GOODBYE_WITHIN,
             )
         except (OSError, ssl.SSLError) as error:
             log.info("handshake_failed", source=address, error=str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from gateway.refusal import Refusal
 
 Parameters = tuple[tuple[int, int, bytes | None], ...]
 """Type OID, format and bytes of each parameter."""
+LONG_TEXT = 65_536
+"""Characters above which a text is not read on the event loop."""
 UNKNOWN_VERB = "unknown"
 LONGEST_SHOWN = 20_000
 """Characters of a text in the record; the digest covers all of it."""
@@ -36,9 +39,12 @@ class Reader:
     settings: dict[str, str]
     number: int = 0
 
-    def classify(self, sql: str, catalog: Catalog, types: Sequence[int] = ()) -> Classified:
-        """What a text does. Raises Refusal."""
-        return classify(sql, catalog, prepared=self.names.texts, cursors=self.names.cursors, parameter_types=types)
+    async def classify(self, sql: str, catalog: Catalog, types: Sequence[int] = ()) -> Classified:
+        """What a text does; a long one is read beside the loop. Raises Refusal."""
+        if len(sql) <= LONG_TEXT:
+            return classify(sql, catalog, prepared=self.names.texts, cursors=self.names.cursors, parameter_types=types)
+        names = {"prepared": dict(self.names.texts), "cursors": dict(self.names.cursors)}
+        return await asyncio.to_thread(classify, sql, catalog, **names, parameter_types=types)
 
     def action(self, classified: Classified, parameters: Parameters = (), *, salt: bytes = b"", number: int = 0) -> Action:
         """The action of running a classified text once. A salt is made where none is given, and a number taken."""

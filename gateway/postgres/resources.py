@@ -26,6 +26,7 @@ VERSION_SQL = " UNION ALL ".join(
     f"SELECT '{table}', count(*)::text, coalesce(sum(hashtextextended(ctid::text || xmin::text, 0)), 0)::text "  # noqa: S608 -- our own names
     f"FROM pg_catalog.{table} WHERE {oid} >= {FIRST_USER_OID}"
     for table, oid in (
+        ("pg_namespace", "oid"),
         ("pg_class", "oid"),
         ("pg_attribute", "attrelid"),
         ("pg_rewrite", "ev_class"),
@@ -41,11 +42,12 @@ log = structlog.get_logger()
 
 
 class Keeper:
-    """Keeps the catalog of one resource. One connection of the reading login, opened when it is needed."""
+    """Keeps the catalog of one resource, read as `target`'s login, as it is for `role`, which runs agents' statements."""
 
-    def __init__(self, name: str, target: Target, watch: Watch) -> None:
+    def __init__(self, name: str, target: Target, role: str, watch: Watch) -> None:
         self.name = name
         self.target = target
+        self.role = role
         self._watch = watch
         self._connection: Fetching | None = None
         self._catalog: Catalog | None = None
@@ -90,7 +92,9 @@ class Keeper:
             tags = {(row.schema, row.table, row.column): Tag(row.tag, row.lookup) for row in tagged}
             self._stale, self._loaded, self._tagged = False, time.monotonic(), tagged
             self._version = await connection.fetch(VERSION_SQL)
-            self._catalog = await load(connection, tags=tags)
+            self._catalog = await load(connection, tags=tags, role=self.role)
+            if self._catalog.missing_tags:
+                log.warning("tagged_columns_missing", resource=self.name, columns=self._catalog.missing_tags)
         except (UpstreamError, FetchError, OSError) as error:
             self._stale = True
             log.warning("catalog_unreadable", resource=self.name, error=str(error))

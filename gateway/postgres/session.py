@@ -14,6 +14,7 @@ import structlog
 from gateway.holds import Left
 from gateway.pipeline import Admission, Pipeline
 from gateway.postgres.asking import Asking
+from gateway.postgres.catalog import Catalog
 from gateway.postgres.classified import Classified, Statement
 from gateway.postgres.client import Client
 from gateway.postgres.extended import FAILING, Extended
@@ -176,12 +177,23 @@ class Session:
         """Step 2. A name that nobody knows is looked up once more in a fresh catalog. Raises Refusal."""
         catalog = await self._keeper.catalog()
         try:
-            return self.reader.classify(sql, catalog, types)
+            return await self._understood(sql, catalog, types)
         except Refusal as refusal:
             if not unclassified(refusal):
                 raise
         fresh = await self._keeper.reloaded(since=time.monotonic() - UNKNOWN_NAME_PAUSE)
-        return self.reader.classify(sql, fresh, types)
+        return await self._understood(sql, fresh, types)
+
+    async def _understood(self, sql: str, catalog: Catalog, types: tuple[int, ...]) -> Classified:
+        classified = await self.reader.classify(sql, catalog, types)
+        gone = {column.rpartition(".")[0] for column in catalog.missing_tags}
+        if classified.tables & gone:
+            raise Refusal(
+                f"A tagged column of {min(classified.tables & gone)} is gone or renamed, so what is to be masked is not known.",
+                code="tag_missing",
+                remedy="A platform engineer confirms the tags of that table again.",
+            )
+        return classified
 
     async def is_current(self, classified: Classified) -> bool:
         """Whether a text was read by the catalog of now."""
@@ -209,7 +221,12 @@ class Session:
             locks=self.locks(),
         )
         admission = await self._pipeline.admit(self.caller, asking.action, asking)
-        return self._run_of(admission, asking.classified)
+        run = self._run_of(admission, asking.classified)
+        if self._fatal or self.client.gone.is_set():
+            run.fail("57014", "Not run: the client left before it was sent.")
+            self.transactions.finished(run)
+            raise Left
+        return run
 
     def _run_of(self, admission: Admission[Masks], classified: Classified) -> Run:
         run = Run(

@@ -174,7 +174,9 @@ class Upstream(asyncio.Protocol):
             elif kind == ord("K"):
                 self.key = read_key(body)
             elif kind == ord("Z"):
-                return
+                break
+        if self.parameters.get("server_encoding") != "UTF8":
+            raise UpstreamError("The resource's database is not in UTF8, which is all the gate reads.", "08004")
 
     async def _authenticate(self, target: Target) -> None:
         kind, body = await self._next()

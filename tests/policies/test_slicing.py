@@ -30,7 +30,7 @@ actions = st.sampled_from(
     [
         "action",
         'action in [Action::"sql:read", Action::"sql:ddl"]',
-        'action in [Action::"sql:define", Action::"sql:select", Action::"sql:write"]',
+        'action in [Action::"sql:ddl", Action::"sql:select", Action::"sql:write"]',
         *(f'action == Action::"{verb}"' for verb in ACTIONS),
         *(f'action in Action::"{group}"' for group in sorted(GROUPS)),
     ]

@@ -1,0 +1,105 @@
+"""`narrowgate agent`: enrol one's own, see them, stop one, let it act again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from joserfc.jwk import ECKey, OKPKey
+
+from cli.api_client import AsOption, TokenFileOption, connect
+from cli.output import table
+from cli.state import StateOption
+from cli.token import read_key
+from core.errors import NarrowgateError
+from core.files import create_private
+
+agent = typer.Typer(name="agent", help="Agents: enrol, list, suspend, reinstate.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The agent's name, as in support.production.")]
+Reason = Annotated[str, typer.Option(help="Why; it is in the ledger for good.")]
+
+
+@agent.command()
+def enrol(  # noqa: PLR0917 -- typer reads options from parameters
+    name: Name,
+    owner: Annotated[str, typer.Option(help="The user name of the person who answers for it.")],
+    purpose: Annotated[str, typer.Option(help="What it is for, in one sentence.")],
+    segment: Annotated[str, typer.Option(help="The segment it belongs to.")],
+    deputy: Annotated[str, typer.Option(help="The user name of whoever stands in for the owner.")] = "",
+    key: Annotated[Path | None, typer.Option(help="Its private key; made where there is none. NAME.jwk here.")] = None,
+    algorithm: Annotated[str, typer.Option(help="ES256 or Ed25519, for a key that is made.")] = "ES256",
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Register an agent. Its private key is made here, for you alone to read; only the public half is sent."""
+    api = connect(state, token_file, person)
+    path = key or Path(f"{name}.jwk")
+    made = not path.exists()
+    public = _public_half(_ensure_key(path, algorithm) if made else read_key(path))
+    body = {"name": name, "owner": owner, "deputy": deputy, "purpose": purpose, "segment": segment}
+    try:
+        said = api.post("agents", {**body, "public_jwk": public})
+    except NarrowgateError:
+        if made:
+            path.unlink(missing_ok=True)  # nobody knows this key: it would only be in the way
+        raise
+    typer.echo(f"{said['name']} is enrolled in {said['segment']}; {said['owner']} answers for it.")
+    typer.echo(f"Its key is {path}: keep it with the agent, and nowhere else.")
+
+
+@agent.command("list")
+def list_agents(state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = "") -> None:
+    """The agents that you may see."""
+    rows = connect(state, token_file, person).each("agents")
+    fields = ("name", "status", "segment", "owner", "purpose")
+    table(("Agent", "Status", "Segment", "Owner", "Purpose"), [[row[field] for field in fields] for row in rows])
+
+
+@agent.command()
+def suspend(
+    name: Name, reason: Reason, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
+) -> None:
+    """Stop an agent: its credentials end and its connections are cut within a second."""
+    said = connect(state, token_file, person).post(f"agents/{name}/suspend", {"reason": reason})
+    typer.echo(f"{said['name']} is {said['status']}.")
+
+
+@agent.command()
+def reinstate(
+    name: Name, reason: Reason, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
+) -> None:
+    """Let a suspended agent act again. Nobody does that for their own."""
+    said = connect(state, token_file, person).post(f"agents/{name}/reinstate", {"reason": reason})
+    typer.echo(f"{said['name']} is {said['status']}.")
+
+
+@agent.command()
+def retire(
+    name: Name, reason: Reason, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
+) -> None:
+    """End an agent for good. Its name is never used again."""
+    said = connect(state, token_file, person).post(f"agents/{name}/retire", {"reason": reason})
+    typer.echo(f"{said['name']} is {said['status']}.")
+
+
+def _ensure_key(path: Path, algorithm: str) -> ECKey | OKPKey:
+    """A new private key in `path`, mode 0600 from its first byte. Raises NarrowgateError."""
+    if algorithm not in {"ES256", "Ed25519"}:
+        raise NarrowgateError(f"{algorithm} is not allowed.", "Use ES256 or Ed25519.")
+    key: ECKey | OKPKey = (
+        ECKey.generate_key("P-256", private=True)
+        if algorithm == "ES256"
+        else OKPKey.generate_key("Ed25519", private=True)
+    )
+    try:
+        create_private(path, json.dumps(key.as_dict(private=True)).encode())
+    except OSError as error:
+        raise NarrowgateError(f"The key {path} cannot be written: {error.strerror}.") from None
+    return read_key(path)
+
+
+def _public_half(key: ECKey | OKPKey) -> dict[str, str]:
+    return {name: str(value) for name, value in key.as_dict(private=False).items() if name in {"kty", "crv", "x", "y"}}

@@ -1,0 +1,160 @@
+"""`narrowgate resource`: put a database behind the gate, test the way to it, tag what must be masked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.api_client import Api, AsOption, TokenFileOption, connect
+from cli.output import table
+from cli.state import StateOption
+from core.errors import NarrowgateError
+
+resource = typer.Typer(name="resource", help="Resources: add, list, login, test, scan, tag.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The resource's name, as agents will call it.")]
+UserOption = Annotated[str, typer.Option(help="The database user that the gate signs in as.")]
+PasswordOption = Annotated[
+    Path | None, typer.Option(help="A file with the password, or - for standard input; else it is asked for.")
+]
+
+
+@resource.command()
+def add(  # noqa: PLR0917 -- typer reads options from parameters
+    name: Name,
+    host: Annotated[str, typer.Option(help="Its host name, or the folder of a unix socket.")],
+    database: Annotated[str, typer.Option(help="The database's name on that server.")],
+    segment: Annotated[str, typer.Option(help="The segment it belongs to.")],
+    user: UserOption,
+    port: Annotated[int, typer.Option(help="Its port.")] = 5432,
+    tls: Annotated[str, typer.Option(help="verify-full; or off, on this machine only.")] = "verify-full",
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="The CA certificate (PEM), where the system has not got it.")
+    ] = None,
+    owner: Annotated[str, typer.Option(help="The user name of the person who answers for it.")] = "",
+    purpose: Annotated[str, typer.Option(help="What is in it.")] = "",
+    role: Annotated[str, typer.Option(help="The role that agents' statements run as; the user's own otherwise.")] = "",
+    password_file: PasswordOption = None,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Put a PostgreSQL database behind the gate. Its password goes to the vault and is never shown again."""
+    api = connect(state, token_file, person)
+    where = {"host": host, "port": port, "database": database, "tls": tls, "tls_ca": _text(tls_ca), "role": role}
+    about = {"name": name, "segment": segment, "owner": owner, "purpose": purpose}
+    login = {"user": user, "password": _password(password_file, user)}
+    said = api.post("resources", {**about, **where, "login": login})
+    typer.echo(f"{said['name']} is behind the gate, in {said['segment']}. No policy allows anything there yet.")
+
+
+@resource.command("list")
+def list_resources(state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = "") -> None:
+    """The resources that you may see."""
+    rows = connect(state, token_file, person).each("resources")
+    fields = ("name", "kind", "segment", "owner", "purpose")
+    table(("Resource", "Kind", "Segment", "Owner", "Purpose"), [[row[field] for field in fields] for row in rows])
+
+
+@resource.command()
+def login(  # noqa: PLR0917 -- typer reads options from parameters
+    name: Name,
+    user: UserOption,
+    use: Annotated[str, typer.Option(help="actions, or reading for one that can only SELECT.")] = "actions",
+    password_file: PasswordOption = None,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Store a login in the vault, over the one for the same use."""
+    api = connect(state, token_file, person)
+    api.put(f"resources/{name}/secret", {"user": user, "password": _password(password_file, user), "use": use})
+    typer.echo(f"The vault holds {user} for {name}.")
+
+
+@resource.command("test")
+def try_connection(
+    name: Name, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
+) -> None:
+    """Connect as the gate would and say what is wrong. Exit status 0 only if it works."""
+    tried = connect(state, token_file, person).post(f"resources/{name}/test")
+    typer.echo(f"{'Works' if tried['ok'] else 'Does not work'}: {tried['says']} {tried['remedy']}".rstrip())
+    if tried["server"]:
+        typer.echo(f"{tried['server']}, in {tried['took_ms']} ms.")
+    for warning in tried["warnings"]:
+        typer.echo(f"Beware: {warning}")
+    raise typer.Exit(0 if tried["ok"] else 1)
+
+
+@resource.command()
+def scan(  # noqa: PLR0917 -- typer reads options from parameters
+    name: Name,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Ask about each and tag what you say yes to.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --confirm: say yes to all.")] = False,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Look for columns that hold personal data. Nothing is tagged unless you confirm it."""
+    api = connect(state, token_file, person)
+    found = api.post(f"resources/{name}/scan")
+    for table_name in found["unread"]:
+        typer.echo(f"{table_name} could not be read: judged by its names alone.", err=True)
+    if not found["suggestions"]:
+        typer.echo(f"Nothing found in {found['columns']} columns of {found['tables']} tables that is not tagged.")
+    if not confirm:
+        table(
+            ("Column", "Tag", "Because"), [(_column(one), one["tag"], one["because"]) for one in found["suggestions"]]
+        )
+        return
+    for one in found["suggestions"]:
+        if yes or typer.confirm(f"{_column(one)} is {one['tag']}? {one['because']}", default=True, err=True):
+            _tag(api, name, {key: one[key] for key in ("schema", "table", "column", "tag")})
+
+
+@resource.command()
+def tag(  # noqa: PLR0917 -- typer reads options from parameters
+    name: Name,
+    column: Annotated[str, typer.Argument(help="schema.table.column, or table.column in public.")],
+    tag_name: Annotated[str, typer.Argument(metavar="TAG", help="What it holds: email, ssn, …")],
+    lookup: Annotated[bool, typer.Option(help="May stand in an equality with a constant.")] = False,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Say what kind of data a column holds: from now on it is masked unless a permit unmasks the tag."""
+    parts = column.split(".")
+    if len(parts) not in {2, 3} or not all(parts):
+        raise NarrowgateError(f"{column} is not a column.", "Write table.column, or schema.table.column.")
+    schema, table_name, column_name = parts if len(parts) == 3 else ["public", *parts]
+    body = {"schema": schema, "table": table_name, "column": column_name, "tag": tag_name, "lookup": lookup}
+    _tag(connect(state, token_file, person), name, body)
+
+
+def _tag(api: Api, name: str, body: dict[str, Any]) -> None:
+    said = api.post(f"resources/{name}/tags", body)
+    typer.echo(f"{_column(said)} is tagged {said['tag']}.")
+
+
+def _column(one: dict[str, Any]) -> str:
+    return f"{one['schema']}.{one['table']}.{one['column']}"
+
+
+def _password(path: Path | None, user: str) -> str:
+    """From a file, standard input or a prompt: never from the command line, where every process can read it."""
+    if path is None and sys.stdin.isatty():
+        return str(typer.prompt(f"Password of {user}", hide_input=True, err=True))
+    if path is None or str(path) == "-":
+        return sys.stdin.readline().rstrip("\r\n")
+    return _text(path).rstrip("\r\n")
+
+
+def _text(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise NarrowgateError(f"The file {path} cannot be read.") from None

@@ -1,0 +1,47 @@
+"""`narrowgate segment`: make a micro-perimeter, and say which group reviews in it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.api_client import AsOption, TokenFileOption, connect
+from cli.output import table
+from cli.state import StateOption
+
+segment = typer.Typer(name="segment", help="Segments: create, list, let a group review.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The segment's name.")]
+
+
+@segment.command()
+def create(
+    name: Name,
+    purpose: Annotated[str, typer.Option(help="What meets in it.")] = "",
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Make a segment, as a platform engineer."""
+    said = connect(state, token_file, person).post("segments", {"name": name, "purpose": purpose})
+    typer.echo(f"There is a segment {said['name']}. Nobody reviews in it until an administrator lets a group.")
+
+
+@segment.command("list")
+def list_segments(state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = "") -> None:
+    """The segments that you may see."""
+    rows = connect(state, token_file, person).each("segments")
+    table(("Segment", "Purpose"), [(row["name"], row["purpose"]) for row in rows])
+
+
+@segment.command("let-review")
+def let_review(
+    name: Name,
+    group: Annotated[str, typer.Argument(help="The group of people who may review what is asked in it.")],
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Let a group's members review in a segment, as an administrator."""
+    connect(state, token_file, person).post(f"segments/{name}/reviewers", {"group": group})
+    typer.echo(f"The members of {group} review what is asked in {name}.")

@@ -51,7 +51,7 @@ class NotFound(NarrowgateError):
 
 
 class NotEligible(NarrowgateError):
-    """This person may not review this hold."""
+    """Somebody may not review this hold: `message` says it to them."""
 
     code = "not_eligible"
     status = 403

@@ -137,7 +137,8 @@ class Holds:
         self._waiting.setdefault(hold.id, set()).add(settled)
         left, cancelled = (asyncio.ensure_future(event.wait()) for event in (party.left, party.cancelled))
         try:
-            await asyncio.wait({settled, left, cancelled}, timeout=REMIND, return_when=asyncio.FIRST_COMPLETED)
+            waiters: set[asyncio.Future[Any]] = {settled, left, cancelled}
+            await asyncio.wait(waiters, timeout=REMIND, return_when=asyncio.FIRST_COMPLETED)
         finally:
             left.cancel()
             cancelled.cancel()

@@ -31,7 +31,6 @@ PATIENCE = 3.0
 BEAT = 1.0
 """Seconds between heartbeats of the node's row."""
 RECONNECT_AFTER = 0.2
-CHANNELS = ("narrowgate_changed", "narrowgate_settled")
 REVOKED_SQL = "SELECT id FROM agents_credential WHERE revoked_at IS NOT NULL AND id = ANY(%s)"
 HOLDS_SQL = "SELECT id, status, settled_because, deadline FROM approvals_hold WHERE id = ANY(%s)"
 log = structlog.get_logger()
@@ -152,6 +151,6 @@ class Watch:
 
     async def _connect(self) -> AsyncConnection[Any]:
         connection = await AsyncConnection.connect(self._dsn, autocommit=True, application_name="narrowgate watch")
-        for channel in CHANNELS:
-            await connection.execute(f"LISTEN {channel}")  # type: ignore[arg-type]  # our own two names
+        await connection.execute("LISTEN narrowgate_changed")
+        await connection.execute("LISTEN narrowgate_settled")
         return connection

@@ -88,7 +88,7 @@ class Reader:
             says["prepared"], says["cursors"] = dict(self.names.texts), dict(self.names.cursors)
         return canonical(says)
 
-    def _says(self, sql: str, parameters: list[list[object]], names: list[list[object]]) -> dict[str, object]:
+    def _says(self, sql: str, parameters: Sequence[Sequence[object]], names: Sequence[Sequence[object]]) -> dict[str, object]:
         return {
             "agent": self.caller.agent,
             "names": names,

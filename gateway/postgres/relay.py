@@ -175,7 +175,7 @@ class Relay:
         if run.withheld or (run.limit is not None and run.rows >= run.limit):
             return _beyond(run)
         run.rows += 1
-        run.bytes += end - start
+        run.size += end - start
         if run.plain:
             return PASS
         return run.row(chunk[start:end])
@@ -261,7 +261,7 @@ class Relay:
         if run is None or (run.limit is not None and run.rows >= run.limit):
             return HIDE if run is None else _beyond(run)
         run.rows += 1
-        run.bytes += span.end - span.start
+        run.size += span.end - span.start
         return PASS
 
     def _notice(self, _chunk: bytes, _span: Span) -> bytes | None:

@@ -68,7 +68,8 @@ class Run:
     rows: int = 0
     rows_before: int = 0
     """Rows of the statements that ended."""
-    bytes: int = 0
+    size: int = 0
+    """Bytes of the rows sent."""
     masked_values: int = 0
     sqlstate: str = ""
     message: str = ""

@@ -148,7 +148,7 @@ def outcome_of(run: Run, status: str, *, first: bool, session_id: UUID) -> Outco
         status=status,
         finished_at=datetime.now(UTC),
         rows=run.rows,
-        bytes=run.bytes,
+        bytes=run.size,
         masked_values=run.masked_values,
         sqlstate=run.sqlstate,
         message=run.message,

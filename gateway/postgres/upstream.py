@@ -244,7 +244,7 @@ async def _reach(target: Target, protocol: asyncio.Protocol) -> asyncio.Transpor
     loop = asyncio.get_running_loop()
     if target.host.startswith("/"):
         plain, _ = await loop.create_unix_connection(lambda: protocol, f"{target.host}/.s.PGSQL.{target.port}")
-        return cast("asyncio.Transport", plain)
+        return plain
     if not target.tls:
         plain, _ = await loop.create_connection(lambda: protocol, target.host, target.port)
         return plain

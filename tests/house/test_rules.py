@@ -63,7 +63,7 @@ def test_only_accounts_imports_guardian() -> None:
     importers = {
         path.relative_to(ROOT).parts[0]
         for path in MODULES
-        if re.search(r"^(from|import) guardian", path.read_text(), re.M)
+        if re.search(r"^(from|import) guardian", path.read_text(), re.MULTILINE)
     }
     assert importers <= {"accounts"}
 
@@ -74,7 +74,7 @@ def test_pure_modules_import_no_django() -> None:
     impure = {
         str(path.relative_to(ROOT))
         for path in pure
-        if re.search(r"^\s*(from|import) (django|psycopg|rest_framework|channels)\b", path.read_text(), re.M)
+        if re.search(r"^\s*(from|import) (django|psycopg|rest_framework|channels)\b", path.read_text(), re.MULTILINE)
     }
     assert not impure
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -33,7 +34,9 @@ class Asked:
 
     def hold(self) -> Hold:
         """The hold once it is there."""
-        return eventually(lambda: Hold.objects.filter(status="waiting").first())  # type: ignore[return-value] -- it is
+        found = eventually(lambda: Hold.objects.filter(status="waiting").first())
+        assert found is not None
+        return found
 
     def error(self) -> psycopg.Error:
         """How it failed."""
@@ -61,6 +64,10 @@ def asked(world: World) -> Any:
 
 
 Ask = Callable[..., Asked]
+
+
+def _waiting(count: int) -> bool:
+    return Hold.objects.filter(status="waiting").count() == count
 
 
 def _orders(world: World) -> int:
@@ -196,7 +203,7 @@ def test_parameters_are_part_of_what_is_approved(world: World) -> None:
 def test_too_many_holds_are_refused(world: World, asked: Ask) -> None:
     for number in range(5):
         asked(f"DELETE FROM orders WHERE id = {number}")
-        eventually(lambda seen=number: Hold.objects.filter(status="waiting").count() == seen + 1)
+        eventually(partial(_waiting, number + 1))
     error = asked("DELETE FROM orders WHERE id = 9").error()
     assert "already wait for people" in str(error)
     assert Action.objects.filter(code="too_many_holds", status="denied").count() == 1

@@ -22,7 +22,7 @@ def test_a_read_is_recorded_with_its_rows(world: World) -> None:
         connection.execute("SELECT id, name FROM customers ORDER BY id LIMIT 3")
     (action,) = _finished()
     assert (action.verb, action.decision, action.status, action.rows, action.number) == ("sql:select", "allow", "done", 3, 1)
-    assert action.entry_id and action.outcome_entry_id and action.released_at and action.finished_at
+    assert all((action.entry_id, action.outcome_entry_id, action.released_at, action.finished_at))
     assert action.policies == ["reads"]
     frame = Frame.objects.get(action_id=action.id)
     assert frame.columns == [{"name": "id", "masked": False}, {"name": "name", "masked": False}]
@@ -89,6 +89,8 @@ def test_shared_entries_cover_exactly_their_rows(world: World) -> None:
         connection.execute("SELECT 1")
         connection.execute("INSERT INTO log (line) VALUES ('own entry')")
     read, written = _finished()
+    assert read.entry_id
+    assert read.outcome_entry_id
     assert [action.id for action in shared_by(read.entry_id)] == [read.id]
     assert [action.id for action in ended_by(read.outcome_entry_id)] == [read.id]
     leaf = _leaf(read.entry_id)
@@ -119,4 +121,4 @@ def _leaf(entry: object) -> dict[str, object]:
 
     leaves = [json.loads(bytes(row)) for row in Outbox.objects.values_list("leaf", flat=True)]
     (found,) = [leaf for leaf in leaves if leaf["id"] == str(entry)]
-    return found
+    return dict(found)

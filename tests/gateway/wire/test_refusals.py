@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -12,6 +13,7 @@ from psycopg.pq import TransactionStatus
 from activity.models import Action
 from tests.gateway.wire.world import World, eventually
 
+Connection = psycopg.Connection[Any]
 NAMED = re.compile(r"\(action ([0-9a-f-]{36})\)")
 
 
@@ -46,32 +48,29 @@ def test_a_refusal_aborts_the_transaction_upstream_too(world: World) -> None:
         connection.execute("INSERT INTO log (line) VALUES ('lost')")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("TRUNCATE orders")
-        assert connection.info.transaction_status == TransactionStatus.INERROR
+        assert _status(connection) == TransactionStatus.INERROR
         with pytest.raises(psycopg.errors.InFailedSqlTransaction):
             connection.execute("SELECT 1")
         connection.execute("COMMIT")
-        assert connection.info.transaction_status == TransactionStatus.IDLE
+        assert _status(connection) == TransactionStatus.IDLE
         assert connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
 
 
 def test_a_refusal_fails_its_pipeline_in_order(world: World) -> None:
     with world.connect() as connection:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.pipeline() as pipeline:
-            first = connection.execute("INSERT INTO log (line) VALUES ('first') RETURNING line")
-            connection.execute("TRUNCATE orders")
-            connection.execute("INSERT INTO log (line) VALUES ('never')")
-            pipeline.sync()
-        assert first.fetchone() == ("first",)
+        cursors = _pipelined(
+            connection, psycopg.errors.InsufficientPrivilege, "INSERT INTO log (line) VALUES ('first') RETURNING line", "TRUNCATE orders", "INSERT INTO log (line) VALUES ('never')"
+        )
+        assert cursors[0].fetchone() == ("first",)
         assert connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
 
 
 def test_what_an_errors_pipeline_skips_is_not_said_to_have_run(world: World) -> None:
     with world.connect() as connection:
-        with pytest.raises(psycopg.errors.UniqueViolation), connection.pipeline() as pipeline:
-            connection.execute("INSERT INTO log (line) VALUES ('rolled back')")
-            connection.execute("INSERT INTO customers VALUES (1, 'twice', 'twice', NULL, NULL, NULL)")
-            connection.execute("UPDATE customers SET name = 'skipped' WHERE id = 1")
-            pipeline.sync()
+        _pipelined(
+            connection, psycopg.errors.UniqueViolation, "INSERT INTO log (line) VALUES ('rolled back')",
+            "INSERT INTO customers VALUES (1, 'twice', 'twice', NULL, NULL, NULL)", "UPDATE customers SET name = 'skipped' WHERE id = 1",
+        )  # fmt: skip
         assert connection.execute("SELECT name FROM customers WHERE id = 1").fetchone() == ("Name 1",)
     statuses = {"sql:insert": {"rolled_back", "failed"}, "sql:update": {"failed"}}
     eventually(lambda: Action.objects.filter(status__in=("released", "pending")).count() == 0)
@@ -93,3 +92,18 @@ def test_an_error_of_the_resource_comes_through(world: World) -> None:
         with pytest.raises(psycopg.errors.UniqueViolation, match="customers_pkey"):
             connection.execute("INSERT INTO customers VALUES (1, 'twice', 'twice', NULL, NULL, NULL)")
         assert connection.execute("SELECT 2").fetchone() == (2,)
+
+
+def _status(connection: Connection) -> TransactionStatus:
+    return connection.info.transaction_status
+
+
+def _pipelined(connection: Connection, error: type[psycopg.Error], *statements: LiteralString) -> list[psycopg.Cursor[Any]]:
+    cursors = []
+    pipeline = connection.pipeline()
+    pipeline.__enter__()
+    for statement in statements:
+        cursors.append(connection.execute(statement))
+    with pytest.raises(error):
+        pipeline.__exit__(None, None, None)
+    return cursors

@@ -134,14 +134,7 @@ def killable(prepared: World) -> Iterator[Process]:
 
 
 def _connect(world: World, process: Process) -> psycopg.Connection[Any]:
-    world.gateway = _Somewhere(process.port)  # type: ignore[assignment] -- only its port is asked for
-    return world.connect()
-
-
-class _Somewhere:
-    def __init__(self, port: int) -> None:
-        self.service = self
-        self.addresses = {"postgres": f"localhost:{port}"}
+    return world.connect(port=process.port)
 
 
 @pytest.mark.process

@@ -80,7 +80,7 @@ class World:
         """How libpq connects."""
         return {
             "host": "localhost",
-            "port": self.port,
+            "port": changed.get("port") or self.port,
             "dbname": "shop",
             "user": self.agent.name,
             "password": self.token(),

@@ -121,6 +121,7 @@ class Action(models.Model):
             models.Index(fields=["-asked_at", "-id"], name="action_recent"),
             models.Index(fields=["node_id"], condition=models.Q(status__in=["released", "pending"]), name="action_open_by_node"),
             models.Index(fields=["shape", "-asked_at"], condition=models.Q(decision="hold"), name="action_held_shape"),
+            models.Index(fields=["-asked_at"], condition=~models.Q(tags=[]), name="action_tagged_recent"),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,13 @@
 
 from django.urls import path
 
-from agents import views
+from agents import form_views, views
 
 app_name = "agents"
-urlpatterns = [path("", views.agents, name="agents")]
+urlpatterns = [
+    path("", views.agents, name="agents"),
+    path("enrol/", form_views.enrol, name="enrol"),
+    path("<str:name>/suspend/", form_views.change, {"to": "suspend"}, name="suspend"),
+    path("<str:name>/reinstate/", form_views.change, {"to": "reinstate"}, name="reinstate"),
+    path("<str:name>/retire/", form_views.change, {"to": "retire"}, name="retire"),
+]

@@ -99,7 +99,7 @@ def deny(hold_id: UUID, *, actor: User, seen: str, reason: str) -> Hold:
     with transaction.atomic():
         hold, reviewer = _to_review(hold_id, actor, seen)
         _review(hold, reviewer, Review.Verdict.DENY, seen, reason)
-        _settle(hold, Status.DENIED, f"Denied by {reviewer}.")
+        _settle(hold, Status.DENIED, f"Denied by {reviewer}: “{reason.strip()}”")
         after_commit(_announce, hold.id)
     return hold
 

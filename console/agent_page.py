@@ -16,7 +16,9 @@ from agents.models import Agent, AgentKey, Credential
 from agents.queries import visible_agents, visible_credentials
 from approvals.models import Hold
 from approvals.queries import visible_to
-from monitoring.risk import Sum, agent_sum
+from monitoring.models import Incident
+from monitoring.queries import score_of, visible_incidents
+from monitoring.score import Score
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class AgentPage:
     sessions: list[Session]
     actions: list[Action]
     week: dict[str, int]
-    risk: Sum
+    risk: Score
+    incidents: list[Incident]
 
 
 def agent_page(name: str, user: User) -> AgentPage:
@@ -47,7 +50,8 @@ def agent_page(name: str, user: User) -> AgentPage:
         sessions=list(sessions_visible_to(user).filter(agent_id=agent.id)[:6]),
         actions=list(actions[:10]),
         week=_week(agent),
-        risk=agent_sum(agent),
+        risk=score_of(agent),
+        incidents=list(visible_incidents(user).filter(agent=agent)[:5]),
     )
 
 

@@ -47,6 +47,8 @@ PLACES = (
         "record:sessions",
         (Role.AUDITOR, Role.CISO, Role.ENGINEER, Role.OWNER, Role.REVIEWER, Role.ADMINISTRATOR),
     ),
+    _Place("Resources", "database", "resources:all", (Role.ENGINEER,)),
+    _Place("Policies", "gavel", "policies:versions", (Role.ENGINEER, Role.CISO)),
     _Place("People", "users", "console:people", (Role.ADMINISTRATOR,)),
 )
 

@@ -56,15 +56,6 @@ def number_of(sockets: list[socket.socket]) -> int:
     return int(sockets[0].getsockname()[1])
 
 
-def free(wanted: int) -> int:
-    """`wanted` where nothing listens on it, else a free port; for a server that opens its own socket."""
-    sockets = listen(wanted)
-    port = number_of(sockets)
-    for one in sockets:
-        one.close()
-    return port
-
-
 def last_time(path: Path) -> dict[str, int]:
     """The ports of the last start, so that addresses stay; the usual ones at the first."""
     with suppress(OSError, ValueError, TypeError, KeyError):

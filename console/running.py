@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from core.live import set_loop
 from gateway import service
 from ledger.sequencer import Sequencer
 from ledger.signer import Signer
+from monitoring import detector
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DRAIN = 2  # seconds that open requests and sockets get
@@ -32,7 +34,7 @@ class Parts:
 
     console: list[socket.socket]
     door: list[socket.socket]
-    postgres_port: int
+    postgres: list[socket.socket]
     identity: ServerIdentity
     signer: Signer
     ready: Callable[[Mapping[str, str]], None]
@@ -60,6 +62,7 @@ async def run(parts: Parts) -> None:
         stack.push_async_callback(gate.stop)
         await stack.enter_async_context(_serving(_door_server(parts.identity), parts.door))
         await stack.enter_async_context(_serving(_console_server(), parts.console))
+        stack.enter_context(_thread("detector", detector.run))
         jobs = await asyncio.to_thread(_jobs)  # it uses the ORM, which refuses to on a loop
         stack.push_async_callback(asyncio.to_thread, jobs.stop)
         ready = _in_thread(loop, parts.ready, gate.addresses)
@@ -101,12 +104,16 @@ async def _watch(asked: asyncio.Event, ready: asyncio.Future[None], writer: thre
             raise NarrowgateError("The ledger's sequencer has ended.", "See the log; the server stops with it.")
 
 
+def _sequencer(signer: Signer) -> AbstractContextManager[threading.Thread]:
+    """The ledger's writer; ended last, so that what the others recorded is in the log."""
+    return _thread("sequencer", Sequencer(settings.DATABASE_SEQUENCER_URL, signer).run)
+
+
 @contextlib.contextmanager
-def _sequencer(signer: Signer) -> Iterator[threading.Thread]:
-    """The ledger's writer in a thread; ended last, so that what the others recorded is in the log."""
+def _thread(name: str, work: Callable[[threading.Event], None]) -> Iterator[threading.Thread]:
+    """Run `work` in a thread of its own until the block ends."""
     stop = threading.Event()
-    sequencer = Sequencer(settings.DATABASE_SEQUENCER_URL, signer)
-    thread = threading.Thread(target=sequencer.run, args=(stop,), name="sequencer", daemon=True)
+    thread = threading.Thread(target=work, args=(stop,), name=name, daemon=True)
     thread.start()
     try:
         yield thread
@@ -168,7 +175,7 @@ def _gateway_config(parts: Parts) -> service.Config:
         key=parts.identity.key,
         key_password=parts.identity.passphrase,
         node=settings.NODE_NAME,
-        postgres_port=parts.postgres_port,
+        sockets=tuple(parts.postgres),
     )
 
 

@@ -40,17 +40,16 @@ DATABASE_ERRORS = (psycopg.Error, DatabaseError)
 
 @dataclass(frozen=True)
 class Doors:
-    """Open sockets, and the port the gateway's PostgreSQL listener will open itself."""
+    """Open sockets, so that nobody else takes a port between its choice and its use."""
 
     console: list[socket]
     http: list[socket]
-    postgres: int
+    postgres: list[socket]
 
     @property
     def numbers(self) -> dict[str, int]:
         """The port of each door."""
-        console, http = ports.number_of(self.console), ports.number_of(self.http)
-        return {"console": console, "http": http, "postgres": self.postgres}
+        return {name: ports.number_of(sockets) for name, sockets in vars(self).items()}
 
 
 def serve(
@@ -73,7 +72,7 @@ def _open_doors(folder: StateFolder, port: int | None) -> Doors:
     kept = folder.path / "ports.json"
     wanted = ports.last_time(kept)
     console = ports.listen(wanted["console"] if port is None else port, exactly=port is not None)
-    doors = Doors(console, ports.listen(wanted["http"]), ports.free(wanted["postgres"]))
+    doors = Doors(console, ports.listen(wanted["http"]), ports.listen(wanted["postgres"]))
     ports.remember(kept, doors.numbers)
     return doors
 

@@ -121,8 +121,16 @@ CELERY_TASK_TIME_LIMIT = 60
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "expire-due-holds": {"task": "approvals.tasks.expire_due", "schedule": 1.0, "options": {"expires": 1}},
-    "score-agents": {"task": "monitoring.tasks.score_agents", "schedule": 30.0, "options": {"expires": 30}},
+    "detect": {"task": "monitoring.tasks.detect", "schedule": 5.0, "options": {"expires": 5}},
 }
+
+# ---- detection ----
+CONTAIN_AUTOMATICALLY = flag("CONTAIN_AUTOMATICALLY", default=True)
+DETECT_BASELINE_HOURS = number("DETECT_BASELINE_HOURS", 48)
+CONTAIN_BASELINE_HOURS = number("CONTAIN_BASELINE_HOURS", 72)
+DETECT_TARGET_SECONDS = number("DETECT_TARGET_SECONDS", 60)
+CONTAIN_TARGET_SECONDS = number("CONTAIN_TARGET_SECONDS", 60)
+RESOLVE_TARGET_SECONDS = number("RESOLVE_TARGET_SECONDS", 24 * 3600)
 
 # ---- people ----
 AUTH_USER_MODEL = "accounts.User"

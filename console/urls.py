@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from console.health import health
 from console.views import no_reset
+from policies.first_steps import first_steps
 
 urlpatterns = [
     path("health", health, name="health"),
@@ -13,6 +14,9 @@ urlpatterns = [
     path("api/", include("console.api_urls")),
     path("queue/", include("approvals.urls")),
     path("agents/", include("agents.urls")),
+    path("resources/", include("agents.resource_urls")),
+    path("policies/", include("policies.urls")),
+    path("start/", first_steps, name="start"),
     path("record/", include("audit.urls")),
     path("", include("console.urls_pages")),
 ]

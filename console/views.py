@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from accounts.models import Role, User
 from accounts.requests import person_of
+from agents.models import Agent
 from console.agent_page import agent_page
 from monitoring.posture import PERIODS, posture_of
 
@@ -26,9 +27,11 @@ HOMES = (
 @require_GET
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Each to the page they work on; a person without a role is told what to do."""
+    """Each to the page they work on, on an empty console to the first steps; one without a role is told what to do."""
     user = person_of(request)
     place = next((name for role, name in HOMES if user.has_role(role)), None)
+    if place == "agents:agents" and user.has_role(Role.ENGINEER) and not Agent.objects.exists():
+        return redirect("start")
     if place:
         return redirect(place)
     administrators = User.objects.filter(roles__contains=[Role.ADMINISTRATOR], is_active=True)

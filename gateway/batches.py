@@ -1,61 +1,24 @@
-"""One transaction's worth of intents and outcomes, and the entries that state them."""
+"""The entries that state a batch of intents or outcomes: their own, or one that several share. Pure but for the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-from psycopg import AsyncConnection
-
-from activity.hotpath import (
-    COPY_ACTIONS,
-    COPY_FRAMES,
-    FINISH_SQL,
-    Intent,
-    Outcome,
-    finish_columns,
-    frame_line,
-    intent_record,
-    outcome_details,
-    outcome_record,
-)
+from activity.hotpath import Intent, Outcome, intent_record, outcome_details, outcome_record
 from gateway.refusal import Refusal
 from ledger.entries import Actor, Draft, Subject, shared_details
 from ledger.events import Event
-from ledger.write import append, draft
+from ledger.write import draft
 
 T = TypeVar("T", Intent, Outcome)
 EVENT_OF_STATUS = {"done": Event.ACTION_DONE, "failed": Event.ACTION_FAILED, "uncertain": Event.ACTION_UNCERTAIN}
 
 
-async def write(
-    connection: AsyncConnection[Any],
-    node: str,
-    actor: Actor,
-    intents: Sequence[tuple[Intent, Draft | None]],
-    outcomes: Sequence[Outcome],
-) -> None:
-    """Write rows and their entries in the open transaction of `connection`. Raises what psycopg raises, and ValueError."""
-    drafts = _intent_drafts(intents, actor) + _outcome_drafts(outcomes, actor)
-    if intents:
-        await _copy(connection, COPY_ACTIONS, "".join([intent.line() for intent, _ in intents]))
-    await append(connection, node, drafts)
-    if not outcomes:
-        return
-    await connection.execute(FINISH_SQL, finish_columns(outcomes))
-    frames = "".join([frame_line(one, one.frame) for one in outcomes if one.frame is not None])
-    if frames:
-        await _copy(connection, COPY_FRAMES, frames)
-
-
-async def _copy(connection: AsyncConnection[Any], sql: Any, lines: str) -> None:  # noqa: ANN401 -- a literal
-    async with connection.cursor() as cursor, cursor.copy(sql) as copy:
-        await copy.write(lines)
-
-
-def _intent_drafts(intents: Sequence[tuple[Intent, Draft | None]], actor: Actor) -> list[Draft]:
+def intent_drafts(intents: Sequence[tuple[Intent, Draft | None]], actor: Actor) -> list[Draft]:
+    """The entries for some intents, each noted in its rows: its own, or one that all allowed reads share."""
     own = []
     for intent, entry in intents:
         if entry is not None:
@@ -65,7 +28,8 @@ def _intent_drafts(intents: Sequence[tuple[Intent, Draft | None]], actor: Actor)
     return own + _shared(Event.ACTIONS_ALLOWED, shared, intent_record, actor, _note_intent)
 
 
-def _outcome_drafts(outcomes: Sequence[Outcome], actor: Actor) -> list[Draft]:
+def outcome_drafts(outcomes: Sequence[Outcome], actor: Actor) -> list[Draft]:
+    """The entries for some outcomes, each noted in its rows; what is pending has none yet."""
     final = [one for one in outcomes if one.status != "pending"]
     own = []
     for one in final:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import ssl
 from dataclasses import dataclass, field
 from hmac import compare_digest
@@ -30,7 +31,7 @@ from gateway.postgres.upstream import Upstream, UpstreamError, connect
 from gateway.recorder import Recorder
 from gateway.refusal import Refusal
 from gateway.snapshot import Watch
-from gateway.threads import in_thread
+from gateway.threads import end_threads, in_thread
 from policies.snapshot import Snapshot
 
 LIVENESS_CLASS = 0x4E47
@@ -42,7 +43,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Config:
-    """What a gateway needs to know. `dsn` is its own login; port 0 means any free one; `console_url` goes into notices."""
+    """What a gateway needs to know. `dsn` is its own login; port 0 means any free one; `console_url` goes into notices.
+
+    `sockets`, bound and listening, are used instead of `host` and `postgres_port` where there are any.
+    """
 
     dsn: str
     console_url: str
@@ -52,6 +56,7 @@ class Config:
     node: str = "node-1"
     host: str = "127.0.0.1"
     postgres_port: int = 0
+    sockets: tuple[socket.socket, ...] = ()
 
     def tls_context(self) -> ssl.SSLContext:
         """TLS 1.2 or newer with the listener's certificate, and ALPN as libpq asks for it."""
@@ -72,7 +77,7 @@ class Service:
         self._config = config
         self._alive = alive
         self._watch = Watch(config.dsn, node.id)
-        self._recorder = Recorder(config.dsn, node=f"{config.node}/gateway", actor=node_actor(node))
+        self._recorder = Recorder(config.dsn, node=config.node, actor=node_actor(node))
         self._holds = Holds(self._watch, node_id=node.id, console_url=config.console_url)
         self._pipeline = Pipeline(self._watch, self._recorder, self._holds)
         self._sessions: dict[int, tuple[bytes, Session]] = {}
@@ -85,7 +90,10 @@ class Service:
         """Begin to listen."""
         await self._watch.start()
         await self._recorder.start()
-        port = await self._door.open(self._config.host, self._config.postgres_port)
+        given = self._config
+        port = await (
+            self._door.adopt(given.sockets) if given.sockets else self._door.open(given.host, given.postgres_port)
+        )
         shown = "localhost" if self._config.host in ("127.0.0.1", "::1") else self._config.host
         self.addresses["postgres"] = f"{shown}:{port}"
         log.info("gateway_listens", **self.addresses)
@@ -102,6 +110,7 @@ class Service:
         await self._recorder.stop()
         await self._watch.stop()
         await in_thread(actions.stop_node, self.node_id)
+        await end_threads()
         await self._alive.close()
 
     async def _changed(self, snapshot: Snapshot, revoked: frozenset[UUID]) -> None:

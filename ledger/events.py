@@ -68,6 +68,19 @@ class Event(StrEnum):
     HOLD_WITHDRAWN = "hold:withdrawn", "The agent, or somebody for it, took its request back."
     REVIEW_REFUSED = "review:refused", "Somebody tried to review a hold and was refused, and why."
 
+    # ---- incidents ----
+    CONTAINMENT_WITHHELD = (
+        "containment:withheld",
+        "An agent was due to be suspended by itself, and left to a person: the day's budget was used up.",
+    )
+    INCIDENT_ACKNOWLEDGED = "incident:acknowledged", "A person took notice of an incident."
+    INCIDENT_ASSIGNED = "incident:assigned", "An incident was given to a person, or to nobody."
+    INCIDENT_CONTAINED = "incident:contained", "What an incident is about was stopped, and by what."
+    INCIDENT_NOTED = "incident:noted", "A person wrote a note on an incident."
+    INCIDENT_OPENED = "incident:opened", "A detection opened an incident: its kind, severity and beginning."
+    INCIDENT_REFUSED = "incident:refused", "Somebody tried to change an incident and was refused, and why."
+    INCIDENT_RESOLVED = "incident:resolved", "A person resolved an incident, and why."
+
     # ---- people ----
     API_TOKEN_CREATED = "api_token:created", "A person made a token for the API."
     API_TOKEN_REVOKED = "api_token:revoked", "A person's token for the API was ended."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agents.models import Agent
 from approvals.risk import band
-from monitoring.risk import Sum
+from monitoring.score import Score
 from monitoring.treemap import Box, squarified
 
 WIDTH, HEIGHT = 100.0, 100.0
@@ -49,9 +49,9 @@ class Fleet:
     groups: list[Group]
 
 
-def fleet_of(ranked: Sequence[tuple[Agent, Sum]]) -> Fleet:
+def fleet_of(ranked: Sequence[tuple[Agent, Score]]) -> Fleet:
     """Lay out the agents: each has some area, a risky one more."""
-    by_segment: dict[str, list[tuple[Agent, Sum]]] = defaultdict(list)
+    by_segment: dict[str, list[tuple[Agent, Score]]] = defaultdict(list)
     for agent, total in ranked:
         by_segment[agent.segment.name].append((agent, total))
     weights = {name: sum(_weight(total) for _, total in members) for name, members in by_segment.items()}
@@ -60,7 +60,7 @@ def fleet_of(ranked: Sequence[tuple[Agent, Sum]]) -> Fleet:
     return Fleet([_group(name, by_segment, box) for name, box in zip(names, boxes, strict=True)])
 
 
-def _group(name: str, by_segment: Mapping[str, list[tuple[Agent, Sum]]], box: Box) -> Group:
+def _group(name: str, by_segment: Mapping[str, list[tuple[Agent, Score]]], box: Box) -> Group:
     members = sorted(by_segment[name], key=lambda pair: -_weight(pair[1]))
     boxes = squarified([_weight(total) for _, total in members], box.inside(_HEADING, _GAP))
     tiles = [
@@ -70,5 +70,5 @@ def _group(name: str, by_segment: Mapping[str, list[tuple[Agent, Sum]]], box: Bo
     return Group(name, len(members), box, tiles)
 
 
-def _weight(total: Sum) -> float:
+def _weight(total: Score) -> float:
     return 12.0 + total.score

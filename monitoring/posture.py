@@ -21,12 +21,15 @@ from ledger.models import Entry
 from ledger.proving import BROKEN, Proof, Prover
 from ledger.queries import State, state
 from monitoring import figures
+from monitoring.answers import Answers, answers_of
 from monitoring.fleet import Fleet, fleet_of
-from monitoring.risk import Sum, sums
+from monitoring.queries import lag, scores_of
+from monitoring.score import Score
 from monitoring.steps import Step, steps
 
 PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 ATTENTION = 60
+RISKIEST = 10
 _ALIVE = timedelta(seconds=15)
 _SEQUENCED_WITHIN = timedelta(seconds=10)
 
@@ -46,9 +49,10 @@ class Posture:
     """Everything the page says, as of `now`."""
 
     now: datetime
-    agents: list[tuple[Agent, Sum]]
+    agents: list[tuple[Agent, Score]]
     counts: dict[str, int]
     decisions: Decisions
+    answers: Answers
     chart: dict[str, Any]
     fleet: Fleet
     bands: list[tuple[int, str, int]]
@@ -58,12 +62,12 @@ class Posture:
     gates: int
 
     @property
-    def riskiest(self) -> list[tuple[Agent, Sum]]:
+    def riskiest(self) -> list[tuple[Agent, Score]]:
         """The ten riskiest, worst first."""
-        return self.agents[:10]
+        return self.agents[:RISKIEST]
 
     @property
-    def attention(self) -> list[tuple[Agent, Sum]]:
+    def attention(self) -> list[tuple[Agent, Score]]:
         """The agents that need somebody to look."""
         return [(agent, total) for agent, total in self.agents if total.score >= ATTENTION]
 
@@ -87,25 +91,31 @@ class Posture:
 def posture_of(period: timedelta, now: datetime) -> Posture:
     """The posture over the last `period`."""
     since = now - period
-    everyone = list(Agent.objects.exclude(status=Agent.Status.RETIRED).select_related("segment", "owner"))
-    scored = sums(everyone, now)
-    ranked = sorted(
-        ((agent, scored[agent.name]) for agent in everyone), key=lambda pair: (-pair[1].score, pair[0].name)
-    )
+    ranked = _ranked()
+    everyone = [agent for agent, _ in ranked]
     ledger = state()
     return Posture(
         now=now,
         agents=ranked,
         counts=_counts(since),
         decisions=_decisions(since, now),
+        answers=answers_of(since, now),
         chart=_chart(since, now),
         fleet=fleet_of(ranked),
         bands=_bands(ranked),
-        steps=steps(everyone, ledger, since),
+        steps=steps(everyone, ledger, lag(), since),
         ledger=ledger,
         proof=_last_proof(),
         gates=GatewayNode.objects.filter(stopped_at=None, beat_at__gte=now - _ALIVE).count(),
     )
+
+
+def _ranked() -> list[tuple[Agent, Score]]:
+    """Every agent with its risk, worst first; with its reasons only where the page says them."""
+    agents = Agent.objects.exclude(status=Agent.Status.RETIRED).select_related("segment", "owner")
+    ordered = list(agents.order_by("-risk", "name"))
+    scored = scores_of(ordered[:RISKIEST])
+    return [(agent, scored.get(agent.id, Score(agent.risk, ()))) for agent in ordered]
 
 
 def _counts(since: datetime) -> dict[str, int]:
@@ -149,7 +159,7 @@ def _chart(since: datetime, now: datetime) -> dict[str, Any]:
     }
 
 
-def _bands(ranked: list[tuple[Agent, Sum]]) -> list[tuple[int, str, int]]:
+def _bands(ranked: list[tuple[Agent, Score]]) -> list[tuple[int, str, int]]:
     """Band number, its word, how many agents are in it; the quiet first."""
     found = [band(total.score)[0] for _, total in ranked]
     return [(number, word, found.count(number)) for _, number, word in reversed(BANDS)]
@@ -175,5 +185,8 @@ def _worries(posture: Posture) -> Iterator[str]:
         yield f"The ledger does not verify: {posture.proof.why}"
     if not posture.gates:
         yield "No gateway has been heard from in the last 15 seconds."
+    waiting = posture.answers.needing_person
+    if waiting:
+        yield f"{words.plural(waiting, 'incident')} {'waits' if waiting == 1 else 'wait'} for a person to contain it."
     if posture.counts["unrecorded"]:
         yield f"{words.plural(posture.counts['unrecorded'], 'action')} left the gate unrecorded."

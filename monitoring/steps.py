@@ -6,15 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
+from django.utils import timezone
 
-from activity.models import Action
+from activity.models import Action, Session
 from agents.models import Agent, Credential, Resource
 from core import words
 from ledger.queries import State
+from monitoring.models import AgentScore
+from monitoring.queries import Lag
 
 FRESH = timedelta(minutes=5)
 """How old the last checkpoint may be while entries wait."""
+HEARD = timedelta(seconds=15)
+"""How long the detector may be silent."""
+CUT = timedelta(seconds=2)
+"""How long after its credential was revoked a session may be open."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +38,16 @@ class Step:
         return "unmeasured" if self.short is None else "short" if self.short else "met"
 
 
-def steps(agents: list[Agent], ledger: State, since: datetime) -> list[Step]:
+def steps(agents: list[Agent], ledger: State, behind: Lag, since: datetime) -> list[Step]:
     """All nine, in order."""
     measured: list[Callable[[], Step]] = [
         lambda: _roles(agents),
         lambda: _identity(agents),
         lambda: _authentication(since),
         lambda: _policy(since),
-        lambda: Step("Least privilege", "not measured yet", None),
-        lambda: Step("Monitoring", "not measured yet", None),
-        lambda: Step("Automatic revocation", "not measured yet", None),
+        _privilege,
+        lambda: _monitoring(behind),
+        _revocation,
         _isolation,
         lambda: _audits(ledger),
     ]
@@ -77,6 +84,34 @@ def _policy(since: datetime) -> Step:
     asked = Action.objects.filter(asked_at__gte=since)
     without = asked.filter(policy_version=0, decision="allow").count()
     return Step("Policy engine", "every action decided" if not without else f"{without} without a version", without)
+
+
+def _privilege() -> Step:
+    """Agents of whose permissions more than half were never used."""
+    measured = AgentScore.objects.exclude(agent__status=Agent.Status.RETIRED).filter(granted__gt=0)
+    if not measured.exists():
+        return Step("Least privilege", "not measured yet", None)
+    broad = measured.filter(granted__gt=2 * F("used")).count()
+    says = f"{words.plural(broad, 'agent')} used less than half" if broad else "each uses half or more"
+    return Step("Least privilege", says, broad)
+
+
+def _monitoring(behind: Lag) -> Step:
+    if behind.silent is None or behind.silent > HEARD:
+        return Step("Monitoring", "the detector is silent", 1)
+    unscored = Agent.objects.exclude(status=Agent.Status.RETIRED).filter(scored__scored_at=None).count()
+    if unscored:
+        return Step("Monitoring", f"{words.plural(unscored, 'agent')} not scored yet", unscored)
+    says = f"{words.plural(behind.entries, 'entry', 'entries')} behind" if behind.entries else "reads every entry"
+    return Step("Monitoring", says, 0)
+
+
+def _revocation() -> Step:
+    """Sessions that outlived their credential's revocation."""
+    revoked = Credential.objects.filter(revoked_at__lt=timezone.now() - CUT)
+    late = Session.objects.filter(ended_at=None, credential_id__in=revoked.values("id")).count()
+    says = f"{words.plural(late, 'session')} outlived it" if late else "every session ended with it"
+    return Step("Automatic revocation", says, late)
 
 
 def _isolation() -> Step:

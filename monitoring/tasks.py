@@ -1,23 +1,14 @@
-"""Jobs of monitoring. A job that is lost loses nothing: the next one counts again."""
+"""Jobs of monitoring. A job that is lost loses nothing: what there is to do is found in the database."""
 
 from __future__ import annotations
 
 from celery import shared_task
-from django.utils import timezone
 
-from accounts.actors import SYSTEM
-from agents.actions import set_risk
-from agents.models import Agent
-from monitoring.risk import sums
+from monitoring.detector import turn
 
 
-@shared_task(name="monitoring.tasks.score_agents")  # type: ignore[untyped-decorator]  # celery publishes no types
-def score_agents() -> int:
-    """Write the risk of every agent whose score moved; gives how many did. Each move is an entry."""
-    agents = list(Agent.objects.exclude(status=Agent.Status.RETIRED))
-    scored = sums(agents, timezone.now())
-    moved = [agent for agent in agents if scored[agent.name].score != agent.risk]
-    for agent in moved:
-        total = scored[agent.name]
-        set_risk(agent.id, total.score, because=[line.because for line in total.lines], actor=SYSTEM)
-    return len(moved)
+@shared_task(name="monitoring.tasks.detect")  # type: ignore[untyped-decorator]  # celery publishes no types
+def detect() -> None:
+    """Read what no detector has read yet: behind `manage.py detect`, where that does not run. Beside it, nothing."""
+    while turn():
+        pass

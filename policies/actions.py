@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from uuid import UUID
 
-from agents.actions import bump_revision
 from django.db import connection, transaction
 
 from accounts.actors import actor_of, require_role
 from accounts.models import Role, User
+from agents.actions import bump_revision
 from core.db import db_now
 from core.errors import Invalid, NotFound, Refused, Stale
 from ledger.entries import Actor, Subject

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import cast
 
 import structlog
@@ -18,6 +20,7 @@ HANDSHAKE_WITHIN = 10.0
 """Seconds from connecting to the end of the TLS handshake."""
 GOODBYE_WITHIN = 1.0
 """Seconds that a client gets to end TLS in order."""
+BACKLOG = 512
 PLAIN_REFUSED = "The gate speaks TLS only."
 PLAIN_HINT = "Connect with sslmode=verify-full and the gate's CA file as sslrootcert."
 
@@ -125,13 +128,25 @@ class Door:
         self.cancel = cancel
         self.waiting: set[Doorway] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
+
+    async def adopt(self, sockets: Sequence[socket.socket]) -> int:
+        """Begin to listen on sockets that are bound already, to one port. Gives the port."""
+        loop = asyncio.get_running_loop()
+        for one in sockets:
+            self._servers.append(await loop.create_server(lambda: Doorway(self), sock=one, backlog=BACKLOG))
+        return int(sockets[0].getsockname()[1])
 
     async def open(self, host: str, port: int) -> int:
-        """Begin to listen; the port is chosen by the system where 0 is asked for. Gives the port."""
+        """Begin to listen, on both loopback addresses for 127.0.0.1; port 0 is any free one. Gives the port."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Doorway(self), host, port, backlog=512)
-        return int(self._server.sockets[0].getsockname()[1])
+        first = await loop.create_server(lambda: Doorway(self), host, port, backlog=BACKLOG)
+        self._servers = [first]
+        port = int(first.sockets[0].getsockname()[1])
+        if host == "127.0.0.1":
+            with suppress(OSError):  # a machine without IPv6; clients try both addresses of localhost
+                self._servers.append(await loop.create_server(lambda: Doorway(self), "::1", port, backlog=BACKLOG))
+        return port
 
     def run(self, work: Awaitable[None]) -> None:
         """Keep a connection's task until it ends."""
@@ -141,8 +156,8 @@ class Door:
 
     def shut(self) -> None:
         """Take no new connection."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for doorway in list(self.waiting):
             doorway.abort()
 

@@ -148,7 +148,7 @@ def test_one_denial_settles_and_needs_a_reason(world: World) -> None:
     with pytest.raises(Invalid, match="needs a reason"):
         actions.deny(hold.id, actor=world.cast.reviewer2, seen=hold.digest, reason="  ")
     denied = actions.deny(hold.id, actor=world.cast.reviewer2, seen=hold.digest, reason="Not on a Friday.")
-    assert (denied.status, denied.settled_because) == (Status.DENIED, "Denied by Sam Security.")
+    assert (denied.status, denied.settled_because) == (Status.DENIED, "Denied by Sam Security: “Not on a Friday.”")
     with pytest.raises(AlreadySettled, match="already denied"):
         approve(hold, world.cast.teammate)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from typing import IO
 
@@ -22,6 +24,16 @@ class Psql:
         """Its output and its notices."""
         self.output.seek(0)
         return self.output.read()
+
+    def held(self, seconds: float = 20) -> str:
+        """The address of the hold that its notice names, as soon as it is told."""
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up and self.process.poll() is None:
+            found = re.search(r"NOTICE:.*(https?://\S+/queue/\S+/)", self.said(), re.DOTALL)
+            if found:
+                return found[1]
+            time.sleep(0.01)
+        raise AssertionError(f"psql was not told of a hold: {self.said()}")
 
     def wait(self, seconds: float = 20) -> tuple[int, str]:
         """Its exit status and what it said, once it has ended."""

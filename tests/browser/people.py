@@ -78,7 +78,9 @@ def violations(page: Page) -> list[str]:
     """What axe finds on the page, one line each."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("rules => axe.run(document, { runOnly: rules })", RULES)
-    return [f"{one['id']}: {one['help']} {[node['target'] for node in one['nodes'][:3]]}" for one in found["violations"]]
+    return [
+        f"{one['id']}: {one['help']} {[node['target'] for node in one['nodes'][:3]]}" for one in found["violations"]
+    ]
 
 
 def sideways(page: Page) -> int:

@@ -27,7 +27,7 @@ def _as(person: User) -> Client:
         ("reviewer", "queue:queue"),
         ("ciso", "console:posture"),
         ("auditor", "record:sessions"),
-        ("engineer", "agents:agents"),
+        ("engineer", "start"),  # there is no agent yet
         ("owner", "agents:agents"),
         ("administrator", "console:people"),
     ],

@@ -1,0 +1,209 @@
+"""What people type to register agents, segments and resources. What was typed is kept; a refusal names its field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django import forms
+from django.contrib.auth.models import Group
+from django.core.validators import RegexValidator
+
+from accounts.models import User
+from agents.api_bodies import SLUG, SLUG_RULE, TAG
+from agents.models import Resource, ResourceSecret, Segment
+from agents.naming import LONGEST
+from core.errors import Invalid, NarrowgateError
+
+T = TypeVar("T")
+_CLASSES = ((forms.CheckboxInput, "form-check-input"), (forms.Select, "form-select"))
+
+
+class ConsoleForm(forms.Form):
+    """A form in the console's look, which takes what an action refuses back to the field it is about."""
+
+    use_required_attribute = False  # the server says what is missing, in its own words
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- Django's own
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            looks = next((name for kind, name in _CLASSES if isinstance(field.widget, kind)), "form-control")
+            field.widget.attrs["class"] = f"{looks} {field.widget.attrs.get('class', '')}".strip()
+
+    def act(self, action: Callable[[], T]) -> T | None:
+        """Do it; None when it was refused, which the form then says."""
+        try:
+            return action()
+        except NarrowgateError as error:
+            self.add_error(self._field_of(error), str(error))
+        return None
+
+    def _field_of(self, error: NarrowgateError) -> str | None:
+        return error.field if isinstance(error, Invalid) and error.field in self.fields else None
+
+
+class ReasonForm(ConsoleForm):
+    """Why."""
+
+    reason = forms.CharField(
+        max_length=300,
+        label="Why",
+        help_text="Its owner reads this, and it is in the ledger for good.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say why: it is in the ledger for good."},
+    )
+
+
+class KeyField(forms.JSONField):
+    """A public key as JSON (JWK, RFC 7517)."""
+
+    widget = forms.Textarea
+    default_error_messages = {"invalid": "That is not JSON. Paste the public key as one JSON object, braces included."}
+
+    def clean(self, value: Any) -> dict[str, Any]:  # noqa: ANN401 -- Django's own
+        """The object. Raises ValidationError."""
+        said = super().clean(value)
+        if not isinstance(said, dict):
+            raise forms.ValidationError(self.error_messages["invalid"])
+        return said
+
+
+PEOPLE = User.objects.filter(is_active=True).order_by("name", "username")
+
+
+class EnrolForm(ConsoleForm):
+    """An agent to register."""
+
+    name = forms.CharField(
+        max_length=LONGEST,
+        help_text="function.environment, with .nn where there are several: support-bot.production.02",
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    purpose = forms.CharField(max_length=300, help_text="What it is for, in one sentence. Reviewers read it.")
+    segment = forms.ModelChoiceField(
+        Segment.objects.order_by("name"),
+        to_field_name="name",
+        empty_label="Choose one",
+        help_text="Where it meets its resources.",
+    )
+    owner = forms.ModelChoiceField(
+        PEOPLE, empty_label="Choose one", help_text="Who answers for it. They can never approve for it."
+    )
+    deputy = forms.ModelChoiceField(
+        PEOPLE, required=False, empty_label="Nobody", help_text="Who stands in for the owner."
+    )
+    key = KeyField(
+        label="Public key",
+        help_text="A JWK of P-256 or Ed25519. The private half never leaves the agent.",
+        widget=forms.Textarea(attrs={"rows": 4, "class": "is-code", "spellcheck": "false", "autocomplete": "off"}),
+    )
+
+
+class SegmentForm(ConsoleForm):
+    """A segment to make."""
+
+    name = forms.CharField(
+        max_length=40, validators=[RegexValidator(SLUG, SLUG_RULE)], help_text="As in customer-care."
+    )
+    purpose = forms.CharField(max_length=200, required=False, help_text="What meets in it.")
+
+
+class ReviewersForm(ConsoleForm):
+    """A group that may review in a segment."""
+
+    segment = forms.ModelChoiceField(Segment.objects.order_by("name"), to_field_name="name", empty_label="Choose one")
+    group = forms.ModelChoiceField(Group.objects.order_by("name"), to_field_name="name", empty_label="Choose one")
+
+
+class LoginForm(ConsoleForm):
+    """A login for the vault."""
+
+    user = forms.CharField(
+        max_length=63,
+        label="Database user",
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    password = forms.CharField(
+        max_length=1000,
+        strip=False,
+        help_text="Sealed in the vault. Nobody can read it back, you included.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    use = forms.ChoiceField(choices=ResourceSecret.Use.choices, label="For", initial=ResourceSecret.Use.ACTIONS)
+
+
+class WhereForm(ConsoleForm):
+    """How a resource is reached."""
+
+    host = forms.CharField(max_length=255, help_text="A name, an address, or the folder of a unix socket.")
+    port = forms.IntegerField(min_value=1, max_value=65535, initial=5432)
+    database = forms.CharField(max_length=63)
+    tls = forms.ChoiceField(
+        label="TLS",
+        choices=[("verify-full", "Verified: name and chain"), ("off", "Off: unix socket or this machine only")],
+    )
+    tls_ca = forms.CharField(
+        max_length=100_000,
+        required=False,
+        label="CA certificate",
+        help_text="PEM; empty for the authorities that this machine trusts.",
+        widget=forms.Textarea(attrs={"rows": 3, "class": "is-code", "spellcheck": "false"}),
+    )
+    search_path = forms.CharField(max_length=200, initial="public", help_text="Pinned for every statement.")
+    role = forms.CharField(
+        max_length=63, required=False, help_text="The role that statements run as; the user’s own when empty."
+    )
+    connections = forms.IntegerField(
+        min_value=1, max_value=10_000, initial=50, label="Connections at most", help_text="Held actions may take half."
+    )
+
+    @classmethod
+    def of(cls, resource: Resource) -> dict[str, Any]:
+        """What the form says about `resource` as it is."""
+        return {name: getattr(resource, name) for name in cls.base_fields}
+
+
+class ResourceForm(WhereForm):
+    """A database to put behind the gate, with its login."""
+
+    field_order = ("name", "purpose", "segment", "owner", "host", "port", "database", "user", "password", "tls")
+
+    name = forms.CharField(
+        max_length=60,
+        validators=[RegexValidator(SLUG, SLUG_RULE)],
+        help_text="What agents call it: for psql it is the database’s name.",
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+    )
+    segment = forms.ModelChoiceField(Segment.objects.order_by("name"), to_field_name="name", empty_label="Choose one")
+    purpose = forms.CharField(max_length=200, required=False, help_text="What is in it.")
+    owner = forms.ModelChoiceField(PEOPLE, required=False, empty_label="Nobody", help_text="Who answers for it.")
+    user = LoginForm.base_fields["user"]
+    password = LoginForm.base_fields["password"]
+
+
+class TagForm(ConsoleForm):
+    """A tag on a column."""
+
+    schema = forms.CharField(max_length=63, initial="public")
+    table = forms.CharField(max_length=63)
+    column = forms.CharField(max_length=63)
+    tag = forms.CharField(
+        max_length=40,
+        validators=[RegexValidator(TAG, "A tag is small letters, digits, - and _.")],
+        help_text="email, ssn …",
+    )
+    lookup = forms.BooleanField(required=False, label="May stand in an equality with a constant")
+
+
+def chosen_tags(values: list[str]) -> list[dict[str, Any]]:
+    """The suggestions that were ticked, as the page wrote them; what is not one of ours is left out."""
+    found = []
+    for value in values:
+        try:
+            form = TagForm(json.loads(value))
+        except (ValueError, TypeError):
+            continue
+        if form.is_valid():
+            found.append(form.cleaned_data)
+    return found

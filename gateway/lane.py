@@ -1,0 +1,90 @@
+"""A connection of its own to our database, with its own line of numbers in the ledger: one statement, one transaction.
+
+The lane knows its last number, so that entries can be made before they are sent; the statement moves the number
+only from where the lane believes it is, and does nothing at all otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import AsyncConnection
+
+from ledger.entries import Draft
+from ledger.write import columns, rows
+
+STATEMENT: LiteralString = """
+WITH moved AS (
+    UPDATE ledger_node SET seq = %s WHERE name = %s AND seq = %s RETURNING seq
+), stated AS (
+    INSERT INTO ledger_outbox (node, node_seq, event, leaf)
+    SELECT new.* FROM moved, unnest(%s::text[], %s::bigint[], %s::text[], %s::bytea[]) AS new
+), """
+UNNUMBERED: LiteralString = "WITH moved AS (SELECT 1), "
+END: LiteralString = " SELECT count(*) FROM moved"
+FIRST_SQL: LiteralString = "INSERT INTO ledger_node (name, seq) VALUES (%s, 0) ON CONFLICT DO NOTHING"
+WHERE_SQL: LiteralString = "SELECT seq, clock_timestamp() FROM ledger_node WHERE name = %s"
+
+
+class Lane:
+    """One writer's way into the database. Not for two tasks at once."""
+
+    def __init__(self, dsn: str, node: str) -> None:
+        self._dsn = dsn
+        self._node = node
+        self._connection: AsyncConnection[Any] | None = None
+        self._seq = 0
+        self._clock = timedelta()
+        """What the database's clock is ahead of ours."""
+
+    async def write(self, fragment: LiteralString, parameters: tuple[str, ...], drafts: Sequence[Draft]) -> None:
+        """Run `fragment` and state `drafts`, in one transaction. Raises what psycopg raises, ValueError for a bad entry."""
+        connection = self._connection
+        if connection is None or connection.closed:
+            connection = await self.open()
+        if not drafts:
+            await connection.execute(UNNUMBERED + fragment + END, parameters)
+            return
+        while not await self._numbered(connection, fragment, parameters, drafts):
+            await self._find(connection)  # another process has the same name: numbers stay gapless all the same
+
+    async def _numbered(
+        self, connection: AsyncConnection[Any], fragment: LiteralString, parameters: tuple[str, ...], drafts: Sequence[Draft]
+    ) -> bool:
+        last = self._seq + len(drafts)
+        stated = columns(rows(drafts, self._node, last, datetime.now(UTC) + self._clock))
+        cursor = await connection.execute(
+            STATEMENT + fragment + END, (last, self._node, self._seq, *stated, *parameters)
+        )
+        row = await cursor.fetchone()
+        if row is None or not row[0]:
+            return False
+        self._seq = last
+        return True
+
+    async def open(self) -> AsyncConnection[Any]:
+        """Connect, and find the lane's last number."""
+        await self.close()
+        connection = await AsyncConnection.connect(
+            self._dsn, autocommit=True, prepare_threshold=0, application_name="narrowgate recorder"
+        )
+        self._connection = connection
+        await connection.execute(FIRST_SQL, [self._node])
+        await self._find(connection)
+        return connection
+
+    async def _find(self, connection: AsyncConnection[Any]) -> None:
+        row = await (await connection.execute(WHERE_SQL, [self._node])).fetchone()
+        if row is None:
+            raise psycopg.OperationalError("the lane has no number")
+        self._seq, now = row
+        self._clock = now - datetime.now(UTC)
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None

@@ -1,0 +1,102 @@
+"""Group commit: a task that writes what has queued up while it wrote, many rows a transaction; a bad row fails alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, LiteralString, TypeVar
+
+import psycopg
+import structlog
+
+from gateway.lane import Lane
+from ledger.entries import Draft
+
+BATCH = 256
+"""Rows in one transaction."""
+RETRY_AFTER = 0.2
+"""Seconds after the database was lost."""
+log = structlog.get_logger()
+
+T = TypeVar("T")
+Composed = tuple[LiteralString, tuple[str, ...], list[Draft]]
+
+
+class Writer(Generic[T]):
+    """Writes items of one kind over a lane.
+
+    `compose` makes the statement for some items, `done` is told of those whose transaction committed, `refused` of
+    one that the database does not take, `lost` of those of which it is not known, for want of a connection.
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        compose: Callable[[Sequence[T]], Composed],
+        *,
+        done: Callable[[Sequence[T]], None],
+        refused: Callable[[T], None],
+        lost: Callable[[Sequence[T]], None],
+    ) -> None:
+        self._lane = lane
+        self._compose = compose
+        self._done = done
+        self._refused = refused
+        self._lost = lost
+        self.queue: list[T] = []
+        self.stopping = False
+        self._work = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect and begin to write."""
+        await self._lane.open()
+        self._task = asyncio.create_task(self._run())
+
+    def go(self) -> None:
+        """There is work."""
+        self._work.set()
+
+    async def stop(self) -> None:
+        """Write what is queued, then end."""
+        self.stopping = True
+        self.go()
+        if self._task is not None:
+            await self._task
+        await self._lane.close()
+
+    async def _run(self) -> None:
+        while not self.stopping:
+            await self._work.wait()
+            self._work.clear()
+            while self.queue:
+                items, self.queue = self.queue[:BATCH], self.queue[BATCH:]
+                await self._write(items)
+
+    async def _write(self, items: Sequence[T]) -> None:
+        try:
+            await self._lane.write(*self._compose(items))
+        except psycopg.OperationalError as error:
+            await self._without_database(items, error)
+        except (psycopg.Error, ValueError) as error:
+            await self._singly(items, error)
+        else:
+            self._done(items)
+
+    async def _without_database(self, items: Sequence[T], error: psycopg.Error) -> None:
+        log.warning("record_unavailable", error=str(error), rows=len(items))
+        await self._lane.close()
+        self._lost(items)
+        if self.stopping:
+            self.queue.clear()
+            return
+        await asyncio.sleep(RETRY_AFTER)
+        self.go()
+
+    async def _singly(self, items: Sequence[T], error: Exception) -> None:
+        if len(items) == 1:
+            log.error("row_refused", error=str(error))
+            self._refused(items[0])
+            return
+        for item in items:
+            await self._write([item])

@@ -1,0 +1,72 @@
+"""Versions of the policies as a page tells them: what they change, and what this person may do with one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from accounts.models import Role, User
+from policies.check import Problem
+from policies.models import PolicyVersion
+
+Status = PolicyVersion.Status
+WRITERS = (Role.ENGINEER, Role.ADMINISTRATOR)
+APPROVERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a comparison: `mark` is +, -, @ or a space."""
+
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next thing to do with a version: `action` is empty where it is not for this person, and `says` why."""
+
+    action: str
+    label: str
+    says: str
+
+
+def changes(before: str, after: str) -> list[Line]:
+    """What differs, with three lines around it."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=3)
+    return [Line(line[:1] or " ", line[1:] if line[0] != "@" else line) for line in list(lines)[2:]]
+
+
+def next_step(version: PolicyVersion, user: User) -> Step | None:
+    """What comes next for `version`, and whether `user` may do it. None once nothing does."""
+    if version.status == Status.DRAFT:
+        mine = version.author_id == user.id
+        return Step("propose" if mine else "", "Propose it", "Its author proposes it." if not mine else "")
+    if version.status == Status.PROPOSED:
+        return _approval(version, user)
+    if version.status == Status.APPROVED:
+        may = user.has_role(*WRITERS)
+        says = "It takes the place of the version in force, at every gate, within a second."
+        return Step("activate" if may else "", "Put it in force", says if may else "A platform engineer activates it.")
+    if version.status == Status.RETIRED and user.has_role(*WRITERS):
+        return Step("rollback", "Put it back in force…", "It was in force before.")
+    return None
+
+
+def _approval(version: PolicyVersion, user: User) -> Step:
+    if version.author.person == user.person:
+        says = "Nobody approves policies they wrote: another engineer, the CISO or an administrator does."
+        return Step("", "Approve it", says)
+    if not user.has_role(*APPROVERS):
+        return Step("", "Approve it", "An engineer, the CISO or an administrator approves it.")
+    return Step(
+        "approve", "Approve it", "You say that these rules may come into force. Activating is a step of its own."
+    )
+
+
+def placed(problems: Sequence[Problem], text: str) -> Iterator[tuple[Problem, str]]:
+    """Each problem with the line of `text` it is about."""
+    lines = text.splitlines()
+    for problem in problems:
+        yield problem, lines[problem.line - 1].strip() if 0 < problem.line <= len(lines) else ""

@@ -1,0 +1,92 @@
+"""Every page, light on a laptop and dark on a phone: axe finds nothing, nothing scrolls sideways, no script fails."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.people import LAPTOP, PHONE, Desk, sideways, violations
+
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("server")]
+
+# Who opens which page; a link in the second place is followed from the page before it.
+PAGES = {
+    "maya": ["/queue/", "a.hold-row", "a.hold-row.is-done"],
+    "claire": ["/posture/", "/posture/?period=30d"],
+    "arthur": ["/record/", "a.row-link", "/record/ledger/", "a.row-link", "/record/?agent=nobody-at-all"],
+    "erik": ["/agents/", "a.row-link", "/account/2fa/", "/account/password/change/"],
+    "ada": ["/people/"],
+    "otto": ["/", "/nowhere/"],
+}
+SIGHTS = [("light", LAPTOP), ("dark", PHONE)]
+
+
+@pytest.mark.parametrize(("theme", "size"), SIGHTS, ids=["light-laptop", "dark-phone"])
+@pytest.mark.parametrize("who", PAGES)
+def test_a_page_is_sound(desk: Desk, who: str, theme: str, size: tuple[int, int]) -> None:
+    with desk.signed_in(who, size, color_scheme=theme) as page:
+        for step in PAGES[who]:
+            _go(desk, page, step)
+            assert violations(page) == [], page.url
+            assert sideways(page) == 0, page.url
+            assert page.locator("html").get_attribute("data-bs-theme") == theme
+
+
+def _go(desk: Desk, page: Page, step: str) -> None:
+    if step.startswith("/"):
+        page.goto(desk.address(step))
+        return
+    if page.get_by_role("link", name="Back to the queue").is_visible():
+        page.get_by_role("link", name="Back to the queue").click()
+    link = page.locator(step).first
+    path = link.get_attribute("href") or ""
+    link.click()
+    expect(page).to_have_url(re.compile(re.escape(path)))
+    page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.parametrize(("theme", "size"), SIGHTS, ids=["light-laptop", "dark-phone"])
+def test_the_door_is_sound_and_says_what_was_wrong(desk: Desk, theme: str, size: tuple[int, int]) -> None:
+    with desk.context(size, color_scheme=theme) as context:
+        page = context.new_page()
+        page.goto(desk.address("/posture/"))
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        assert violations(page) == []
+        page.get_by_label("User name").fill("nobody")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert violations(page) == []
+        assert sideways(page) == 0
+
+
+def test_keys_and_menus_work_without_a_mouse(desk: Desk) -> None:
+    with desk.signed_in("maya") as page:
+        page.keyboard.press("?")
+        expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+        assert violations(page) == []
+        page.keyboard.press("Escape")
+        first = page.locator("#hold-title").inner_text()
+        page.keyboard.press("j")
+        expect(page.locator("#hold-title")).not_to_have_text(first)
+        page.keyboard.press("k")
+        expect(page.locator("#hold-title")).to_have_text(first)
+        page.keyboard.press("/")
+        expect(page.get_by_label("Find in the queue")).to_be_focused()
+        page.keyboard.type("no such hold")
+        expect(page.get_by_text("No hold here matches.")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.keyboard.press("d")
+        expect(page.get_by_label("In your words")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_label("In your words")).to_be_hidden()
+        page.locator("summary", has_text="You").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_the_theme_is_remembered(desk: Desk) -> None:
+    with desk.signed_in("claire", color_scheme="light") as page:
+        page.get_by_role("button", name="Theme").first.click()
+        page.reload()
+        assert page.locator("html").get_attribute("data-bs-theme") == "dark"

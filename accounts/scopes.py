@@ -5,4 +5,5 @@ REVIEW = "holds:review"
 AGENTS_WRITE = "agents:write"
 POLICIES_WRITE = "policies:write"
 EXPORT = "ledger:export"
-SCOPES = frozenset({READ, REVIEW, AGENTS_WRITE, POLICIES_WRITE, EXPORT})
+INCIDENTS_WRITE = "incidents:write"
+SCOPES = frozenset({READ, REVIEW, AGENTS_WRITE, POLICIES_WRITE, EXPORT, INCIDENTS_WRITE})

@@ -9,10 +9,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import LiteralString
+from typing import TYPE_CHECKING, LiteralString
 from uuid import UUID
 
-from ledger.entries import canonical
+if TYPE_CHECKING:
+    from activity.models import Action
+
+Identifier = UUID | str
 
 # Fragments of one statement that also moves the ledger's numbers (`moved`, one row or none) and writes the entries:
 # one transaction, one round trip.
@@ -74,11 +77,11 @@ class Intent:
     """One row of activity_action as it is first written: denied, or about to be released."""
 
     id: UUID
-    session_id: UUID
-    node_id: UUID
-    agent_id: UUID
-    resource_id: UUID
-    credential_id: UUID
+    session_id: Identifier
+    node_id: Identifier
+    agent_id: Identifier
+    resource_id: Identifier
+    credential_id: Identifier
     number: int
     verb: str
     shown: str
@@ -131,22 +134,17 @@ def intent_columns(rows: Sequence[Intent]) -> tuple[str, ...]:
     )
 
 
-def intent_record(intent: Intent) -> bytes:
-    """What a shared entry's Merkle root covers of one allowed read; every value is in its row."""
-    return canonical(
-        {
-            "action": str(intent.id),
-            "agent": str(intent.agent_id),
-            "credential": str(intent.credential_id),
-            "decision": intent.decision,
-            "digest": intent.digest,
-            "number": intent.number,
-            "policy_version": intent.policy_version,
-            "resource": str(intent.resource_id),
-            "session": str(intent.session_id),
-            "verb": intent.verb,
-        }
-    )
+def intent_record(intent: Intent | Action) -> bytes:
+    """What a shared entry's Merkle root covers of one allowed read, canonical (RFC 8785); every value is in its row.
+
+    Written out because each statement pays for it: no value here has a character that JSON escapes.
+    """
+    return (
+        f'{{"action":"{intent.id}","agent":"{intent.agent_id}","credential":"{intent.credential_id}",'
+        f'"decision":"{intent.decision}","digest":"{intent.digest}","number":{intent.number},'
+        f'"policy_version":{intent.policy_version},"resource":"{intent.resource_id}","session":"{intent.session_id}",'
+        f'"verb":"{intent.verb}"}}'
+    ).encode()
 
 
 @dataclass(slots=True)
@@ -163,7 +161,7 @@ class Outcome:
     """What became of a released action. Counts are None where there is nothing new to say."""
 
     id: UUID
-    session_id: UUID
+    session_id: Identifier
     status: str
     finished_at: datetime | None = None
     rows: int | None = None
@@ -176,9 +174,16 @@ class Outcome:
     entry_id: UUID | None = field(default=None)
 
 
-def outcome_record(outcome: Outcome) -> bytes:
-    """What a shared entry's Merkle root covers of one outcome; every value is in its row."""
-    return canonical({"action": str(outcome.id), **outcome_details(outcome)})
+def outcome_record(outcome: Outcome | Action) -> bytes:
+    """What a shared entry's Merkle root covers of one outcome, canonical (RFC 8785); every value is in its row."""
+    return (
+        f'{{"action":"{outcome.id}","bytes":{_number(outcome.bytes)},"masked":{outcome.masked_values},'
+        f'"rows":{_number(outcome.rows)},"sqlstate":"{outcome.sqlstate}","status":"{outcome.status}"}}'
+    ).encode()
+
+
+def _number(value: int | None) -> str:
+    return "null" if value is None else str(value)
 
 
 def outcome_details(outcome: Outcome) -> dict[str, object]:

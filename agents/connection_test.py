@@ -100,6 +100,7 @@ def _sign_in(place: Place, login: Login, way: dict[str, str]) -> str:
         password=login.password,
         connect_timeout=int(WITHIN),
         require_auth="scram-sha-256",
+        gssencmode="disable",
         application_name="narrowgate connection test",
         options="-c statement_timeout=5000 -c default_transaction_read_only=on",
     )

@@ -198,12 +198,12 @@ class TagForm(ConsoleForm):
 
 def chosen_tags(values: list[str]) -> list[dict[str, Any]]:
     """The suggestions that were ticked, as the page wrote them; what is not one of ours is left out."""
-    found = []
-    for value in values:
-        try:
-            form = TagForm(json.loads(value))
-        except (ValueError, TypeError):
-            continue
-        if form.is_valid():
-            found.append(form.cleaned_data)
-    return found
+    forms_of = (TagForm(said) for said in map(_said, values) if isinstance(said, dict))
+    return [form.cleaned_data for form in forms_of if form.is_valid()]
+
+
+def _said(value: str) -> object:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None

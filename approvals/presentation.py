@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from activity.models import Action
 from approvals.models import Hold
 from approvals.seating import Chair
 from core import words
@@ -121,6 +122,13 @@ def settled_note(hold: Hold) -> str:
         Hold.Status.LAPSED: f"approved, not collected by {at}",
         Hold.Status.WITHDRAWN: f"taken back {at}",
     }.get(Hold.Status(hold.status), "")
+
+
+def refusal(action: Action) -> str:
+    """Why an action was denied, shortly: the policy that forbade it, else the rule's name."""
+    if action.code == "forbidden" and action.policies:
+        return action.policies[0]
+    return action.code.replace("_", " ") or "denied"
 
 
 def mark_of(hold: Hold) -> tuple[str, str]:

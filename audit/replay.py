@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 from activity.models import Action, Frame, Session
 from approvals.models import Hold
+from approvals.presentation import refusal
 from core import words
 from ledger.models import Entry
 from ledger.proving import VERIFIED, Proof, Prover
@@ -21,6 +22,7 @@ MOST = 500
 IDLE = 20.0
 """Seconds of silence that are shortened on the map."""
 _BARS = 150
+_SHORTEST = 0.05  # seconds: a map needs some length
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Shot:
     @property
     def result(self) -> str:
         """What came of it, in a column."""
-        parts = [_hold_note(self.hold)] if self.hold else [_refusal(self.action)] if self.kind == "deny" else []
+        parts = [_hold_note(self.hold)] if self.hold else [refusal(self.action)] if self.kind == "deny" else []
         if self.kind == "failed":
             parts.append(f"{self.action.sqlstate} {self.action.get_status_display().lower()}".strip())
         elif self.action.rows is not None:
@@ -131,7 +133,7 @@ class Replay:
         return found
 
 
-def replay_of(session: Session, now: datetime) -> Replay:
+def replay_of(session: Session) -> Replay:
     """Put a session together: six queries and one proof for each frame."""
     actions = list(Action.objects.filter(session_id=session.id).order_by("number")[: MOST + 1])
     cut, actions = len(actions) > MOST, actions[:MOST]
@@ -139,9 +141,8 @@ def replay_of(session: Session, now: datetime) -> Replay:
     times = list(
         accumulate((max(0.0, (action.asked_at - session.began_at).total_seconds()) for action in actions), max)
     )
-    length = max(
-        [((session.ended_at or now) - session.began_at).total_seconds() if session.ended_at else 0.0, 1.0, *times]
-    )
+    lasted = (session.ended_at - session.began_at).total_seconds() if session.ended_at else 0.0
+    length = max([lasted, _SHORTEST, *times])
     places, gaps = places_of(times, length)
     prover = Prover()
     shots = _shots(actions, times, places, prover)
@@ -186,11 +187,6 @@ def _entries(actions: list[Action]) -> dict[UUID, Entry]:
 
 def _holds(actions: list[UUID]) -> list[Hold]:
     return list(Hold.objects.filter(action_id__in=actions).prefetch_related("reviews__reviewer"))
-
-
-def _refusal(action: Action) -> str:
-    """Why it was denied, shortly: the policy that forbade it, else the rule's name."""
-    return action.policies[0] if action.policies else action.code.replace("_", " ")
 
 
 def _hold_note(hold: Hold) -> str:

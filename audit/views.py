@@ -12,7 +12,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import Role, User
@@ -65,7 +64,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     user = person_of(request)
     found = get_object_or_404(sessions_visible_to(user), id=session_id)
     note_read(user, "replay", str(found.id), {}, session=str(found.id))
-    context = {"it": replay_of(found, timezone.now()), "keys": KEYS, "reads_ledger": user.has_role(*READERS)}
+    context = {"it": replay_of(found), "keys": KEYS, "reads_ledger": user.has_role(*READERS)}
     return render(request, "audit/replay.html", context)
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.models import Membership, Role, User
 from approvals.board import count_needing
 from core import words
+from monitoring.queries import unanswered
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class _Place:
 PLACES = (
     _Place("Queue", "inbox", "queue:queue", (Role.REVIEWER, Role.OWNER)),
     _Place("Posture", "shield-half", "console:posture", (Role.CISO,)),
+    _Place("Incidents", "alert-triangle", "incidents:incidents", (Role.CISO, Role.AUDITOR)),
     _Place(
         "Agents",
         "robot",
@@ -67,8 +69,16 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 def _entry(place: _Place, request: HttpRequest, user: User) -> Entry:
     url = reverse(place.name)
     section = "/" + url.strip("/").partition("/")[0] + "/"
-    count = count_needing(user) if place.name == "queue:queue" else None
-    return Entry(place.label, place.icon, url, request.path.startswith(section), count)
+    return Entry(place.label, place.icon, url, request.path.startswith(section), _count(place, user))
+
+
+def _count(place: _Place, user: User) -> int | None:
+    """How much on that place needs this person; None where nothing is counted."""
+    if place.name == "queue:queue":
+        return count_needing(user)
+    if place.name == "incidents:incidents" and user.has_role(Role.CISO):
+        return unanswered(user)
+    return None
 
 
 def _you(user: User) -> dict[str, Any]:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("resources/", include("agents.resource_urls")),
     path("policies/", include("policies.urls")),
     path("start/", first_steps, name="start"),
+    path("incidents/", include("monitoring.urls")),
     path("record/", include("audit.urls")),
     path("", include("console.urls_pages")),
 ]

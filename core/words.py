@@ -74,8 +74,10 @@ def ago(at: datetime, now: datetime) -> str:
     return at.strftime("%-d %b")
 
 
-def timer(seconds: float) -> str:
-    """A place in a recording: 0:00, 20:02, 1:04:10."""
+def timer(seconds: float, length: float = 60.0) -> str:
+    """A place in a recording: 0:00, 20:02, 1:04:10; in one shorter than ten seconds 0.04 s."""
+    if length < 10:
+        return f"{seconds:.2f} s"
     whole = int(seconds)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

@@ -32,9 +32,13 @@ class Caller:
     on_behalf_of: UUID | None = None
     source: str = ""
     actor: Actor = field(init=False)
+    texts: tuple[str, str, str, str, str] = field(init=False, repr=False)
+    """Its identifiers as the rows of its actions have them: session, node, agent, resource, credential."""
 
     def __post_init__(self) -> None:
+        ids = (self.session_id, self.node_id, self.agent_id, self.resource_id, self.credential_id)
         object.__setattr__(self, "actor", Actor(kind="agent", id=str(self.agent_id), name=self.agent))
+        object.__setattr__(self, "texts", tuple(map(str, ids)))
 
 
 @dataclass(slots=True)
@@ -88,13 +92,14 @@ class Action:
 def intent_of(action: Action, caller: Caller, decision: Decision, *, status: str, code: str = "", reason: str = "") -> Intent:
     """The row of an action that was decided. `code` and `reason` are those of a refusal."""
     denied = status == "denied"
+    session, node, agent, resource, credential = caller.texts
     return Intent(
         id=action.id,
-        session_id=caller.session_id,
-        node_id=caller.node_id,
-        agent_id=caller.agent_id,
-        resource_id=caller.resource_id,
-        credential_id=caller.credential_id,
+        session_id=session,
+        node_id=node,
+        agent_id=agent,
+        resource_id=resource,
+        credential_id=credential,
         number=action.number,
         verb=action.verb,
         shown=action.shown,

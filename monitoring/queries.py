@@ -56,6 +56,11 @@ def visible_signals(user: User) -> QuerySet[Signal]:
     return signals.filter(agent__in=visible_agents(user).values("id"))
 
 
+def unanswered(user: User) -> int:
+    """How many incidents that `user` may see nobody has acknowledged."""
+    return visible_incidents(user).filter(status=Incident.Status.OPEN).count()
+
+
 def incidents_page(user: User, asked: Mapping[str, str], after: str) -> Page:
     """The incidents that `user` may see, newest first, filtered; `after` is the key that a page gave."""
     found = visible_incidents(user).filter(_matching(asked))

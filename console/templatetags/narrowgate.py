@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from approvals import highlight, layout, risk
+from approvals import highlight, layout, presentation, risk
 from core import words
 
 register = template.Library()
@@ -47,6 +47,10 @@ _CHIPS = {
     "unsigned": ("unknown", "clock", "Not in a checkpoint yet"),
     "open": ("unknown", "plug-connected", "Open"),
     "bearer": ("unknown", "key", "Bearer"),
+    "unanswered": ("deny", "alert-triangle", "Open"),
+    "acknowledged": ("hold", "eye", "Acknowledged"),
+    "resolved": ("allow", "circle-check", "Resolved"),
+    "settled": ("unknown", "circle-check", "Counts no longer"),
     "claim": ("unknown", "quote", "Its claim, not checked"),
 }
 _PIECES = {"keyword": "k", "string": "s", "number": "n", "comment": "c", "masked": "masked", "odd": "lookalike"}
@@ -110,6 +114,9 @@ def code(text: str, label: str) -> SafeString:
     return format_html('<ol class="code" aria-label="{}">{}</ol>{}', label, items, below)
 
 
+register.filter("refusal", presentation.refusal)
+
+
 @register.filter
 def laid_out(text: str) -> str:
     """The statement on lines, clause by clause."""
@@ -139,6 +146,12 @@ def _piece(piece: highlight.Piece) -> SafeString | str:
         return piece.shown
     title = format_html(' title="{}"', piece.note) if piece.note else SafeString("")
     return format_html('<span class="{}"{}>{}</span>', _PIECES[piece.kind], title, piece.shown)
+
+
+@register.filter
+def hours(length: timedelta) -> str:
+    """A duration in whole hours: "72 h"."""
+    return f"{length // timedelta(hours=1)} h"
 
 
 @register.filter

@@ -148,6 +148,6 @@ def _sequence(logins: Logins, folder: Path) -> None:
 async def _taken(person: User) -> bytes:
     client = AsyncClient()
     await client.aforce_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
-    answer = await client.post(reverse("record:evidence"))
+    answer: Any = await client.post(reverse("record:evidence"))
     assert answer.status_code == 200
     return b"".join([part async for part in answer.streaming_content])

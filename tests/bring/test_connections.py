@@ -125,7 +125,7 @@ def test_addresses_that_no_database_has() -> None:
         "169.254.169.254",
         "fe80::1%eth0",
         "::ffff:169.254.169.254",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 -- it is refused
         "::",
         "224.0.0.1",
         "255.255.255.255",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -41,10 +42,14 @@ class Psql:
         return status, self.said()
 
     def leave(self) -> None:
-        """End it as Ctrl-C twice would."""
+        """End it as Ctrl-C does: what still waits is taken back."""
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         self.output.close()
 
 

@@ -8,7 +8,9 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
 let speed = 1, timer = null;
 
 const pad = number => String(number).padStart(2, '0');
-const words = t => `${Math.floor(t / 60)}:${pad(Math.floor(t % 60))}`;
+const whole = +by('player').dataset.length;
+const pace = Math.min(1, whole / 4); // a short session takes four seconds to watch
+const words = t => (whole < 10 ? `${t.toFixed(2)} s` : `${Math.floor(t / 60)}:${pad(Math.floor(t % 60))}`);
 
 function between(from, to, value, low, high) {
   return to > from ? low + (high - low) * (value - from) / (to - from) : low;
@@ -41,7 +43,7 @@ const step = by => go(frames[Math.min(frames.length - 1, Math.max(0, nowIndex() 
 const jump = kind => go(frames.slice(nowIndex() + 1).find(one => one.dataset.kind === kind) || frames.find(one => one.dataset.kind === kind));
 
 function advance(seconds) {
-  let at = placeAt(Math.min(stops.at(-1).t, timeAt(+seek.value) + seconds * speed));
+  let at = placeAt(Math.min(stops.at(-1).t, timeAt(+seek.value) + seconds * speed * pace));
   const silence = by('skip-idle').checked && silences.find(one => at > one.from && at < one.to);
   if (silence) at = silence.to;
   show(at);

@@ -58,7 +58,13 @@ _SIGN_IN: tuple[tuple[tuple[str, ...], Said], ...] = (
         Said("timeout", "The server took the connection and then did not answer.", "Look at the server's log."),
     ),
     (
-        ("closed the connection unexpectedly", "eof detected", "unexpected eof", "closed unexpectedly", "connection reset"),
+        (
+            "closed the connection unexpectedly",
+            "eof detected",
+            "unexpected eof",
+            "closed unexpectedly",
+            "connection reset",
+        ),
         Said("closed", "The server closed the connection without a word.", "Look at the server's log."),
     ),
 )

@@ -11,9 +11,9 @@ from django.contrib.auth.models import Group
 from django.core.validators import RegexValidator
 
 from accounts.models import User
+from agents import naming
 from agents.api_bodies import SLUG, SLUG_RULE, TAG
 from agents.models import Resource, ResourceSecret, Segment
-from agents.naming import LONGEST
 from core.errors import Invalid, NarrowgateError
 
 T = TypeVar("T")
@@ -59,7 +59,10 @@ class KeyField(forms.JSONField):
     """A public key as JSON (JWK, RFC 7517)."""
 
     widget = forms.Textarea
-    default_error_messages = {"invalid": "That is not JSON. Paste the public key as one JSON object, braces included."}
+    default_error_messages = {
+        "invalid": "That is not JSON. Paste the public key as one JSON object, braces included.",
+        "required": "Paste the public key: without one the agent cannot prove who it is.",
+    }
 
     def clean(self, value: Any) -> dict[str, Any]:  # noqa: ANN401 -- Django's own
         """The object. Raises ValidationError."""
@@ -76,7 +79,7 @@ class EnrolForm(ConsoleForm):
     """An agent to register."""
 
     name = forms.CharField(
-        max_length=LONGEST,
+        max_length=naming.LONGEST,
         help_text="function.environment, with .nn where there are several: support-bot.production.02",
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
@@ -98,6 +101,15 @@ class EnrolForm(ConsoleForm):
         help_text="A JWK of P-256 or Ed25519. The private half never leaves the agent.",
         widget=forms.Textarea(attrs={"rows": 4, "class": "is-code", "spellcheck": "false", "autocomplete": "off"}),
     )
+
+    def clean_name(self) -> str:
+        """The name, by the naming rule: told together with whatever else is wrong."""
+        name = str(self.cleaned_data["name"])
+        try:
+            naming.parse(name)
+        except Invalid as error:
+            raise forms.ValidationError(str(error)) from None
+        return name
 
 
 class SegmentForm(ConsoleForm):

@@ -1,4 +1,4 @@
-"""The ORM beside the event loop: in threads of our own, each with a connection that it keeps and checks."""
+"""The ORM beside the event loop: in threads of our own, each with a connection that it keeps, checks, and closes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
-from typing import ParamSpec, TypeVar
+from queue import SimpleQueue
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import connection, connections
 
@@ -21,36 +22,47 @@ CHECK_AFTER = 1.0
 
 
 class _Pool:
-    """Threads that have to say goodbye to the database before they end."""
+    """Threads that say goodbye to the database before they end, which an executor's threads cannot."""
 
     def __init__(self) -> None:
-        self.executor = ThreadPoolExecutor(THREADS, thread_name_prefix="gateway-orm", initializer=self._count)
-        self._started = 0
-        self._used = threading.local()
+        self._tasks: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._threads = [threading.Thread(target=self._work, name=f"gateway-orm-{n}", daemon=True) for n in range(THREADS)]
+        for thread in self._threads:
+            thread.start()
 
-    def _count(self) -> None:
-        self._started += 1
+    def submit(self, task: Callable[[], T]) -> Future[T]:
+        """Have `task` run by the next free thread."""
+        result: Future[T] = Future()
+        self._tasks.put((result, task))
+        return result
 
-    def work(self, task: Callable[[], T]) -> T:
-        """Run `task` on a connection that works."""
-        if time.monotonic() - getattr(self._used, "at", 0.0) > CHECK_AFTER and not connection.is_usable():
-            connections.close_all()
-        try:
-            return task()
-        finally:
-            self._used.at = time.monotonic()
+    def _work(self) -> None:
+        used = 0.0
+        while (order := self._tasks.get()) is not None:
+            result, task = order
+            if not result.set_running_or_notify_cancel():
+                continue
+            if time.monotonic() - used > CHECK_AFTER and not connection.is_usable():
+                connections.close_all()
+            _run(result, task)
+            used = time.monotonic()
+        connections.close_all()
 
     def close(self) -> None:
-        """Close every thread's connection, then end the threads."""
-        all_here = threading.Barrier(max(1, self._started))
-        for _ in range(self._started):
-            self.executor.submit(_farewell, all_here)
-        self.executor.shutdown()
+        """Finish what was asked for, close every connection, end the threads."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
 
 
-def _farewell(all_here: threading.Barrier) -> None:
-    connections.close_all()
-    all_here.wait(10)  # so that no thread says it twice and another not at all
+def _run(result: Future[T], task: Callable[[], T]) -> None:
+    try:
+        value = task()
+    except BaseException as error:  # noqa: BLE001 -- whatever it is, it belongs to whoever asked
+        result.set_exception(error)
+    else:
+        result.set_result(value)
 
 
 class _Current:
@@ -62,7 +74,7 @@ class _Current:
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What `work` returns or raises, run in a thread. Holds and sign-ins only: never on the way of an allowed action."""
     pool = _Current.pool = _Current.pool or _Pool()
-    return await asyncio.get_running_loop().run_in_executor(pool.executor, partial(pool.work, partial(work, *args, **kwargs)))
+    return await asyncio.wrap_future(pool.submit(partial(work, *args, **kwargs)))
 
 
 async def end_threads() -> None:

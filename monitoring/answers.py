@@ -6,28 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q, Sum
+from django.db.models import Count, Q
 
-from monitoring.models import AgentScore, Incident
+from monitoring.models import Incident
 from monitoring.queries import times_of
 from monitoring.timing import Figure, Marks, figures
+
+LATEST = 2
 
 
 @dataclass(frozen=True)
 class Answers:
-    """MTTD, MTTC and MTTR; the incidents that are not resolved; the permissions that agents hold and never used."""
+    """MTTD, MTTC and MTTR; the incidents that are not resolved, those of them that wait for a person, the latest."""
 
     figures: list[Figure]
     unresolved: int
     needing_person: int
     latest: list[Incident]
-    granted: int
-    used: int
-
-    @property
-    def unused(self) -> int:
-        """Permissions that were never used."""
-        return self.granted - self.used
 
 
 def marks() -> list[Marks]:
@@ -41,14 +36,15 @@ def marks() -> list[Marks]:
 
 def answers_of(since: datetime, now: datetime) -> Answers:
     """The answers between `since` and `now`."""
-    unresolved = Incident.objects.exclude(status=Incident.Status.RESOLVED)
+    both = times_of(since - (now - since), now)
     waits = Q(withheld_at__isnull=False, contained_at=None)
-    held = AgentScore.objects.exclude(agent__status="retired").aggregate(granted=Sum("granted"), used=Sum("used"))
+    counted = Incident.objects.exclude(status=Incident.Status.RESOLVED).aggregate(
+        unresolved=Count("id"), needing_person=Count("id", filter=waits)
+    )
     return Answers(
-        figures=figures(times_of(since, now), times_of(since - (now - since), since), marks()),
-        unresolved=unresolved.count(),
-        needing_person=unresolved.filter(waits).count(),
-        latest=list(Incident.objects.select_related("agent")[:5]),
-        granted=held["granted"] or 0,
-        used=held["used"] or 0,
+        figures=figures(
+            [one for one in both if one.detected >= since], [one for one in both if one.detected < since], marks()
+        ),
+        latest=list(Incident.objects.select_related("agent")[:LATEST]),
+        **counted,
     )

@@ -23,7 +23,7 @@ from ledger.queries import State, state
 from monitoring import figures
 from monitoring.answers import Answers, answers_of
 from monitoring.fleet import Fleet, fleet_of
-from monitoring.queries import lag, scores_of
+from monitoring.queries import Held, held, lag, scores_of
 from monitoring.score import Score
 from monitoring.steps import Step, steps
 
@@ -53,6 +53,7 @@ class Posture:
     counts: dict[str, int]
     decisions: Decisions
     answers: Answers
+    permissions: Held
     chart: dict[str, Any]
     fleet: Fleet
     bands: list[tuple[int, str, int]]
@@ -93,7 +94,7 @@ def posture_of(period: timedelta, now: datetime) -> Posture:
     since = now - period
     ranked = _ranked()
     everyone = [agent for agent, _ in ranked]
-    ledger = state()
+    ledger, permissions = state(), held()
     return Posture(
         now=now,
         agents=ranked,
@@ -103,7 +104,8 @@ def posture_of(period: timedelta, now: datetime) -> Posture:
         chart=_chart(since, now),
         fleet=fleet_of(ranked),
         bands=_bands(ranked),
-        steps=steps(everyone, ledger, lag(), since),
+        permissions=permissions,
+        steps=steps(everyone, ledger, lag(ledger.size, now), permissions, since),
         ledger=ledger,
         proof=_last_proof(),
         gates=GatewayNode.objects.filter(stopped_at=None, beat_at__gte=now - _ALIVE).count(),

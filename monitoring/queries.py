@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from accounts.queries import READS_EVERYTHING
 from agents.models import Agent
 from agents.queries import visible_agents
-from core.db import db_now
-from ledger.models import Head
 from monitoring.models import AgentScore, Cursor, Incident, Signal
 from monitoring.score import Line, Score
 from monitoring.timing import Times
@@ -38,6 +37,24 @@ class Lag:
 
     entries: int
     silent: timedelta | None
+
+
+@dataclass(frozen=True)
+class Held:
+    """Permissions held and used, over all agents; how many of those were measured, are `broad` (used less than half of
+    theirs), and have a score.
+    """
+
+    granted: int
+    used: int
+    measured: int
+    broad: int
+    scored: int
+
+    @property
+    def unused(self) -> int:
+        """Permissions that were never used."""
+        return self.granted - self.used
 
 
 def visible_incidents(user: User) -> QuerySet[Incident]:
@@ -130,10 +147,21 @@ def times_of(since: datetime, until: datetime) -> list[Times]:
     return [Times(*row) for row in columns]
 
 
-def lag() -> Lag:
-    """How far the detector is behind."""
-    cursor = Cursor.objects.filter(id=1).first()
-    size = Head.objects.values_list("size", flat=True).get(id=1)
-    if cursor is None:
-        return Lag(size, None)
-    return Lag(max(0, size - cursor.next), db_now() - cursor.beat_at if cursor.beat_at else None)
+def lag(size: int, now: datetime) -> Lag:
+    """How far the detector is behind a log of `size` entries."""
+    cursor = Cursor.objects.get(id=1)
+    return Lag(max(0, size - cursor.next), now - cursor.beat_at if cursor.beat_at else None)
+
+
+def held() -> Held:
+    """The permissions that agents hold, of those that are not retired."""
+    rows = AgentScore.objects.exclude(agent__status=Agent.Status.RETIRED)
+    counted = rows.aggregate(
+        measured=Count("agent", filter=Q(granted__gt=0)),
+        broad=Count("agent", filter=Q(granted__gt=2 * F("used"))),
+        scored=Count("agent", filter=Q(scored_at__isnull=False)),
+        # Last: from here on these names mean the sums.
+        granted=Coalesce(Sum("granted"), 0),
+        used=Coalesce(Sum("used"), 0),
+    )
+    return Held(**counted)

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from activity.models import Action, Session
 from agents.models import Agent, Credential, Resource
 from core import words
 from ledger.queries import State
-from monitoring.models import AgentScore
-from monitoring.queries import Lag
+from monitoring.queries import Held, Lag
 
 FRESH = timedelta(minutes=5)
 """How old the last checkpoint may be while entries wait."""
@@ -38,15 +37,15 @@ class Step:
         return "unmeasured" if self.short is None else "short" if self.short else "met"
 
 
-def steps(agents: list[Agent], ledger: State, behind: Lag, since: datetime) -> list[Step]:
+def steps(agents: list[Agent], ledger: State, behind: Lag, permissions: Held, since: datetime) -> list[Step]:
     """All nine, in order."""
     measured: list[Callable[[], Step]] = [
         lambda: _roles(agents),
         lambda: _identity(agents),
         lambda: _authentication(since),
         lambda: _policy(since),
-        _privilege,
-        lambda: _monitoring(behind),
+        lambda: _privilege(permissions),
+        lambda: _monitoring(behind, len(agents) - permissions.scored),
         _revocation,
         _isolation,
         lambda: _audits(ledger),
@@ -86,21 +85,19 @@ def _policy(since: datetime) -> Step:
     return Step("Policy engine", "every action decided" if not without else f"{without} without a version", without)
 
 
-def _privilege() -> Step:
+def _privilege(permissions: Held) -> Step:
     """Agents of whose permissions more than half were never used."""
-    measured = AgentScore.objects.exclude(agent__status=Agent.Status.RETIRED).filter(granted__gt=0)
-    if not measured.exists():
+    broad = permissions.broad
+    if not permissions.measured:
         return Step("Least privilege", "not measured yet", None)
-    broad = measured.filter(granted__gt=2 * F("used")).count()
     says = f"{words.plural(broad, 'agent')} used less than half" if broad else "each uses half or more"
     return Step("Least privilege", says, broad)
 
 
-def _monitoring(behind: Lag) -> Step:
+def _monitoring(behind: Lag, unscored: int) -> Step:
     if behind.silent is None or behind.silent > HEARD:
         return Step("Monitoring", "the detector is silent", 1)
-    unscored = Agent.objects.exclude(status=Agent.Status.RETIRED).filter(scored__scored_at=None).count()
-    if unscored:
+    if unscored > 0:
         return Step("Monitoring", f"{words.plural(unscored, 'agent')} not scored yet", unscored)
     says = f"{words.plural(behind.entries, 'entry', 'entries')} behind" if behind.entries else "reads every entry"
     return Step("Monitoring", says, 0)

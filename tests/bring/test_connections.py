@@ -85,7 +85,11 @@ def test_a_closed_port_is_refused() -> None:
     [(b"N", "tls_not_offered"), (b"HTTP/1.1 400 Bad Request\r\n", "not_postgres"), (b"", "not_postgres")],
 )
 def test_what_is_no_postgres_with_tls_is_told_apart(answer: bytes, code: str) -> None:
-    with listening(lambda stream: (stream.recv(8), stream.sendall(answer))) as port:
+    def serve(stream: socket.socket) -> None:
+        stream.recv(8)
+        stream.sendall(answer)
+
+    with listening(serve) as port:
         tried = attempt(Place("127.0.0.1", port, "x"), LOGIN)
     assert tried.code == code
     assert "Bad Request" not in tried.says + tried.remedy  # a stranger's words go nowhere

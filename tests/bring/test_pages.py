@@ -15,6 +15,7 @@ from agents.models import Agent, ColumnTag, Resource, Segment
 from agents.vault import open_secret
 from policies import actions as policies
 from policies.models import PolicyVersion
+from policies.queries import active
 from tests.bring.callers import browser, new_key
 from tests.bring.conftest import LOGIN, PASSWORD, Clinic
 from tests.cast import Cast
@@ -258,7 +259,7 @@ def test_the_first_version_comes_into_force_and_the_next_waits_for_another(cast:
     back = reverse("policies:rollback", args=[1])
     assert "needs a reason" in text(engineer.post(back, {"reason": ""}))
     assert "Version 1 is in force again." in text(engineer.post(back, {"reason": "Too much"}, follow=True))
-    assert policies.active() == PolicyVersion.objects.get(number=1)
+    assert active() == PolicyVersion.objects.get(number=1)
 
 
 def test_problems_are_told_by_line_and_nothing_is_kept(engineer: Client) -> None:

@@ -96,6 +96,6 @@ def test_more_agents_cost_no_more_queries(world: World, django_assert_max_num_qu
         agent = enrol(world.cast, world.segment, f"billing.production.{number:02}")
         AgentScore.objects.create(agent=agent, score=number)
         Agent.objects.filter(id=agent.id).update(risk=number)
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(24):
         ranked = posture_of(DAY, timezone.now()).agents
     assert [score.score for _, score in ranked][:3] == [29, 28, 27]

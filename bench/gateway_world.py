@@ -47,11 +47,16 @@ class World:
         return self.shop.home.account.name if self.shop.home.account else ""
 
     def environment(self, peer: str) -> dict[str, str]:
-        """libpq's environment for pgbench."""
+        """The environment that libpq reads, for pgbench."""
         common = {"PATH": os.environ["PATH"], "PGDATABASE": "shop", "LC_ALL": "C.UTF-8"}
         if peer == "direct":
             return {**common, "PGHOST": str(self.sockets), "PGUSER": LOGIN, "PGPASSWORD": PASSWORD}
-        secure = {"PGHOST": "localhost", "PGPORT": str(self.ports[peer]), "PGSSLMODE": "verify-full", "PGSSLROOTCERT": str(self.ca)}
+        secure = {
+            "PGHOST": "localhost",
+            "PGPORT": str(self.ports[peer]),
+            "PGSSLMODE": "verify-full",
+            "PGSSLROOTCERT": str(self.ca),
+        }
         if peer == "gate":
             return {**common, **secure, "PGUSER": AGENT, "PGPASSWORD": self.token()}
         return {**common, **secure, "PGUSER": LOGIN, "PGPASSWORD": PASSWORD}
@@ -63,9 +68,20 @@ class World:
         from agents import keys, tokens
 
         now, algorithm = int(time.time()), keys.algorithm_of(self.key)
-        claims = {"iss": AGENT, "sub": AGENT, "aud": tokens.token_endpoint(), "iat": now, "exp": now + 60, "jti": uuid.uuid4().hex}
-        assertion = jwt.encode({"alg": algorithm, "kid": keys.kid_of(self.key)}, claims, self.key, algorithms=[algorithm])
-        return tokens.issue(tokens.TokenRequest(tokens.GRANT_TYPE, tokens.ASSERTION_TYPE, assertion, "shop")).access_token
+        claims = {
+            "iss": AGENT,
+            "sub": AGENT,
+            "aud": tokens.token_endpoint(),
+            "iat": now,
+            "exp": now + 60,
+            "jti": uuid.uuid4().hex,
+        }
+        assertion = jwt.encode(
+            {"alg": algorithm, "kid": keys.kid_of(self.key)}, claims, self.key, algorithms=[algorithm]
+        )
+        return tokens.issue(
+            tokens.TokenRequest(tokens.GRANT_TYPE, tokens.ASSERTION_TYPE, assertion, "shop")
+        ).access_token
 
 
 def free_port() -> int:
@@ -137,7 +153,13 @@ def _fill(shop: Cluster) -> None:
         admin.execute(f"CREATE DATABASE shop OWNER {LOGIN}")
     with psycopg.connect(shop.admin_dsn("shop"), autocommit=True) as admin:
         admin.execute(f"GRANT ALL ON SCHEMA public TO {LOGIN}")
-    environment = {"PATH": os.environ["PATH"], "PGHOST": str(shop.socket_folder), "PGUSER": LOGIN, "PGPASSWORD": PASSWORD, "PGDATABASE": "shop"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PGHOST": str(shop.socket_folder),
+        "PGUSER": LOGIN,
+        "PGPASSWORD": PASSWORD,
+        "PGDATABASE": "shop",
+    }
     subprocess.run(["pgbench", "-i", "-s", "1", "-q"], env=environment, check=True, capture_output=True)
 
 
@@ -163,7 +185,9 @@ def _enrol(folder: Path, shop: Cluster) -> World:
     resource = inventory.add_resource("shop", segment=segment, actor=engineer, **where)
     inventory.store_secret(resource.id, user=LOGIN, password=PASSWORD, actor=engineer)
     key = keys.generate("ES256")
-    inventory.enrol(AGENT, purpose="Measures", segment=segment, owner=engineer, public_jwk=keys.public_jwk(key), actor=engineer)
+    inventory.enrol(
+        AGENT, purpose="Measures", segment=segment, owner=engineer, public_jwk=keys.public_jwk(key), actor=engineer
+    )
     policies.install(POLICY, actor=engineer)
     identity = ca.server_identity(folder / "keys", os.environ["KEY_PASSPHRASE"])
     plain = folder / "pgbouncer.key"
@@ -205,7 +229,12 @@ def gateway(port: int) -> None:
     async def run() -> None:
         identity = ca.server_identity(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE)
         config = service.Config(
-            settings.DATABASE_GATEWAY_URL, "http://localhost", identity.certificate, identity.key, identity.passphrase, postgres_port=port
+            settings.DATABASE_GATEWAY_URL,
+            "http://localhost",
+            identity.certificate,
+            identity.key,
+            identity.passphrase,
+            postgres_port=port,
         )
         gate = await service.start(config)
         stop = asyncio.Event()
@@ -229,7 +258,9 @@ def sequencer(_port: int) -> None:
     from ledger.sequencer import Sequencer
     from ledger.signer import FileSigner
 
-    signer = FileSigner.load_or_create(settings.STATE_DIR / "keys" / "ledger.key", settings.KEY_PASSPHRASE, name="bench/ledger")
+    signer = FileSigner.load_or_create(
+        settings.STATE_DIR / "keys" / "ledger.key", settings.KEY_PASSPHRASE, name="bench/ledger"
+    )
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     Sequencer(settings.DATABASE_SEQUENCER_URL, signer).run(stop)

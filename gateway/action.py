@@ -67,7 +67,7 @@ class Action:
         return self.verbs <= SHARED_VERBS
 
     def subject(self) -> Subject:
-        """This action as what an entry is about."""
+        """What an entry about it is about."""
         return Subject(kind="action", id=str(self.id), name=self.verb)
 
     def context(self, caller: Caller, environment: str, purpose: str) -> dict[str, object]:
@@ -89,7 +89,9 @@ class Action:
         return says
 
 
-def intent_of(action: Action, caller: Caller, decision: Decision, *, status: str, code: str = "", reason: str = "") -> Intent:
+def intent_of(
+    action: Action, caller: Caller, decision: Decision, *, status: str, code: str = "", reason: str = ""
+) -> Intent:
     """The row of an action that was decided. `code` and `reason` are those of a refusal."""
     denied = status == "denied"
     session, node, agent, resource, credential = caller.texts

@@ -159,7 +159,11 @@ class Holds:
             await in_thread(_withdraw, hold)
         except AlreadySettled:
             return  # settled in the same moment: `approval` reads how
-        raise Refusal("Canceled by the client while it waited for approval; it did not run.", code="hold_withdrawn", sqlstate="57014")
+        raise Refusal(
+            "Canceled by the client while it waited for approval; it did not run.",
+            code="hold_withdrawn",
+            sqlstate="57014",
+        )
 
     def _notice(self, hold: Hold) -> str:
         seats = ", ".join(f"{count} of {group}" for group, count in hold.requirement.items())
@@ -228,4 +232,6 @@ def _request(caller: Caller, action: Action, decision: Decision, party: Waiting)
 def _ended(hold: Hold) -> Refusal:
     code, words = WORDS.get(hold.status, ("hold_ended", "It may not run."))
     because = hold.settled_because or words
-    return Refusal(f"Not run. {because} (action {hold.action_id})", code=code, remedy="Ask again if it is still needed.")
+    return Refusal(
+        f"Not run. {because} (action {hold.action_id})", code=code, remedy="Ask again if it is still needed."
+    )

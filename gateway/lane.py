@@ -52,7 +52,11 @@ class Lane:
             await self._find(connection)  # another process has the same name: numbers stay gapless all the same
 
     async def _numbered(
-        self, connection: AsyncConnection[Any], fragment: LiteralString, parameters: tuple[str, ...], drafts: Sequence[Draft]
+        self,
+        connection: AsyncConnection[Any],
+        fragment: LiteralString,
+        parameters: tuple[str, ...],
+        drafts: Sequence[Draft],
     ) -> bool:
         last = self._seq + len(drafts)
         stated = columns(rows(drafts, self._node, last, datetime.now(UTC) + self._clock))

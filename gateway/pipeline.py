@@ -100,7 +100,9 @@ class Pipeline:
         context = action.context(caller, facts.environment, facts.purpose)
         return snapshot.engine.decide(Ask(caller.agent, action.verbs, caller.resource, context))
 
-    async def refuse(self, caller: Caller, action: Action, refusal: Refusal, decision: Decision | None = None) -> Refusal:
+    async def refuse(
+        self, caller: Caller, action: Action, refusal: Refusal, decision: Decision | None = None
+    ) -> Refusal:
         """Record that an action was denied, and give the refusal to tell the agent, which names it."""
         decision = decision or _undecided(refusal)
         intent = intent_of(action, caller, decision, status="denied", code=refusal.code, reason=refusal.message)
@@ -151,7 +153,11 @@ class Pipeline:
 
 def _denied(decision: Decision) -> Refusal:
     policies = ", ".join(reason.policy for reason in decision.reasons)
-    remedy = f"Whoever maintains the policy {policies} could allow it." if policies else "A policy that permits it would allow it."
+    remedy = (
+        f"Whoever maintains the policy {policies} could allow it."
+        if policies
+        else "A policy that permits it would allow it."
+    )
     return Refusal(decision.why, code=str(decision.code), remedy=remedy)
 
 

@@ -26,7 +26,9 @@ class _Pool:
 
     def __init__(self) -> None:
         self._tasks: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        self._threads = [threading.Thread(target=self._work, name=f"gateway-orm-{n}", daemon=True) for n in range(THREADS)]
+        self._threads = [
+            threading.Thread(target=self._work, name=f"gateway-orm-{n}", daemon=True) for n in range(THREADS)
+        ]
         for thread in self._threads:
             thread.start()
 

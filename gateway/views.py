@@ -26,7 +26,11 @@ def action(request: HttpRequest, action_id: UUID) -> HttpResponse:
         identity = _identity(request)
     except Refused as error:
         challenge = 'Bearer error="invalid_token"'
-        return _answer({"error": error.code, "error_description": error.message}, status=401, headers={"WWW-Authenticate": challenge})
+        return _answer(
+            {"error": error.code, "error_description": error.message},
+            status=401,
+            headers={"WWW-Authenticate": challenge},
+        )
     found = action_of_agent(action_id, agent_name=identity.agent, resource_name=identity.resource)
     if found is None:
         return _answer({"error": "not_found", "error_description": "This agent has no such action there."}, status=404)

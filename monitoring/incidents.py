@@ -99,8 +99,8 @@ def _answers_for(user: User, incident: Incident) -> bool:
 
 
 def _observed(incident: Incident) -> Iterator[Moment]:
-    for signal in incident.signals.select_related("agent").order_by("at", "entry")[:SHOWN]:
-        yield Moment(signal.at, "point-filled", Kind(signal.kind).rule.one, incident.whose, signal.entry, signal)
+    for signal in incident.signals.select_related("agent").order_by("at", "entry", "points")[:SHOWN]:
+        yield Moment(signal.at, "point", Kind(signal.kind).rule.one, incident.whose, signal.entry, signal)
 
 
 def _recorded(incident: Incident) -> Iterator[Moment]:

@@ -22,10 +22,13 @@ AT_ONCE: Final = 20
 """Agents of one round."""
 EVERY: Final = timedelta(minutes=5)
 """How often a score is added up while nothing happens: signals fade."""
+YOUNG, SOON = timedelta(hours=1), timedelta(minutes=1)
+"""An agent that was enrolled so lately is added up so often: what it uses changes quickly."""
 NEWEST: Final = 1_000
 """Signals of one agent that are added up; every kind reaches its most long before."""
 LEAST_STEP: Final = 3
 """Points that a score must have faded before it is written again."""
+_permissions = Permissions()
 
 
 def add_up() -> int:
@@ -35,21 +38,22 @@ def add_up() -> int:
     agents = list(due.order_by("due_at").values_list("agent_id", flat=True)[:AT_ONCE])
     if agents:
         version = active()
-        permissions = Permissions(version.number if version else 0)
         for agent_id in agents:
-            _add_up(agent_id, permissions, now)
+            _add_up(agent_id, version.number if version else 0, now)
     return len(agents)
 
 
 @transaction.atomic
-def _add_up(agent_id: UUID, permissions: Permissions, now: datetime) -> None:
+def _add_up(agent_id: UUID, version: int, now: datetime) -> None:
     due = AgentScore.objects.select_for_update(of=("self",), skip_locked=True).select_related("agent")
     scored = due.filter(agent=agent_id, due_at__lte=now).first()
     if scored is None:
         return
-    permissions.measure(scored, scored.agent, now)
+    _permissions.measure(scored, scored.agent, version=version, now=now)
     total = score(_observed(agent_id, now), standing_of(scored, scored.agent, now), now)
-    actions.write_score(scored, total if _matters(scored, total) else None, due_at=now + EVERY)
+    young = now - scored.agent.enrolled_at < YOUNG
+    again = now + (SOON if young else EVERY)
+    actions.write_score(scored, total if _matters(scored, total) else None, due_at=again)
 
 
 def _observed(agent_id: UUID, now: datetime) -> list[Observed]:

@@ -8,11 +8,9 @@ import core.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
@@ -49,17 +47,52 @@ class Migration(migrations.Migration):
                 ("shown", models.TextField()),
                 ("summary", models.CharField(blank=True, max_length=300)),
                 ("shape", models.CharField(blank=True, max_length=64)),
-                ("tables", django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=140), blank=True, default=list, size=None)),
-                ("tags", django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
+                (
+                    "tables",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=140), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
+                    ),
+                ),
                 ("digest", models.CharField(max_length=80)),
                 ("salt", models.BinaryField()),
-                ("decision", models.CharField(choices=[("allow", "Allowed"), ("deny", "Denied"), ("hold", "Held")], max_length=5)),
+                (
+                    "decision",
+                    models.CharField(
+                        choices=[("allow", "Allowed"), ("deny", "Denied"), ("hold", "Held")], max_length=5
+                    ),
+                ),
                 ("masked", models.BooleanField(default=False)),
                 ("reason", models.CharField(blank=True, max_length=500)),
                 ("code", models.CharField(blank=True, max_length=40)),
-                ("policies", django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, default=list, size=None)),
+                (
+                    "policies",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=100), blank=True, default=list, size=None
+                    ),
+                ),
                 ("policy_version", models.PositiveIntegerField(default=0)),
-                ("status", models.CharField(choices=[("denied", "Denied"), ("held", "Held"), ("released", "Released"), ("pending", "Pending"), ("done", "Done"), ("rolled_back", "Rolled back"), ("failed", "Failed"), ("uncertain", "Uncertain")], max_length=12)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("denied", "Denied"),
+                            ("held", "Held"),
+                            ("released", "Released"),
+                            ("pending", "Pending"),
+                            ("done", "Done"),
+                            ("rolled_back", "Rolled back"),
+                            ("failed", "Failed"),
+                            ("uncertain", "Uncertain"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
                 ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("released_at", models.DateTimeField(blank=True, null=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
@@ -73,7 +106,21 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-asked_at", "-id"],
-                "indexes": [models.Index(fields=["session_id", "number"], name="action_in_session"), models.Index(fields=["agent_id", "-asked_at"], name="action_by_agent"), models.Index(fields=["-asked_at", "-id"], name="action_recent"), models.Index(condition=models.Q(("status__in", ["released", "pending"])), fields=["node_id"], name="action_open_by_node"), models.Index(condition=models.Q(("decision", "hold")), fields=["shape", "-asked_at"], name="action_held_shape")],
+                "indexes": [
+                    models.Index(fields=["session_id", "number"], name="action_in_session"),
+                    models.Index(fields=["agent_id", "-asked_at"], name="action_by_agent"),
+                    models.Index(fields=["-asked_at", "-id"], name="action_recent"),
+                    models.Index(
+                        condition=models.Q(("status__in", ["released", "pending"])),
+                        fields=["node_id"],
+                        name="action_open_by_node",
+                    ),
+                    models.Index(
+                        condition=models.Q(("decision", "hold")),
+                        fields=["shape", "-asked_at"],
+                        name="action_held_shape",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -97,7 +144,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-began_at", "-id"],
-                "indexes": [models.Index(fields=["-began_at", "-id"], name="session_recent"), models.Index(condition=models.Q(("ended_at__isnull", True)), fields=["node_id"], name="session_open_by_node")],
+                "indexes": [
+                    models.Index(fields=["-began_at", "-id"], name="session_recent"),
+                    models.Index(
+                        condition=models.Q(("ended_at__isnull", True)), fields=["node_id"], name="session_open_by_node"
+                    ),
+                ],
             },
         ),
     ]

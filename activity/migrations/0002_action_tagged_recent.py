@@ -4,14 +4,15 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('activity', '0001_initial'),
+        ("activity", "0001_initial"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='action',
-            index=models.Index(condition=models.Q(('tags', []), _negated=True), fields=['-asked_at'], name='action_tagged_recent'),
+            model_name="action",
+            index=models.Index(
+                condition=models.Q(("tags", []), _negated=True), fields=["-asked_at"], name="action_tagged_recent"
+            ),
         ),
     ]

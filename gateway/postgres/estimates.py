@@ -44,7 +44,7 @@ async def _counted(connection: Fetching, classified: Classified, parameters: Par
     rows = await _read_only(connection, counting.sql, chosen)
     if not rows or rows[0][0] is None:
         return None
-    total = await _read_only(connection, f"SELECT count(*) FROM {_quoted(counting.table)}", ())
+    total = await _read_only(connection, f"SELECT count(*) FROM {_quoted(counting.table)}", ())  # noqa: S608 -- quoted
     return {
         "rows": int(rows[0][0]),
         "of": int(total[0][0]) if total and total[0][0] is not None else None,

@@ -82,7 +82,12 @@ async def enter(client: Client, startup: Startup, source: str, watch: Watch, nod
     except Refusal as refusal:
         agent, resource = (asked.agent, asked.resource) if asked else ("", "")
         await in_thread(
-            actions.refuse_session, agent=agent, resource=resource, source=source, code=refusal.code, because=refusal.message
+            actions.refuse_session,
+            agent=agent,
+            resource=resource,
+            source=source,
+            code=refusal.code,
+            because=refusal.message,
         )
         raise
 
@@ -103,7 +108,9 @@ def _read(client: Client, startup: Startup) -> _Asked:
             code="setting_denied",
             remedy="Leave PGOPTIONS empty; set what may be set with SET.",
         )
-    return _Asked(agent, resource, given.get("application_name", ""), min(startup.minor, NEWEST_MINOR), _settings(given))
+    return _Asked(
+        agent, resource, given.get("application_name", ""), min(startup.minor, NEWEST_MINOR), _settings(given)
+    )
 
 
 def _settings(given: Mapping[str, str]) -> dict[str, str]:
@@ -155,7 +162,9 @@ def _how(asked: _Asked) -> str:
 def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_id: UUID) -> Entrance:
     # 4. One transaction: a credential revoked before it commits opens no session.
     with transaction.atomic():
-        credential = Credential.objects.select_for_update(of=("self",), no_key=True).filter(id=identity.credential).first()
+        credential = (
+            Credential.objects.select_for_update(of=("self",), no_key=True).filter(id=identity.credential).first()
+        )
         if credential is None or credential.revoked_at is not None:
             raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
         resource = Resource.objects.get(name=asked.resource, retired_at=None)

@@ -46,7 +46,9 @@ class Reader:
         names = {"prepared": dict(self.names.texts), "cursors": dict(self.names.cursors)}
         return await asyncio.to_thread(classify, sql, catalog, **names, parameter_types=types)
 
-    def action(self, classified: Classified, parameters: Parameters = (), *, salt: bytes = b"", number: int = 0) -> Action:
+    def action(
+        self, classified: Classified, parameters: Parameters = (), *, salt: bytes = b"", number: int = 0
+    ) -> Action:
         """The action of running a classified text once. A salt is made where none is given, and a number taken."""
         if not number:
             self.number = number = self.number + 1
@@ -79,7 +81,9 @@ class Reader:
         salt = os.urandom(SALT_BYTES)
         covered = canonical(self._says(sql, [], []))
         shown = redacted(sql)[:LONGEST_SHOWN]
-        return Action(new_id(), self.number, UNKNOWN_VERB, shown, covered, salt, digest(covered, salt), datetime.now(UTC))
+        return Action(
+            new_id(), self.number, UNKNOWN_VERB, shown, covered, salt, digest(covered, salt), datetime.now(UTC)
+        )
 
     def _canonical(self, classified: Classified, parameters: Parameters) -> bytes:
         given = [[oid, form, None if value is None else value.hex()] for oid, form, value in parameters]
@@ -88,7 +92,9 @@ class Reader:
             says["prepared"], says["cursors"] = dict(self.names.texts), dict(self.names.cursors)
         return canonical(says)
 
-    def _says(self, sql: str, parameters: Sequence[Sequence[object]], names: Sequence[Sequence[object]]) -> dict[str, object]:
+    def _says(
+        self, sql: str, parameters: Sequence[Sequence[object]], names: Sequence[Sequence[object]]
+    ) -> dict[str, object]:
         return {
             "agent": self.caller.agent,
             "names": names,

@@ -331,4 +331,6 @@ def _beyond(run: Run) -> bytes:
     if run.withheld or run.cut_off:
         return HIDE
     run.cut_off = True
-    return notice_response(f"Policy lets {run.limit} rows through; the rest of the answer is left out.", severity="WARNING")
+    return notice_response(
+        f"Policy lets {run.limit} rows through; the rest of the answer is left out.", severity="WARNING"
+    )

@@ -20,7 +20,6 @@ LONGEST_VALUE = 1_000
 """Characters of one value in a recording."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Masks:
     """How to answer the agent, and how to record the answer: recordings are masked whatever the agent saw."""

@@ -44,7 +44,9 @@ log = structlog.get_logger()
 class Session:
     """Handles a client that has signed in."""
 
-    def __init__(self, client: Client, upstream: Upstream, entrance: Entrance, keeper: Keeper, pipeline: Pipeline) -> None:
+    def __init__(
+        self, client: Client, upstream: Upstream, entrance: Entrance, keeper: Keeper, pipeline: Pipeline
+    ) -> None:
         self.caller = entrance.caller
         self.client = client
         self.names = Names()

@@ -11,7 +11,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import scramp
 import structlog
@@ -181,7 +181,9 @@ class Upstream(asyncio.Protocol):
     async def _authenticate(self, target: Target) -> None:
         kind, body = await self._next()
         if kind != ord("R") or body[:4] != b"\x00\x00\x00\x0a" or MECHANISM.encode() not in body[4:].split(b"\x00"):
-            raise UpstreamError("The resource does not ask for SCRAM-SHA-256, so the gate does not sign in there.", "08004")
+            raise UpstreamError(
+                "The resource does not ask for SCRAM-SHA-256, so the gate does not sign in there.", "08004"
+            )
         scram = scramp.ScramClient([MECHANISM], target.user, target.password)
         self.write(messages.sasl_initial_response(MECHANISM, scram.get_client_first().encode()))
         try:

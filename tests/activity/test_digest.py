@@ -24,7 +24,9 @@ def test_canonical_bytes_are_those_of_rfc_8785(action: dict[str, object]) -> Non
 
 
 @given(ACTIONS, ACTIONS, SALTS)
-def test_different_actions_have_different_digests(one: dict[str, object], other: dict[str, object], salt: bytes) -> None:
+def test_different_actions_have_different_digests(
+    one: dict[str, object], other: dict[str, object], salt: bytes
+) -> None:
     assert (digest(canonical(one), salt) == digest(canonical(other), salt)) == (canonical(one) == canonical(other))
 
 

@@ -28,7 +28,9 @@ def node() -> GatewayNode:
 @pytest.fixture
 def session(node: GatewayNode) -> Session:
     return actions.open_session(
-        Opening(new_id(), new_id(), "support.production", new_id(), "shop", new_id(), node.id, "127.0.0.1", client="psql")
+        Opening(
+            new_id(), new_id(), "support.production", new_id(), "shop", new_id(), node.id, "127.0.0.1", client="psql"
+        )
     )
 
 

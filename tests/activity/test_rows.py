@@ -26,7 +26,10 @@ class ArrayLiterals(TestCase):
     @given(TEXTS)
     def test_texts(self, values: list[str]) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT %s::text[], (%s::text[])[1]::text[]", [hotpath.texts(values), hotpath.texts([hotpath.texts(values)])])
+            cursor.execute(
+                "SELECT %s::text[], (%s::text[])[1]::text[]",
+                [hotpath.texts(values), hotpath.texts([hotpath.texts(values)])],
+            )
             read, nested = cursor.fetchone()
         expected = [value.replace("\x00", "\ufffd") for value in values]
         assert read == expected
@@ -43,8 +46,11 @@ class ArrayLiterals(TestCase):
 
 
 def _intent() -> Intent:
-    ids = [new_id() for _ in range(6)]
-    return Intent(*ids, 7, "sql:select", "SELECT 1", "sha256:" + "a" * 64, bytes(32), "allow", "released", datetime.now(UTC))  # type: ignore[arg-type]  # six identifiers
+    one, session, node, agent, resource, credential = (new_id() for _ in range(6))
+    return Intent(
+        one, session, node, agent, resource, credential, 7, "sql:select", "SELECT 1", "sha256:" + "a" * 64, bytes(32),
+        "allow", "released", datetime.now(UTC),
+    )  # fmt: skip
 
 
 def test_an_intents_record_is_canonical() -> None:

@@ -14,7 +14,9 @@ from tests.gateway.wire import world as worlds
 
 
 @pytest.fixture
-def prepared(fresh_cast: Cast, fresh_database: Logins, cluster: TestCluster, worker: str, tmp_path: Path) -> Iterator[worlds.World]:
+def prepared(
+    fresh_cast: Cast, fresh_database: Logins, cluster: TestCluster, worker: str, tmp_path: Path
+) -> Iterator[worlds.World]:
     """Everything but a running gateway."""
     with worlds.shop(cluster, f"shop_{worker}") as dsn:
         yield worlds.assemble(fresh_cast, fresh_database, cluster, dsn, tmp_path)

@@ -18,7 +18,9 @@ def main() -> None:
     from gateway.service import Config, start
 
     said = ast.literal_eval(os.environ["GATEWAY_CONFIG"])
-    config = Config(said["dsn"], said["console_url"], Path(said["certificate"]), Path(said["key"]), said["key_password"])
+    config = Config(
+        said["dsn"], said["console_url"], Path(said["certificate"]), Path(said["key"]), said["key_password"]
+    )
 
     async def run() -> None:
         service = await start(config)

@@ -45,7 +45,9 @@ def test_spans_are_the_same_when_cut_at_every_byte() -> None:
         assert b"".join(found) == STREAM
 
 
-@pytest.mark.parametrize("packet", [b"Q\x00\x00\x00\x03", b"Q\x00\x20\x00\x00", b"p\x00\x01\x00\x00", b"S\x7f\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "packet", [b"Q\x00\x00\x00\x03", b"Q\x00\x20\x00\x00", b"p\x00\x01\x00\x00", b"S\x7f\xff\xff\xff"]
+)
 def test_impossible_and_overlong_lengths_are_refused_before_the_body_comes(packet: bytes) -> None:
     with pytest.raises(ProtocolError):
         ClientFramer().feed(packet)
@@ -58,7 +60,13 @@ def test_a_resource_is_bounded_too() -> None:
 
 @given(st.binary(max_size=200))
 def test_readers_give_a_value_or_refuse(body: bytes) -> None:
-    for read in (frontend.read_parse, frontend.read_bind, frontend.read_target, frontend.read_execute, frontend.read_text):
+    for read in (
+        frontend.read_parse,
+        frontend.read_bind,
+        frontend.read_target,
+        frontend.read_execute,
+        frontend.read_text,
+    ):
         try:
             read(body)
         except ProtocolError:
@@ -73,14 +81,23 @@ def test_readers_give_a_value_or_refuse(body: bytes) -> None:
 
 
 @given(NAMES, NAMES, st.lists(st.none() | st.binary(max_size=20), max_size=4), st.lists(st.integers(0, 1), max_size=3))
-def test_bind_reads_what_was_written(portal: bytes, statement: bytes, values: list[bytes | None], results: list[int]) -> None:
-    given_values = b"".join(b"\xff\xff\xff\xff" if value is None else struct.pack("!I", len(value)) + value for value in values)
+def test_bind_reads_what_was_written(
+    portal: bytes, statement: bytes, values: list[bytes | None], results: list[int]
+) -> None:
+    given_values = b"".join(
+        b"\xff\xff\xff\xff" if value is None else struct.pack("!I", len(value)) + value for value in values
+    )
     body = (
         portal + b"\x00" + statement + b"\x00" + struct.pack("!HH", 1, 1) + struct.pack("!H", len(values)) + given_values
         + struct.pack(f"!H{len(results)}H", len(results), *results)
     )  # fmt: skip
     bind = frontend.read_bind(body)
-    assert (bind.portal, bind.statement, list(bind.values), list(bind.result_formats)) == (portal, statement, values, results)
+    assert (bind.portal, bind.statement, list(bind.values), list(bind.result_formats)) == (
+        portal,
+        statement,
+        values,
+        results,
+    )
     assert frontend.parameter_formats(bind) == (1,) * len(values)
 
 

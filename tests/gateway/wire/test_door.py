@@ -93,7 +93,10 @@ def test_an_unknown_minor_version_and_options_are_negotiated(world: World, plain
         assert secure.recv(64).startswith(messages.negotiate_protocol_version(messages.PROTOCOL_3_2, ["_pq_.magic"]))
 
 
-@pytest.mark.parametrize("extra", [{"options": "-c role=postgres"}, {"replication": "database"}, {"search_path": "evil"}, {"role": "postgres"}])
+@pytest.mark.parametrize(
+    "extra",
+    [{"options": "-c role=postgres"}, {"replication": "database"}, {"search_path": "evil"}, {"role": "postgres"}],
+)
 def test_start_up_parameters_are_allowed_by_name(world: World, plain: socket.socket, extra: dict[str, str]) -> None:
     with _tls(world, plain) as secure:
         secure.sendall(messages.startup({"user": "support.production", "database": "shop", **extra}))

@@ -80,7 +80,9 @@ def test_approved_it_runs_once_and_the_client_gets_its_result(world: World, aske
     before, client = _orders(world), asked()
     hold = client.hold()
     assert (hold.status, hold.requirement, _orders(world)) == ("waiting", {"dba": 1}, before)
-    assert any(str(hold.id) in words and "http://console.test/queue/" in words for words in eventually(lambda: client.notices))
+    assert any(
+        str(hold.id) in words and "http://console.test/queue/" in words for words in eventually(lambda: client.notices)
+    )
     approvals.approve(hold.id, actor=world.cast.reviewer, seen=hold.digest)
     assert client.result.result(20) == before == 5
     hold.refresh_from_db()
@@ -114,7 +116,9 @@ def test_denied_it_does_not_run(world: World, asked: Ask) -> None:
 def test_the_deadline_denies(world: World, asked: Ask) -> None:
     client = asked()
     hold = client.hold()
-    Hold.objects.filter(id=hold.id).update(asked_at=db_now() - timedelta(minutes=9), deadline=db_now() - timedelta(seconds=1))
+    Hold.objects.filter(id=hold.id).update(
+        asked_at=db_now() - timedelta(minutes=9), deadline=db_now() - timedelta(seconds=1)
+    )
     assert client.error().sqlstate == "42501"
     hold.refresh_from_db()
     assert (hold.status, _orders(world)) == ("expired", 5)

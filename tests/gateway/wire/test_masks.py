@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import Any
 
 import psycopg
@@ -19,7 +19,9 @@ from tests.gateway.wire.world import POLICIES, World, eventually
 def tagged(world: World) -> World:
     """E-mail, SSN and birthday are tagged; nothing unmasks them; e-mail may be looked up."""
     for column, tag, lookup in (("email", "email", True), ("ssn", "ssn", False), ("born", "birthday", False)):
-        inventory.confirm_tag(world.resource.id, table="customers", column=column, tag=tag, lookup=lookup, actor=world.cast.engineer)
+        inventory.confirm_tag(
+            world.resource.id, table="customers", column=column, tag=tag, lookup=lookup, actor=world.cast.engineer
+        )
     return world
 
 
@@ -80,9 +82,13 @@ def test_a_permit_unmasks_for_the_agent_but_never_for_the_recording(tagged: Worl
     permitted = POLICIES.replace('@id("reads")', '@id("reads") @unmask("email")')
     _activate(permitted, tagged)
     with tagged.connect() as connection:
-        row = eventually(lambda: _row(connection, "SELECT email, ssn FROM customers WHERE id = 4", ("c4@example.com", "***")))
+        row = eventually(
+            lambda: _row(connection, "SELECT email, ssn FROM customers WHERE id = 4", ("c4@example.com", "***"))
+        )
         assert row == ("c4@example.com", "***")
-        assert _row(connection, "SELECT lower(email) FROM customers WHERE id = 4", ("c4@example.com",)) == ("c4@example.com",)
+        assert _row(connection, "SELECT lower(email) FROM customers WHERE id = 4", ("c4@example.com",)) == (
+            "c4@example.com",
+        )
     eventually(lambda: not Action.objects.filter(status="released").exists())
     assert "example.com" not in str(list(Frame.objects.values_list("rows", flat=True)))
 
@@ -97,8 +103,10 @@ def test_prepared_once_masked_always(tagged: World) -> None:
 def test_a_tag_counts_from_the_next_statement(world: World) -> None:
     with world.connect() as connection:
         connection.prepare_threshold = 0
-        assert connection.execute("SELECT born FROM customers WHERE id = %s", [1]).fetchone() == (datetime.date(1990, 1, 1),)
-        inventory.confirm_tag(world.resource.id, table="customers", column="born", tag="birthday", actor=world.cast.engineer)
+        assert connection.execute("SELECT born FROM customers WHERE id = %s", [1]).fetchone() == (dt.date(1990, 1, 1),)
+        inventory.confirm_tag(
+            world.resource.id, table="customers", column="born", tag="birthday", actor=world.cast.engineer
+        )
         assert eventually(lambda: _row(connection, "SELECT born FROM customers WHERE id = 1", (None,))) == (None,)
 
 

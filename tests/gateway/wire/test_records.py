@@ -21,7 +21,13 @@ def test_a_read_is_recorded_with_its_rows(world: World) -> None:
     with world.connect() as connection:
         connection.execute("SELECT id, name FROM customers ORDER BY id LIMIT 3")
     (action,) = _finished()
-    assert (action.verb, action.decision, action.status, action.rows, action.number) == ("sql:select", "allow", "done", 3, 1)
+    assert (action.verb, action.decision, action.status, action.rows, action.number) == (
+        "sql:select",
+        "allow",
+        "done",
+        3,
+        1,
+    )
     assert all((action.entry_id, action.outcome_entry_id, action.released_at, action.finished_at))
     assert action.policies == ["reads"]
     frame = Frame.objects.get(action_id=action.id)
@@ -104,7 +110,12 @@ def test_shared_entries_cover_exactly_their_rows(world: World) -> None:
 def test_sessions_open_and_close(world: World) -> None:
     with world.connect(application_name="the tests"):
         session = Session.objects.get()
-        assert (session.agent_name, session.resource_name, session.client, session.ended_at) == ("support.production", "shop", "the tests", None)
+        assert (session.agent_name, session.resource_name, session.client, session.ended_at) == (
+            "support.production",
+            "shop",
+            "the tests",
+            None,
+        )
     eventually(lambda: Session.objects.filter(ended_at__isnull=False).exists())
     assert {"session:opened", "session:closed", "secret:used"} <= set(Outbox.objects.values_list("event", flat=True))
 

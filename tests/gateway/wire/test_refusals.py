@@ -25,13 +25,25 @@ def test_a_denied_statement_says_policy_reason_and_action(world: World) -> None:
         found = NAMED.search(str(refused.value))
         assert found
         action = Action.objects.get(id=UUID(found[1]))
-        assert (action.status, action.decision, action.code, action.verb) == ("denied", "deny", "forbidden", "sql:truncate")
+        assert (action.status, action.decision, action.code, action.verb) == (
+            "denied",
+            "deny",
+            "forbidden",
+            "sql:truncate",
+        )
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (500,)
 
 
 @pytest.mark.parametrize(
     "statement",
-    ["DO $$ BEGIN END $$", "SELECT set_config('role', 'postgres', false)", "SET ROLE postgres", "this is not SQL", "SELECT * FROM pg_authid", "LISTEN x"],
+    [
+        "DO $$ BEGIN END $$",
+        "SELECT set_config('role', 'postgres', false)",
+        "SET ROLE postgres",
+        "this is not SQL",
+        "SELECT * FROM pg_authid",
+        "LISTEN x",
+    ],
 )
 def test_what_is_not_understood_or_not_allowed_is_refused_and_recorded(world: World, statement: str) -> None:
     with world.connect() as connection:
@@ -59,7 +71,11 @@ def test_a_refusal_aborts_the_transaction_upstream_too(world: World) -> None:
 def test_a_refusal_fails_its_pipeline_in_order(world: World) -> None:
     with world.connect() as connection:
         cursors = _pipelined(
-            connection, psycopg.errors.InsufficientPrivilege, "INSERT INTO log (line) VALUES ('first') RETURNING line", "TRUNCATE orders", "INSERT INTO log (line) VALUES ('never')"
+            connection,
+            psycopg.errors.InsufficientPrivilege,
+            "INSERT INTO log (line) VALUES ('first') RETURNING line",
+            "TRUNCATE orders",
+            "INSERT INTO log (line) VALUES ('never')",
         )
         assert cursors[0].fetchone() == ("first",)
         assert connection.execute("SELECT count(*) FROM log").fetchone() == (0,)
@@ -98,12 +114,12 @@ def _status(connection: Connection) -> TransactionStatus:
     return connection.info.transaction_status
 
 
-def _pipelined(connection: Connection, error: type[psycopg.Error], *statements: LiteralString) -> list[psycopg.Cursor[Any]]:
-    cursors = []
+def _pipelined(
+    connection: Connection, error: type[psycopg.Error], *statements: LiteralString
+) -> list[psycopg.Cursor[Any]]:
     pipeline = connection.pipeline()
     pipeline.__enter__()
-    for statement in statements:
-        cursors.append(connection.execute(statement))
+    cursors = [connection.execute(statement) for statement in statements]
     with pytest.raises(error):
         pipeline.__exit__(None, None, None)
     return cursors

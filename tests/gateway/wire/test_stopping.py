@@ -88,7 +88,9 @@ def test_without_its_database_the_gate_releases_nothing(world: World, monkeypatc
 def test_the_recorder_survives_losing_its_connection(world: World) -> None:
     with world.connect() as connection, psycopg.connect(world.cluster.admin_dsn, autocommit=True) as admin:
         connection.execute("SELECT 1")
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('narrowgate recorder', 'narrowgate watch')")
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('narrowgate recorder', 'narrowgate watch')"
+        )
         eventually(lambda: _works(connection))
     eventually(lambda: not Action.objects.filter(status="released").exists())
     assert not Action.objects.filter(status="uncertain").exists()
@@ -109,7 +111,9 @@ class Process:
         code = "from tests.gateway.wire.gateway_process import main; main()"
         settings = {name: str(value) for name, value in asdict(world.config).items()}
         environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "GATEWAY_CONFIG": repr(settings)}
-        self.process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline().rpartition(":")[2])
 
@@ -138,7 +142,9 @@ def _connect(world: World, process: Process) -> psycopg.Connection[Any]:
 
 
 @pytest.mark.process
-def test_a_held_statement_survives_the_gate_and_approving_runs_nothing_twice(prepared: World, killable: Process) -> None:
+def test_a_held_statement_survives_the_gate_and_approving_runs_nothing_twice(
+    prepared: World, killable: Process
+) -> None:
     with _connect(prepared, killable) as connection, ThreadPoolExecutor(1) as pool:
         runs = pool.submit(connection.execute, "DELETE FROM orders WHERE customer_id = 7")
         hold = eventually(lambda: Hold.objects.filter(status="waiting").first())
@@ -162,7 +168,9 @@ def test_a_held_statement_survives_the_gate_and_approving_runs_nothing_twice(pre
 
 
 @pytest.mark.process
-def test_killed_between_release_and_result_it_is_uncertain_and_never_runs_again(prepared: World, killable: Process) -> None:
+def test_killed_between_release_and_result_it_is_uncertain_and_never_runs_again(
+    prepared: World, killable: Process
+) -> None:
     with prepared.target() as target, _connect(prepared, killable) as connection, ThreadPoolExecutor(1) as pool:
         target.execute("BEGIN")
         target.execute("LOCK TABLE orders")  # so that the result stays out

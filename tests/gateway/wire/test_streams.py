@@ -29,7 +29,10 @@ def test_copy_in_and_out(world: World) -> None:
 
 def test_a_copy_that_fails_leaves_the_session_usable(world: World) -> None:
     with world.connect() as connection:
-        with pytest.raises(psycopg.errors.InvalidTextRepresentation), connection.cursor().copy("COPY orders FROM STDIN") as copy:
+        with (
+            pytest.raises(psycopg.errors.InvalidTextRepresentation),
+            connection.cursor().copy("COPY orders FROM STDIN") as copy,
+        ):
             copy.write(b"not\ta\trow\tat all\n")
         assert connection.execute("SELECT 1").fetchone() == (1,)
         with pytest.raises(RuntimeError), connection.cursor().copy("COPY log (line) FROM STDIN"):

@@ -13,7 +13,7 @@ import pytest
 from agents import ca
 from core.ids import new_id
 from gateway.postgres import messages
-from gateway.postgres.fetching import Fetching, FetchError
+from gateway.postgres.fetching import FetchError, Fetching
 from gateway.postgres.upstream import Target, UpstreamError, connect
 from tests.databases import TestCluster
 from tests.gateway.wire.world import shop
@@ -23,7 +23,15 @@ SASL = messages.message(b"R", struct.pack("!I", 10) + b"SCRAM-SHA-256\x00\x00")
 
 
 def _target(port: int, **changed: object) -> Target:
-    values = {"resource_id": new_id(), "host": "127.0.0.1", "port": port, "database": "shop", "user": "u", "password": "p", "tls": False}
+    values = {
+        "resource_id": new_id(),
+        "host": "127.0.0.1",
+        "port": port,
+        "database": "shop",
+        "user": "u",
+        "password": "p",
+        "tls": False,
+    }
     return Target(**{**values, **changed})  # type: ignore[arg-type]  # a test's own values
 
 
@@ -138,12 +146,21 @@ def test_a_real_server_pins_what_decides_meaning(cluster: TestCluster, worker: s
             await connection.fetch("RESET ALL")
             with pytest.raises(FetchError):
                 await connection.fetch("SELECT 1 / 0")
-            return await connection.fetch("SELECT current_setting('search_path'), current_setting('standard_conforming_strings'), current_user")
+            return await connection.fetch(
+                "SELECT current_setting('search_path'), current_setting('standard_conforming_strings'), current_user"
+            )
         finally:
             connection.close()
 
     with shop(cluster, f"pinned_{worker}"):
-        where = {"host": cluster.socket_folder, "database": f"pinned_{worker}", "user": "shop_gate", "password": "shop_gate"}
-        assert asyncio.run(ask(_target(5432, **where, search_path="public, pg_temp"))) == [("public, pg_temp", "on", "shop_gate")]
+        where = {
+            "host": cluster.socket_folder,
+            "database": f"pinned_{worker}",
+            "user": "shop_gate",
+            "password": "shop_gate",
+        }
+        assert asyncio.run(ask(_target(5432, **where, search_path="public, pg_temp"))) == [
+            ("public, pg_temp", "on", "shop_gate")
+        ]
         with pytest.raises(UpstreamError, match="does not let the gate in"):
             asyncio.run(connect(_target(5432, **{**where, "password": "wrong"})))

@@ -100,13 +100,31 @@ class World:
     def psql(self, *arguments: str, text: str | None = None, **changed: Any) -> subprocess.CompletedProcess[str]:
         """Run psql through the gate."""
         return subprocess.run(
-            ["psql", "-X", *arguments], env=self.environment(**changed), input=text, capture_output=True, text=True, timeout=60, check=False
+            ["psql", "-X", *arguments],
+            env=self.environment(**changed),
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     def environment(self, **changed: Any) -> dict[str, str]:
         """libpq's environment."""
-        names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
-        return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **{names[name]: str(value) for name, value in self.params(**changed).items()}}
+        names = {
+            "host": "PGHOST",
+            "port": "PGPORT",
+            "dbname": "PGDATABASE",
+            "user": "PGUSER",
+            "password": "PGPASSWORD",
+            "sslmode": "PGSSLMODE",
+            "sslrootcert": "PGSSLROOTCERT",
+        }
+        return {
+            "PATH": os.environ["PATH"],
+            "LC_ALL": "C.UTF-8",
+            **{names[name]: str(value) for name, value in self.params(**changed).items()},
+        }
 
 
 class Gateway:
@@ -163,11 +181,18 @@ def shop(cluster: TestCluster, name: str) -> Iterator[str]:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def assemble(cast: Cast, logins: Logins, cluster: TestCluster, shop_dsn: str, folder: Path, policies: str = POLICIES) -> World:
+def assemble(
+    cast: Cast, logins: Logins, cluster: TestCluster, shop_dsn: str, folder: Path, policies: str = POLICIES
+) -> World:
     """Enrol the agent, add the resource, install the policies, make the certificate; start nothing."""
     segment = inventory.create_segment("production", purpose="What customers use", actor=cast.engineer)
     parts = urlsplit(shop_dsn)
-    where: Any = {"host": parse_qs(parts.query)["host"][0], "port": 5432, "database": parts.path.lstrip("/"), "tls": "off"}
+    where: Any = {
+        "host": parse_qs(parts.query)["host"][0],
+        "port": 5432,
+        "database": parts.path.lstrip("/"),
+        "tls": "off",
+    }
     resource = inventory.add_resource("shop", segment=segment, owner=cast.owner, actor=cast.engineer, **where)
     for use, role in (("actions", "shop_gate"), ("reading", "shop_reader")):
         inventory.store_secret(resource.id, use=use, user=role, password=role, actor=cast.engineer)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, LiteralString
 from uuid import UUID
 
@@ -26,11 +27,11 @@ acted AS (
         digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, released_at, entry_id,
         masked_values, sqlstate, message)
     SELECT new.id, new.session_id, new.node_id, new.agent_id, new.resource_id, new.credential_id, new.number, new.verb,
-        new.shown, new.summary, new.shape, new.tables::text[], new.tags::text[], new.digest, new.salt, new.decision,
+        new.shown, new.summary, new.shape, new.tables::text[], new.tags::text[], new.digest, decode(new.salt, 'hex'), new.decision,
         new.masked, new.reason, new.code, new.policies::text[], new.policy_version, new.status, new.asked_at,
         new.released_at, new.entry_id, 0, '', ''
     FROM moved, unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::text[],
-        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::text[], %s::bool[],
+        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bool[],
         %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::uuid[])
     AS new (id, session_id, node_id, agent_id, resource_id, credential_id, number, verb, shown, summary, shape, tables, tags,
         digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, released_at, entry_id)
@@ -54,12 +55,30 @@ ended AS (
     ON CONFLICT DO NOTHING
 )"""
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\x00": "\ufffd"})
 
 
 def texts(values: Iterable[str]) -> str:
     """The array literal of texts; a NUL, which no text column holds, becomes U+FFFD."""
-    return "{" + ",".join(['"' + value.translate(_ESCAPES) + '"' for value in values]) + "}"
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: str) -> str:
+    if '"' in value or "\\" in value or "\x00" in value:
+        value = value.translate(_ESCAPES)
+    return f'"{value}"'
+
+
+@lru_cache(4_096)
+def _array_element(values: frozenset[str] | tuple[str, ...]) -> str:
+    """An array literal as an element of an array of texts."""
+    return _element(texts(sorted(values) if isinstance(values, frozenset) else values))
+
+
+def arrays(values: Iterable[frozenset[str] | tuple[str, ...]]) -> str:
+    """The array literal of array literals, for casting each to text[]; sets in a stable order."""
+    return "{" + ",".join([_array_element(value) for value in values]) + "}"
 
 
 def plains(values: Iterable[object]) -> str:
@@ -117,15 +136,15 @@ def intent_columns(rows: Sequence[Intent]) -> tuple[str, ...]:
         texts([row.shown for row in rows]),
         texts([row.summary[:300] for row in rows]),
         texts([row.shape for row in rows]),
-        texts([texts(sorted(row.tables)) for row in rows]),
-        texts([texts(sorted(row.tags)) for row in rows]),
-        texts([row.digest for row in rows]),
-        texts([f"\\x{row.salt.hex()}" for row in rows]),
+        arrays([row.tables for row in rows]),
+        arrays([row.tags for row in rows]),
+        plains([row.digest for row in rows]),
+        plains([row.salt.hex() for row in rows]),
         plains([row.decision for row in rows]),
         plains([row.masked for row in rows]),
         texts([row.reason[:500] for row in rows]),
         texts([row.code for row in rows]),
-        texts([texts(row.policies) for row in rows]),
+        arrays([row.policies for row in rows]),
         plains([row.policy_version for row in rows]),
         plains([row.status for row in rows]),
         moments([row.asked_at for row in rows]),
@@ -220,4 +239,4 @@ def outcome_columns(rows: Sequence[Outcome]) -> tuple[str, ...]:
 
 def _json(value: object) -> str:
     r"""JSON for a jsonb column, which refuses the escape \u0000."""
-    return json.dumps(value, ensure_ascii=False).replace("\\u0000", "\ufffd")
+    return _encode(value).replace("\\u0000", "\ufffd")

@@ -39,8 +39,12 @@ class Permissions:
         self._loaded_at: datetime | None = None
 
     def measure(self, scored: AgentScore, agent: Agent, *, version: int, now: datetime) -> None:
-        """Bring `scored.granted` and `.used` up to date: what `agent` may do at all, with people's approval or without."""
-        if not scored.is_measured(version=version, now=now, for_long=GRANTED_FOR):
+        """Bring `scored.granted` and `.used` up to date: what `agent` may do at all, with people's approval or without.
+        One that is not active keeps what was counted before.
+        """
+        if agent.status == Agent.Status.ACTIVE and not scored.is_measured(
+            version=version, now=now, for_long=GRANTED_FOR
+        ):
             snapshot = self._at(version, agent, now)
             scored.granted = len(_granted(agent, snapshot))
             scored.measured_at, scored.policy_version = now, version
@@ -48,10 +52,10 @@ class Permissions:
         scored.used = min(scored.granted, len(_used(agent, now)))
 
     def _at(self, version: int, agent: Agent, now: datetime) -> Snapshot:
-        """A snapshot of these policies that knows the agent, if it is active."""
+        """A snapshot of these policies that knows the agent."""
         kept = self._snapshot
         fresh = self._loaded_at is not None and now - self._loaded_at < SNAPSHOT_FOR
-        known = kept is not None and (agent.name in kept.agents or agent.status != Agent.Status.ACTIVE)
+        known = kept is not None and agent.name in kept.agents
         if kept is None or not (fresh and known and kept.policy_version == version):
             self._snapshot, self._loaded_at = snapshot_of.load(), now
         return self._snapshot or snapshot_of.load()

@@ -15,11 +15,13 @@ from accounts.quorum import Requirement
 from core.errors import Invalid, NarrowgateError
 from policies import schema, terms
 from policies.context import CEDAR_TYPES
+from policies.expressions import asked_of_context
 from policies.parse import LONGEST_TEXT, policies, templates
 from policies.source import Statement, statements
 from policies.world import Uid
 
 MOST_PROBLEMS: Final = 200
+CONTEXT: Final = frozenset({*CEDAR_TYPES, "approval"})
 _PREFIX: Final = re.compile(r"^for policy `[^`]*`, ")
 _PER_ACTION: Final = re.compile(r' (?:in context )?for Action::"[^"]*"')
 
@@ -87,6 +89,7 @@ def _meaning(item: _Parsed, known: Registry) -> Iterator[Problem]:
         found = terms.terms_of(item.policy)
         yield from _unknown(item.line, "group", _groups(found.hold), known.groups)
         yield from _unknown(item.line, "tag", sorted(found.unmask), known.tags)
+    yield from _unknown(item.line, "attribute of the context", sorted(asked_of_context(item.policy)), CONTEXT)
     yield from _unknown_entities(item, known.uids)
 
 

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 # Who opens which page; a link in the second place is followed from the page before it.
 PAGES = {
     "maya": ["/queue/", "a.hold-row", "a.hold-row.is-done"],
-    "claire": ["/posture/", "/posture/?period=30d"],
+    "claire": ["/posture/", "/posture/?period=30d", "/incidents/", "/incidents/signals/"],
     "arthur": ["/record/", "a.row-link", "/record/ledger/", "a.row-link", "/record/?agent=nobody-at-all"],
     "erik": ["/agents/", "a.row-link", "/account/2fa/", "/account/password/change/"],
     "ada": ["/people/"],

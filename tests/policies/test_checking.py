@@ -91,3 +91,11 @@ def test_what_an_engine_accepts_the_check_accepts(text: str) -> None:
         Engine.build(text, WORLD, version=1)
     except Invalid:
         assert check(text)
+
+
+def test_a_misspelt_attribute_of_the_context_is_named() -> None:
+    text = '@id("x") @hold("dba:1") forbid (principal, action, resource) unless { context has aproval };'
+    (problem,) = check(text)
+    assert problem.line == 1
+    assert "aproval" in problem.reason
+    assert "approval" in problem.suggestion

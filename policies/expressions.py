@@ -1,0 +1,27 @@
+"""Pure: what the conditions of a policy ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+
+from cedarpy import pst
+
+
+def asked_of_context(policy: pst.Template) -> frozenset[str]:
+    """The names in every `context has name`. Cedar's validator takes a misspelt one for "never there"."""
+    return frozenset(
+        node.attrs[0]
+        for node in _nodes(policy.clauses)
+        if isinstance(node, pst.HasAttr) and isinstance(node.base, pst.Var) and node.base.name == "context"
+    )
+
+
+def _nodes(node: object) -> Iterator[object]:
+    if isinstance(node, (tuple, list)):
+        for one in node:
+            yield from _nodes(one)
+    elif is_dataclass(node):
+        yield node
+        for one in fields(node):
+            yield from _nodes(getattr(node, one.name))

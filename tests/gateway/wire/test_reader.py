@@ -30,7 +30,10 @@ def _reader(agent: str = "a.production", settings: dict[str, str] | None = None,
     return Reader(caller, Target(new_id(), **where), Names(), {"timezone": "UTC"} if settings is None else settings)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00'")), st.dictionaries(st.sampled_from(["timezone", "datestyle"]), st.text(max_size=9), max_size=2))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00'")),
+    st.dictionaries(st.sampled_from(["timezone", "datestyle"]), st.text(max_size=9), max_size=2),
+)
 def test_the_quick_way_is_canonical(word: str, settings: dict[str, str]) -> None:
     reader = _reader(settings=settings)
     classified = classify(f"SELECT id, '{word}' FROM t", CATALOG)

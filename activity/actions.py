@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from activity.hotpath import Intent
 from activity.models import Action, GatewayNode, Session
@@ -14,6 +16,8 @@ from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.write import record
 
+OUTCOMES_LATE = timedelta(minutes=5)
+"""How long after its session's end an outcome may still wait to be written."""
 OPEN = (Action.Status.RELEASED, Action.Status.PENDING)
 
 
@@ -155,7 +159,7 @@ def mark_uncertain(node_id: UUID) -> int:
     """
     with transaction.atomic():
         node = GatewayNode.objects.select_for_update().get(id=node_id)
-        lost = list(Action.objects.select_for_update().filter(node_id=node_id, status__in=OPEN))
+        lost = list(Action.objects.select_for_update().filter(_carried_by(node), status__in=OPEN))
         for action in lost:
             _mark_uncertain(action, node)
         for session in Session.objects.select_for_update().filter(node_id=node_id, ended_at=None):
@@ -164,6 +168,14 @@ def mark_uncertain(node_id: UUID) -> int:
             node.stopped_at = db_now()
             node.save(update_fields=["stopped_at"])
     return len(lost)
+
+
+def _carried_by(node: GatewayNode) -> Q:
+    """The actions of sessions that a node may not have finished with, and whatever held action it released."""
+    late = node.beat_at - OUTCOMES_LATE
+    sessions = Session.objects.filter(Q(ended_at=None) | Q(ended_at__gt=late), node_id=node.id)
+    in_sessions = Q(node_id=node.id, session_id__in=sessions.values("id"))
+    return in_sessions | Q(node_id=node.id, decision=Action.Decision.HOLD)
 
 
 def _mark_uncertain(action: Action, node: GatewayNode) -> None:

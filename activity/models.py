@@ -119,9 +119,8 @@ class Action(models.Model):
             models.Index(fields=["session_id", "number"], name="action_in_session"),
             models.Index(fields=["agent_id", "-asked_at"], name="action_by_agent"),
             models.Index(fields=["-asked_at", "-id"], name="action_recent"),
-            models.Index(
-                fields=["node_id"], condition=models.Q(status__in=["released", "pending"]), name="action_open_by_node"
-            ),
+            # No index on what an outcome changes: each outcome is an update in place (HOT) of a row on a page with room.
+            models.Index(fields=["node_id"], condition=models.Q(decision="hold"), name="action_held_by_node"),
             models.Index(fields=["shape", "-asked_at"], condition=models.Q(decision="hold"), name="action_held_shape"),
             models.Index(fields=["-asked_at"], condition=~models.Q(tags=[]), name="action_tagged_recent"),
         ]

@@ -64,6 +64,10 @@ class KeyField(forms.JSONField):
         "required": "Paste the public key: without one the agent cannot prove who it is.",
     }
 
+    def prepare_value(self, value: Any) -> Any:  # noqa: ANN401 -- Django's own
+        """What the page shows: an empty field for no key, where Django would say `null`."""
+        return "" if value is None else super().prepare_value(value)
+
     def clean(self, value: Any) -> dict[str, Any]:  # noqa: ANN401 -- Django's own
         """The object. Raises ValidationError."""
         said = super().clean(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, LiteralString
 
 import psycopg
@@ -29,6 +30,16 @@ FIRST_SQL: LiteralString = "INSERT INTO ledger_node (name, seq) VALUES (%s, 0) O
 WHERE_SQL: LiteralString = "SELECT seq, clock_timestamp() FROM ledger_node WHERE name = %s"
 
 
+@cache
+def _numbered(fragment: LiteralString) -> LiteralString:
+    return STATEMENT + fragment + END
+
+
+@cache
+def _unnumbered(fragment: LiteralString) -> LiteralString:
+    return UNNUMBERED + fragment + END
+
+
 class Lane:
     """One writer's way into the database. Not for two tasks at once."""
 
@@ -46,7 +57,7 @@ class Lane:
         if connection is None or connection.closed:
             connection = await self.open()
         if not drafts:
-            await connection.execute(UNNUMBERED + fragment + END, parameters)
+            await connection.execute(_unnumbered(fragment), parameters)
             return
         while not await self._numbered(connection, fragment, parameters, drafts):
             await self._find(connection)  # another process has the same name: numbers stay gapless all the same
@@ -60,9 +71,7 @@ class Lane:
     ) -> bool:
         last = self._seq + len(drafts)
         stated = columns(rows(drafts, self._node, last, datetime.now(UTC) + self._clock))
-        cursor = await connection.execute(
-            STATEMENT + fragment + END, (last, self._node, self._seq, *stated, *parameters)
-        )
+        cursor = await connection.execute(_numbered(fragment), (last, self._node, self._seq, *stated, *parameters))
         row = await cursor.fetchone()
         if row is None or not row[0]:
             return False

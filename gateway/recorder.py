@@ -22,9 +22,9 @@ from ledger.entries import Actor, Draft
 
 QUEUE_LIMIT = 20_000
 """Outcomes not yet written at which new actions are refused."""
-OUTCOMES_WAIT = 0.1
+OUTCOMES_WAIT = 0.2
 """Seconds that outcomes wait for others, unless so many have come that they fill a transaction well:"""
-OUTCOMES_ENOUGH = 128
+OUTCOMES_ENOUGH = 256
 log = structlog.get_logger()
 
 

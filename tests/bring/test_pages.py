@@ -63,6 +63,10 @@ def text(response: Any) -> str:
 
 
 # ---- agents ----
+def test_an_empty_form_is_empty(engineer: Client, segment: Segment) -> None:
+    assert ">null<" not in "".join(engineer.get("/agents/enrol/").content.decode().split())
+
+
 def test_an_agent_is_enrolled(engineer: Client, cast: Cast, segment: Segment) -> None:
     form = {"name": "triage.production", "purpose": "Sorts", "segment": "clinic", "owner": str(cast.owner.id)}
     answer = engineer.post(reverse("agents:enrol"), {**form, "key": json.dumps(new_key())}, follow=True)

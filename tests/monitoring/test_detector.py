@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -23,6 +29,7 @@ from monitoring.queries import lag
 from tests.approvals.world import held, in_thread
 from tests.monitoring.conftest import SOURCE, Watched, sequenced
 
+ROOT = Path(__file__).parents[2]
 ACTIVE, SUSPENDED = Agent.Status.ACTIVE, Agent.Status.SUSPENDED
 EVERYBODY = "denied denied denied denied denied denial_burst".split()  # noqa: SIM905
 
@@ -283,3 +290,19 @@ def test_one_detector_reads_at_a_time_and_says_how_far_it_is(watched: Watched) -
     watched.read()
     assert _behind() == 0
     assert watched.kinds() == {"denied": 1}
+
+
+@pytest.mark.process
+def test_it_runs_as_a_process_of_its_own(watched: Watched) -> None:
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    process = subprocess.Popen([sys.executable, "manage.py", "detect"], env=environment, cwd=ROOT)
+    try:
+        watched.deny(5)
+        give_up = time.monotonic() + 30
+        while watched.agent.status == ACTIVE:
+            assert process.poll() is None
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0

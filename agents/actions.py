@@ -158,7 +158,7 @@ def retire(agent_id: UUID, *, actor: User, reason: str) -> Agent:
 
 
 def set_risk(agent_id: UUID, risk: int, *, because: list[str], actor: Actor) -> Agent:
-    """Set an agent's risk, 0 to 100, with the reasons. Leaves an entry only where it changed."""
+    """Set an agent's risk, 0 to 100, with the reasons. Leaves an entry only where it changed; nothing decides by it yet."""
     with transaction.atomic():
         agent = _locked(agent_id)
         if agent.risk != risk:
@@ -166,7 +166,6 @@ def set_risk(agent_id: UUID, risk: int, *, because: list[str], actor: Actor) -> 
             agent.risk = risk
             agent.save(update_fields=["risk"])
             record(Event.AGENT_CHANGED, actor=actor, subject=agent_subject(agent), details=details)
-            bump_revision()
     return agent
 
 

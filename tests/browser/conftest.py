@@ -1,4 +1,4 @@
-"""One browser and one server for all journeys of a worker."""
+"""One browser for the journeys of a module, one server for all of a worker."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,8 @@ from tests.serving import RunningServer
 Ask = Callable[..., Psql]
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread: it ends with the module, or no other test here could have one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started

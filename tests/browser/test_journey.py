@@ -11,7 +11,7 @@ from tests.browser.conftest import Ask
 from tests.browser.people import PHONE, Desk
 from tests.serving import RunningServer
 
-pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("server")]
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
 DELETE = "DELETE FROM order_items WHERE order_id = {}"
 

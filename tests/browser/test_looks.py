@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.people import LAPTOP, PHONE, Desk, sideways, violations
 
-pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("server")]
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
 # Who opens which page; a link in the second place is followed from the page before it.
 PAGES = {

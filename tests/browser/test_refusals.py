@@ -10,7 +10,7 @@ from tests.browser.agents import Psql
 from tests.browser.conftest import Ask
 from tests.browser.people import Desk
 
-pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("server")]
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
 IN_A_TRANSACTION = "DELETE FROM order_items WHERE order_id = 47"
 

@@ -134,5 +134,5 @@ def test_four_denials_cut_nothing(server: RunningServer, ciso: Console) -> None:
 
 def test_the_demos_own_history_suspended_nobody(server: RunningServer, ciso: Console) -> None:
     agents = ciso.get("/agents")["results"]
-    assert {agent["status"] for agent in agents} == {"active"}
+    assert "suspended" not in {agent["status"] for agent in agents}
     assert max(agent["risk"] for agent in agents) < 60

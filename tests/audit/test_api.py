@@ -156,5 +156,12 @@ def test_the_description_is_complete_and_without_warnings(world: World, capsys: 
 
     call_command("spectacular", "--validate", "--fail-on-warn")
     described = capsys.readouterr().out
-    for path in ("holds", "holds/{id}/approve", "holds/{id}/deny", "agents/{name}", "ledger/proof", "ledger/checkpoint"):
+    for path in (
+        "holds",
+        "holds/{id}/approve",
+        "holds/{id}/deny",
+        "agents/{name}",
+        "ledger/proof",
+        "ledger/checkpoint",
+    ):
         assert f"/api/v1/{path}:" in described, path

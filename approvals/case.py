@@ -134,6 +134,12 @@ class Case:
         """The action, with its outcome once it has one."""
         return Action.objects.filter(id=self.hold.action_id).first()
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether it was let through and its outcome is still to come: the page looks again."""
+        under_way = {Action.Status.HELD, Action.Status.RELEASED, Action.Status.PENDING}
+        return self.hold.status == Hold.Status.RELEASED and (self.action is None or self.action.status in under_way)
+
     @cached_property
     def before(self) -> list[Action]:
         """What this agent did just before, oldest first."""

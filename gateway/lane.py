@@ -40,6 +40,10 @@ def _unnumbered(fragment: LiteralString) -> LiteralString:
     return UNNUMBERED + fragment + END
 
 
+# A plan is made once, when the tables may still be empty, and must be right when they are large: by index, always.
+PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+
+
 class Lane:
     """One writer's way into the database. Not for two tasks at once."""
 
@@ -82,7 +86,7 @@ class Lane:
         """Connect, and find the lane's last number."""
         await self.close()
         connection = await AsyncConnection.connect(
-            self._dsn, autocommit=True, prepare_threshold=0, application_name="narrowgate recorder"
+            self._dsn, autocommit=True, prepare_threshold=0, application_name="narrowgate recorder", options=PLANS
         )
         self._connection = connection
         await connection.execute(FIRST_SQL, [self._node])

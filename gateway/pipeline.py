@@ -114,11 +114,12 @@ class Pipeline:
         """Step 8."""
         self._recorder.finish(outcome)
 
-    def _identify(self, caller: Caller) -> Snapshot:
+    def _identify(self, caller: Caller, *, expiry: bool = True) -> Snapshot:
+        """Step 1. A token's expiry counts when an action is asked, not while people think about it."""
         snapshot = self._watch.current()
         if caller.agent not in snapshot.agents:
             raise Refusal(f"The agent {caller.agent} is not active.", code="agent_not_active", sqlstate="28000")
-        if datetime.now(UTC) >= caller.expires_at:
+        if expiry and datetime.now(UTC) >= caller.expires_at:
             raise Refusal(
                 "The credential of this session has expired.",
                 code="credential_expired",
@@ -139,7 +140,7 @@ class Pipeline:
             await self._holds.approval(hold, party)
             again = await party.again(bytes(hold.salt))
             await self._watch.heard()
-            decided = self.decide(self._identify(caller), caller, again)
+            decided = self.decide(self._identify(caller, expiry=False), caller, again)
             if decided.verdict is Verdict.DENY:  # the hold lapses in `release`, which says why
                 obligations, masked = None, False
             else:

@@ -20,6 +20,7 @@ from gateway.refusal import Refusal
 from gateway.writer import Composed, Writer
 from ledger.entries import Actor, Draft
 
+INTENT_LANES = 2
 QUEUE_LIMIT = 20_000
 """Outcomes not yet written at which new actions are refused."""
 OUTCOMES_WAIT = 0.2
@@ -42,18 +43,20 @@ class Recorder:
 
     def __init__(self, dsn: str, *, node: str, actor: Actor) -> None:
         self._intentions: Writer[Intention] = Writer(
-            Lane(dsn, f"{node}/gateway"),
+            [Lane(dsn, f"{node}/gateway-{number}") for number in range(1, INTENT_LANES + 1)],
             partial(_compose_intents, actor),
             done=partial(_settle, None),
             refused=_refuse,
             lost=self._unconfirmed,
         )
         self._outcomes: Writer[Outcome] = Writer(
-            Lane(dsn, f"{node}/outcomes"),
+            [Lane(dsn, f"{node}/outcomes")],
             partial(_compose_outcomes, actor),
             done=lambda _done: None,
             refused=lambda _outcome: None,
             lost=self._unwritten,
+            patience=OUTCOMES_WAIT,
+            enough=OUTCOMES_ENOUGH,
         )
 
     async def start(self) -> None:
@@ -71,18 +74,12 @@ class Recorder:
         if self._intentions.stopping or len(self._outcomes.queue) > QUEUE_LIMIT:
             raise cannot_record()
         committed = asyncio.get_running_loop().create_future()
-        self._intentions.queue.append(Intention(intent, draft, committed))
-        self._intentions.go()
+        self._intentions.put(Intention(intent, draft, committed))
         await committed
 
     def finish(self, outcome: Outcome) -> None:
         """Note what became of an action; written soon."""
-        queue = self._outcomes.queue
-        queue.append(outcome)
-        if len(queue) == 1:
-            asyncio.get_running_loop().call_later(OUTCOMES_WAIT, self._outcomes.go)
-        elif len(queue) == OUTCOMES_ENOUGH:
-            self._outcomes.go()
+        self._outcomes.put(outcome)
 
     def _unconfirmed(self, intentions: Sequence[Intention]) -> None:
         """Without the database nothing is released; a commit whose answer was lost is taken back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import socket
 import ssl
@@ -82,6 +83,7 @@ class Service:
         self._pipeline = Pipeline(self._watch, self._recorder, self._holds)
         self._sessions: dict[int, tuple[bytes, Session]] = {}
         self._keepers: dict[str, Keeper] = {}
+        self._former: list[Keeper] = []
         self._door = Door(config.tls_context(), self._serve, self._cancel)
         self._watch.credentials = lambda: {session.caller.credential_id for _, session in self._sessions.values()}
         self._watch.on_changed = self._changed
@@ -104,7 +106,7 @@ class Service:
         for _, session in list(self._sessions.values()):
             session.stop("57P01", "The gate is shutting down.", "Connect again in a moment.")
         await self._door.close()
-        for keeper in self._keepers.values():
+        for keeper in (*self._former, *self._keepers.values()):
             await keeper.close()
         await self._holds.close()
         await self._recorder.stop()
@@ -140,22 +142,29 @@ class Service:
                     entrance = await login.enter(client, opening, source, self._watch, self.node_id)
                     session = await self._open(client, entrance)
             if isinstance(opening, Startup):
-                await self._carry(session)
+                await self._carry(*session)
         except Refusal as refusal:
             _refuse(client, refusal)
         except ProtocolError as error:
             _refuse(client, Refusal(error.message, code="protocol", sqlstate=error.sqlstate))
         except TimeoutError:
             _refuse(client, Refusal("Signing in took too long.", code="sign_in_timeout", sqlstate="08006"))
+        except Exception:
+            # Whatever went wrong in one session, the database being gone included, ends that session and no other.
+            log.exception("session_failed", source=source)
+            _refuse(client, Refusal("Something broke at the gate, and was logged.", code="broken", sqlstate="58000"))
         finally:
             await client.hang_up()
 
     async def _open(self, client: Client, entrance: Entrance) -> tuple[int, Session]:
         """5. The resource: one upstream connection for this session and no other. Raises Refusal."""
         try:
+            self._require_room(entrance)
             upstream = await connect(entrance.target, entrance.settings)
-        except UpstreamError as error:
+        except (Refusal, UpstreamError) as error:
             await in_thread(actions.close_session, entrance.caller.session_id, because=error.message)
+            if isinstance(error, Refusal):
+                raise
             raise Refusal(error.message, code="resource_unavailable", sqlstate=error.sqlstate) from None
         session = Session(client, upstream, entrance, self._keeper(entrance), self._pipeline)
         process = secrets.randbits(31)
@@ -164,9 +173,17 @@ class Service:
         client.write(_welcome(upstream, process, secret))
         return process, session
 
-    async def _carry(self, opened: tuple[int, Session]) -> None:
-        process, session = opened
+    def _require_room(self, entrance: Entrance) -> None:
+        name = entrance.caller.resource
+        here = sum(session.caller.resource == name for _, session in self._sessions.values())
+        if here >= entrance.target.connections:
+            raise Refusal(f"{name} takes no more connections.", code="too_many_connections", sqlstate="53300")
+
+    async def _carry(self, process: int, session: Session) -> None:
         try:
+            # From here on a revocation finds the session; one that came while it connected is found here.
+            if not await in_thread(login.is_alive, session.caller):
+                session.kill("The credential of this session was revoked.")
             await session.run()
         finally:
             del self._sessions[process]
@@ -177,6 +194,7 @@ class Service:
         name, role = entrance.caller.resource, entrance.target.role or entrance.target.user
         known = self._keepers.get(name)
         if known is None or (known.target, known.role) != (entrance.reading, role):
+            self._former += [known] if known is not None else []
             known = self._keepers[name] = Keeper(name, entrance.reading, role, self._watch)
         return known
 
@@ -206,6 +224,9 @@ async def start(config: Config) -> Service:
     except BaseException:
         await alive.close()
         raise
+    # What is loaded by now lives as long as the process: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     return service
 
 

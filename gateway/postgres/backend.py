@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.postgres.framing import ProtocolError
@@ -24,6 +25,7 @@ class Field(NamedTuple):
     format: int
 
 
+@lru_cache(1_024)
 def read_row_description(body: bytes) -> tuple[Field, ...]:
     """The columns of RowDescription. Raises ProtocolError when it is malformed."""
     fields: list[Field] = []

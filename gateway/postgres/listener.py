@@ -21,6 +21,8 @@ HANDSHAKE_WITHIN = 10.0
 GOODBYE_WITHIN = 1.0
 """Seconds that a client gets to end TLS in order."""
 BACKLOG = 512
+MOST_WAITING = 1_000
+"""Connections whose handshake is not over; more are cut off."""
 PLAIN_REFUSED = "The gate speaks TLS only."
 PLAIN_HINT = "Connect with sslmode=verify-full and the gate's CA file as sslrootcert."
 
@@ -41,6 +43,9 @@ class Doorway(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock."""
         self._transport = cast("asyncio.Transport", transport)
+        if len(self._door.waiting) >= MOST_WAITING:
+            self._transport.abort()
+            return
         self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_WITHIN, self._transport.abort)
         self._door.waiting.add(self)
 

@@ -167,7 +167,9 @@ def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_
         )
         if credential is None or credential.revoked_at is not None:
             raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
-        resource = Resource.objects.get(name=asked.resource, retired_at=None)
+        resource = Resource.objects.filter(name=asked.resource, retired_at=None).first()
+        if resource is None:
+            raise Refusal(f"There is no resource {asked.resource}.", code="unknown_resource", sqlstate="3D000")
         try:
             targets = _target(resource, ResourceSecret.Use.ACTIONS), _reading(resource)
         except NarrowgateError as error:
@@ -181,6 +183,11 @@ def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_
             session=caller.session_id,
         )
     return Entrance(caller, *targets, minor=asked.minor, settings=asked.settings)
+
+
+def is_alive(caller: Caller) -> bool:
+    """Whether the credential of a session has not been revoked."""
+    return Credential.objects.filter(id=caller.credential_id, revoked_at=None).exists()
 
 
 def _caller(identity: Identity, agent_id: UUID, resource: Resource, source: str, node_id: UUID) -> Caller:

@@ -59,6 +59,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._fatal = False
         self._closing = False
+        self._unanswered = False
         self.transactions = Transactions(self._report)
         settings = pinned(upstream.parameters)
         self.relay = Relay(
@@ -99,6 +100,9 @@ class Session:
             handler = self._handlers.get(received.kind)
             if handler is None:
                 raise ProtocolError(f"the gate does not take messages of kind {chr(received.kind)!r}")
+            if self._unanswered:  # what comes next is judged by what the resource has said of the last
+                self._unanswered = False
+                await self.relay.settled()
             if self.extended.skips(received.kind):
                 continue
             await handler(received)
@@ -272,7 +276,7 @@ class Session:
             return
         self.relay.expect(Reply(QUERY, run))
         self.send(received.raw)
-        await self.relay.settled()
+        self._unanswered = True
 
     async def refuse_query(self, refusal: Refusal) -> None:
         """Let the resource fail a text in place of the one refused; ours are the words the client gets."""
@@ -282,7 +286,7 @@ class Session:
             return
         self.relay.expect(Reply(QUERY, refusal=words))
         self.send(query(FAILING))
-        await self.relay.settled()
+        self._unanswered = True
 
     async def _function_call(self, _received: Message) -> None:
         refusal = Refusal("The gate takes no fast-path function calls.", code="function_call", sqlstate="0A000")
@@ -299,5 +303,4 @@ class Session:
         await self.drained()
         if received.kind != ord("d"):
             self.relay.copying_in = False
-            if self.relay.replies and self.relay.replies[0].kind == QUERY:
-                await self.relay.settled()
+            self._unanswered = bool(self.relay.replies) and self.relay.replies[0].kind == QUERY

@@ -48,6 +48,7 @@ class Desk:
             page.get_by_label("Password").fill(self.person(username)["password"])
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("navigation", name="Main").wait_for()
+            page.wait_for_load_state("load")  # keys are heard once the scripts run
             yield page
 
     @contextmanager

@@ -57,6 +57,12 @@ function soon(hold, highlight = true) {
   }, 60);
 }
 
+// An outcome is recorded a moment after the answer went to the agent, and nobody is told of it: ask for it.
+function lookAgain() {
+  const open = document.querySelector('#detail .hold[data-unfinished]');
+  if (open) setTimeout(() => opened() === open.dataset.hold && refreshDetail(), 1000);
+}
+
 function step(by) {
   const all = rows();
   const at = all.findIndex(row => row.getAttribute('aria-current'));
@@ -71,6 +77,7 @@ document.addEventListener('countdown:over', event => setTimeout(soon, 700, event
 document.addEventListener('htmx:after:swap', event => {
   if (event.detail.ctx?.target?.id !== 'detail') return;
   mark();
+  lookAgain();
 });
 document.addEventListener('click', event => {
   if (event.target.closest('.hold-row')) queue.classList.add('is-reading');
@@ -82,4 +89,5 @@ document.addEventListener('click', event => {
   history.pushState({}, '', queue.dataset.url);
 });
 setInterval(() => soon('', false), 20_000); // a push can be lost
+lookAgain();
 count();

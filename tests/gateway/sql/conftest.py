@@ -35,7 +35,7 @@ def read_catalog(connection: psycopg.Connection[Any]) -> Catalog:
 @pytest.fixture(scope="session")
 def shop_dsn(cluster: TestCluster, worker: str) -> Iterator[str]:
     """The shop's own database."""
-    name = f"shop_{worker}"
+    name = f"sql_shop_{worker}"
     with psycopg.connect(cluster.admin_dsn, autocommit=True) as admin:
         drop_database(admin, name)
         create_database(admin, name, template="template0")

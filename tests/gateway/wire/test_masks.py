@@ -123,3 +123,34 @@ def _activate(text: str, world: World) -> None:
     policies.propose(version.id, actor=world.cast.engineer)
     policies.approve(version.id, actor=world.cast.ciso)
     policies.activate(version.id, actor=world.cast.engineer)
+
+
+def test_a_limit_leaves_the_rest_out_and_says_so(world: World) -> None:
+    _activate(POLICIES.replace('@id("reads")', '@id("reads") @limit("10")'), world)
+    told: list[str] = []
+    with world.connect() as connection:
+        connection.add_notice_handler(lambda notice: told.append(str(notice.message_primary)))
+        assert len(eventually(lambda: _at_most(connection, 10))) == 10
+    assert told == ["Policy lets 10 rows through; the rest of the answer is left out."]
+
+
+def _at_most(connection: psycopg.Connection[Any], count: int) -> list[Any]:
+    rows = connection.execute("SELECT id FROM orders").fetchall()
+    return rows if len(rows) <= count else []
+
+
+def test_a_tagged_column_that_is_gone_closes_its_table(tagged: World) -> None:
+    with tagged.connect() as connection:
+        assert connection.execute("SELECT id FROM customers WHERE id = 1").fetchone() == (1,)
+        with tagged.target() as target:
+            target.execute("ALTER TABLE customers RENAME COLUMN ssn TO social")
+        assert eventually(lambda: _refused(connection, "SELECT id FROM customers WHERE id = 1", "gone or renamed"))
+        assert connection.execute("SELECT id FROM orders WHERE id = 1").fetchone() == (1,)
+
+
+def _refused(connection: psycopg.Connection[Any], statement: Any, words: str) -> bool:
+    try:
+        connection.execute(statement)
+    except psycopg.errors.InsufficientPrivilege as error:
+        return words in str(error)
+    return False

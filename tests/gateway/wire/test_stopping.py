@@ -206,3 +206,27 @@ def test_stopping_in_order_leaves_nothing_open(prepared: World) -> None:
     assert not Session.objects.filter(ended_at=None).exists()
     assert GatewayNode.objects.get().stopped_at is not None
     assert Agent.objects.count() == 1
+
+
+def test_expiry_counts_when_it_is_asked_not_while_people_think(world: World) -> None:
+    with world.connect() as connection, ThreadPoolExecutor(1) as pool:
+        runs = pool.submit(connection.execute, "DELETE FROM orders WHERE customer_id = 7")
+        hold = eventually(lambda: Hold.objects.filter(status="waiting").first())
+        assert hold is not None
+        _, session = next(iter(world.gateway.service._sessions.values()))
+        object.__setattr__(session.caller, "expires_at", datetime.now(UTC) - timedelta(seconds=1))
+        approvals.approve(hold.id, actor=world.cast.reviewer, seen=hold.digest)
+        assert runs.result(10).rowcount == 5
+
+
+def test_a_resource_takes_as_many_connections_as_it_says(world: World) -> None:
+    inventory.change_resource(world.resource.id, actor=world.cast.engineer, connections=1)
+    with world.connect(), pytest.raises(psycopg.OperationalError, match="takes no more connections"):
+        world.connect()
+
+
+def test_a_resource_that_is_gone_is_said_to_be(world: World) -> None:
+    inventory.change_resource(world.resource.id, actor=world.cast.engineer, host="/nonexistent")
+    with pytest.raises(psycopg.OperationalError, match="cannot be reached"):
+        world.connect()
+    assert Session.objects.get().end_reason == "The resource cannot be reached."

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.db import connection as database
 
 from activity.models import Action, GatewayNode, Session
 from agents import actions as inventory
@@ -89,7 +90,9 @@ def test_the_recorder_survives_losing_its_connection(world: World) -> None:
     with world.connect() as connection, psycopg.connect(world.cluster.admin_dsn, autocommit=True) as admin:
         connection.execute("SELECT 1")
         admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('narrowgate recorder', 'narrowgate watch')"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            " AND application_name IN ('narrowgate recorder', 'narrowgate watch')",
+            [database.settings_dict["NAME"]],  # other workers have gateways in the same cluster
         )
         eventually(lambda: _works(connection))
     eventually(lambda: not Action.objects.filter(status="released").exists())

@@ -20,9 +20,10 @@ from gateway.refusal import Refusal
 from gateway.writer import Composed, Writer
 from ledger.entries import Actor, Draft
 
-INTENT_LANES = 2
 QUEUE_LIMIT = 20_000
 """Outcomes not yet written at which new actions are refused."""
+INTENTS_WAIT = 0.001
+"""Seconds that intents wait for others where many come at a time."""
 OUTCOMES_WAIT = 0.2
 """Seconds that outcomes wait for others, unless so many have come that they fill a transaction well:"""
 OUTCOMES_ENOUGH = 256
@@ -43,14 +44,15 @@ class Recorder:
 
     def __init__(self, dsn: str, *, node: str, actor: Actor) -> None:
         self._intentions: Writer[Intention] = Writer(
-            [Lane(dsn, f"{node}/gateway-{number}") for number in range(1, INTENT_LANES + 1)],
+            Lane(dsn, f"{node}/gateway"),
             partial(_compose_intents, actor),
             done=partial(_settle, None),
             refused=_refuse,
             lost=self._unconfirmed,
+            patience=INTENTS_WAIT,
         )
         self._outcomes: Writer[Outcome] = Writer(
-            [Lane(dsn, f"{node}/outcomes")],
+            Lane(dsn, f"{node}/outcomes"),
             partial(_compose_outcomes, actor),
             done=lambda _done: None,
             refused=lambda _outcome: None,

@@ -24,72 +24,72 @@ Composed = tuple[LiteralString, tuple[str, ...], list[Draft]]
 
 
 class Writer(Generic[T]):
-    """Writes items of one kind over its lanes: while one transaction commits, another lane takes what has come since.
+    """Writes items of one kind over a lane; while one transaction commits, the next gathers.
 
     `compose` makes the statement for some items, `done` is told of those whose transaction committed, `refused` of
     one that the database does not take, `lost` of those of which it is not known, for want of a connection. Items
-    wait `patience` seconds for others, unless there are `enough`.
+    wait `patience` seconds for others, unless there are `enough`; without it, as many as last time and a quarter more,
+    so that a lone client waits for nobody and a crowd shares its transactions.
     """
 
     def __init__(
         self,
-        lanes: Sequence[Lane],
+        lane: Lane,
         compose: Callable[[Sequence[T]], Composed],
         *,
         done: Callable[[Sequence[T]], None],
         refused: Callable[[T], None],
         lost: Callable[[Sequence[T]], None],
-        patience: float = 0.0,
-        enough: int = 1,
+        patience: float,
+        enough: int | None = None,
     ) -> None:
-        self._lanes = lanes
+        self._lane = lane
         self._patience = patience
-        self._enough = enough
+        self._enough = enough or 1
+        self._adapts = enough is None
         self._compose = compose
         self._done = done
         self._refused = refused
         self._lost = lost
         self.queue: list[T] = []
         self.stopping = False
-        self._idle: list[asyncio.Event] = []
+        self._work = asyncio.Event()
         self._filled = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Connect and begin to write."""
-        for lane in self._lanes:
-            await lane.open()
-            self._tasks.append(asyncio.create_task(self._run(lane)))
+        await self._lane.open()
+        self._task = asyncio.create_task(self._run())
 
     def put(self, item: T) -> None:
-        """Queue an item, for a lane that has nothing to do, or for the first that will have."""
+        """Queue an item."""
         self.queue.append(item)
-        if self._idle:
-            self._idle.pop().set()
+        self._work.set()
         if len(self.queue) >= self._enough:
             self._filled.set()
 
     async def stop(self) -> None:
         """Write what is queued, then end."""
         self.stopping = True
+        self._work.set()
         self._filled.set()
-        while self._idle:
-            self._idle.pop().set()
-        await asyncio.gather(*self._tasks)
-        for lane in self._lanes:
-            await lane.close()
+        if self._task is not None:
+            await self._task
+        await self._lane.close()
 
-    async def _run(self, lane: Lane) -> None:
+    async def _run(self) -> None:
         while not self.stopping or self.queue:
-            if not self.queue:
-                work = asyncio.Event()
-                self._idle.append(work)
-                await work.wait()
-            if self._patience and len(self.queue) < self._enough and not self.stopping:
+            await self._work.wait()
+            if len(self.queue) < self._enough and not self.stopping:
                 await self._gather()
             items, self.queue = self.queue[:BATCH], self.queue[BATCH:]
+            if not self.queue and not self.stopping:
+                self._work.clear()
+            if self._adapts:
+                self._enough = min(BATCH, len(items) + len(items) // 4)
             if items:
-                await self._write(lane, items)
+                await self._write(items)
 
     async def _gather(self) -> None:
         self._filled.clear()
@@ -97,29 +97,30 @@ class Writer(Generic[T]):
             async with asyncio.timeout(self._patience):
                 await self._filled.wait()
 
-    async def _write(self, lane: Lane, items: Sequence[T]) -> None:
+    async def _write(self, items: Sequence[T]) -> None:
         try:
-            await lane.write(*self._compose(items))
+            await self._lane.write(*self._compose(items))
         except psycopg.OperationalError as error:
-            await self._without_database(lane, items, error)
+            await self._without_database(items, error)
         except (psycopg.Error, ValueError) as error:
-            await self._singly(lane, items, error)
+            await self._singly(items, error)
         else:
             self._done(items)
 
-    async def _without_database(self, lane: Lane, items: Sequence[T], error: psycopg.Error) -> None:
+    async def _without_database(self, items: Sequence[T], error: psycopg.Error) -> None:
         log.warning("record_unavailable", error=str(error), rows=len(items))
-        await lane.close()
+        await self._lane.close()
         self._lost(items)
         if self.stopping:
             self.queue.clear()
         else:
             await asyncio.sleep(RETRY_AFTER)
+            self._work.set()
 
-    async def _singly(self, lane: Lane, items: Sequence[T], error: Exception) -> None:
+    async def _singly(self, items: Sequence[T], error: Exception) -> None:
         if len(items) == 1:
             log.error("row_refused", error=str(error))
             self._refused(items[0])
             return
         for item in items:
-            await self._write(lane, [item])
+            await self._write([item])

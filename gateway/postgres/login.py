@@ -160,11 +160,9 @@ def _how(asked: _Asked) -> str:
 
 
 def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_id: UUID) -> Entrance:
-    # 4. One transaction: a credential revoked before it commits opens no session.
+    # 4. One transaction. A credential revoked while it runs is found by `is_alive`, once the session can be stopped.
     with transaction.atomic():
-        credential = (
-            Credential.objects.select_for_update(of=("self",), no_key=True).filter(id=identity.credential).first()
-        )
+        credential = Credential.objects.filter(id=identity.credential).first()
         if credential is None or credential.revoked_at is not None:
             raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
         resource = Resource.objects.filter(name=asked.resource, retired_at=None).first()

@@ -11,6 +11,7 @@ import structlog
 from gateway.postgres.catalog import Catalog, Tag
 from gateway.postgres.catalog_load import load
 from gateway.postgres.fetching import FetchError, Fetching
+from gateway.postgres.remembered import Remembered
 from gateway.postgres.upstream import Target, UpstreamError
 from gateway.refusal import Refusal
 from policies.snapshot import TagRow
@@ -54,6 +55,7 @@ class Keeper:
         self._version: object = None
         self._tagged: tuple[TagRow, ...] = ()
         self._loaded = 0.0
+        self._remembered = Remembered(Catalog("", (), {}))
         self._stale = True
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -72,6 +74,12 @@ class Keeper:
             if self._catalog is None or not self._is_current() or self._loaded < since:
                 return await self._load()
             return self._catalog
+
+    def remembered(self, catalog: Catalog) -> Remembered:
+        """What was read before by this very catalog."""
+        if self._remembered.catalog is not catalog:
+            self._remembered = Remembered(catalog)
+        return self._remembered
 
     def mark_stale(self) -> None:
         """The schema may have changed: read it again before the next statement."""

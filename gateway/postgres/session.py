@@ -191,6 +191,10 @@ class Session:
         return await self._understood(sql, fresh, types)
 
     async def _understood(self, sql: str, catalog: Catalog, types: tuple[int, ...]) -> Classified:
+        remembered = self._keeper.remembered(catalog)
+        known = remembered.find(sql) if not types else None
+        if known is not None:
+            return known
         classified = await self.reader.classify(sql, catalog, types)
         gone = {column.rpartition(".")[0] for column in catalog.missing_tags}
         if classified.tables & gone:
@@ -199,6 +203,8 @@ class Session:
                 code="tag_missing",
                 remedy="A platform engineer confirms the tags of that table again.",
             )
+        if not types:
+            remembered.keep(classified)
         return classified
 
     async def is_current(self, classified: Classified) -> bool:

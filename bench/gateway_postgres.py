@@ -1,8 +1,11 @@
 """pgbench -S through the gate, beside direct and beside pgbouncer, in one run.
 
-Every statement through the gate is parsed, decided by Cedar and recorded in the ledger, as always. The gate and
-pgbouncer have TLS towards the client, direct goes over the unix socket; the resource is the same for all three, one
-upstream connection a client. The gateway and the ledger's sequencer are processes of their own, as in production.
+Every statement through the gate is read, decided and recorded in the ledger by the same code as always. That code
+remembers: pgbench's texts differ only in a number that a column is compared with, so all but the first are recognised
+(`gateway/postgres/remembered.py`) and not parsed again, and Cedar's answer to the same question is kept with the
+snapshot. Nothing of the record is remembered: each statement has its own rows. The gate and pgbouncer have TLS towards
+the client, direct goes over the unix socket; the resource is the same for all three, one upstream connection a client.
+The gateway and the ledger's sequencer are processes of their own, as in production.
 
     python bench/gateway_postgres.py --json [--quick]
 """

@@ -14,13 +14,3 @@ def action_of_agent(action_id: UUID, *, agent_name: str, resource_name: str) -> 
     # Sessions keep names as they were; an agent's name is never used again for another.
     asked_in = Session.objects.filter(id=OuterRef("session_id"), agent_name=agent_name, resource_name=resource_name)
     return Action.objects.filter(Exists(asked_in), id=action_id).first()
-
-
-def shared_by(entry_id: UUID) -> list[Action]:
-    """The actions whose records one shared entry covers, in the order of its Merkle tree."""
-    return list(Action.objects.filter(entry_id=entry_id).order_by("id"))
-
-
-def ended_by(entry_id: UUID) -> list[Action]:
-    """The actions whose outcomes one shared entry covers, in the order of its Merkle tree."""
-    return list(Action.objects.filter(outcome_entry_id=entry_id).order_by("id"))

@@ -52,6 +52,7 @@ def run(stop: threading.Event) -> None:
                 log.warning("detector_waits", error=str(error))
                 wait = _recover()
             except Exception:
+                # A turn that fails is rolled back and tried again: the detector ends with the process, not before.
                 log.exception("detector_failed")
                 wait = _recover()
             stop.wait(wait)

@@ -7,7 +7,6 @@ import pytest
 
 from activity.hotpath import intent_record
 from activity.models import Action, Frame, Session
-from activity.queries import ended_by, shared_by
 from ledger.models import Outbox
 from tests.gateway.wire.world import World, eventually
 
@@ -97,8 +96,8 @@ def test_shared_entries_cover_exactly_their_rows(world: World) -> None:
     read, written = _finished()
     assert read.entry_id
     assert read.outcome_entry_id
-    assert [action.id for action in shared_by(read.entry_id)] == [read.id]
-    assert [action.id for action in ended_by(read.outcome_entry_id)] == [read.id]
+    assert Action.objects.get(entry_id=read.entry_id) == read
+    assert Action.objects.get(outcome_entry_id=read.outcome_entry_id) == read
     leaf = _leaf(read.entry_id)
     assert leaf["event"] == "actions:allowed"
     assert leaf["details"] == shared_details([intent_record(read)])

@@ -20,7 +20,7 @@ from activity.actions import refuse_held, release_held
 from agents.actors import agent_actor
 from approvals import asking, releasing
 from approvals.asking import HoldRequest
-from approvals.eligibility import standing
+from approvals.eligibility import answerable, standing
 from approvals.errors import PoliciesChanged, QuorumLost
 from approvals.models import Hold, Review
 from approvals.queries import RELATED, visible_to
@@ -41,6 +41,8 @@ GROUP: Final = "holds"
 REDEEM_WITHIN: Final = timedelta(minutes=10)
 REDEEM_IN_TRANSACTION: Final = timedelta(seconds=60)
 LONGEST_REASON: Final = 1_000
+LONGEST_WITHDRAWAL: Final = 150
+"""Together with the longest name it fits into `Hold.settled_because`, which the agent is told."""
 
 
 def ask(request: HoldRequest) -> Hold:
@@ -115,6 +117,26 @@ def withdraw(hold_id: UUID, *, by: Actor, because: str = "") -> Hold:
     return hold
 
 
+def withdraw_own(hold_id: UUID, *, actor: User, reason: str) -> Hold:
+    """Take back what an agent of `actor`'s waits for, with a reason that the agent is told; as it is now, not as it was.
+
+    Raises NotFound (or not theirs to see), AlreadySettled, NotEligible (neither its owner nor deputy) and Invalid.
+    """
+    if not reason.strip() or len(reason) > LONGEST_WITHDRAWAL:
+        remedy = f"Say in at most {LONGEST_WITHDRAWAL} characters why; the agent is told."
+        raise Invalid("reason", "Withdrawing needs a reason.", remedy)
+    with transaction.atomic():
+        hold, owner = _seen(hold_id, actor)
+        if owner.person not in answerable(hold.agent):
+            raise NotEligible("You do not answer for this agent.", "Its owner or their deputy can withdraw it.")
+        hold.require_waiting(now=db_now())
+        _settle(hold, Status.WITHDRAWN, f"Withdrawn by {owner}: “{reason.strip()}”")
+        said = {"because": commit_text(hold.settled_because, bytes(hold.salt))}
+        _record(Event.HOLD_WITHDRAWN, hold, actor_of(owner), details=said)
+        after_commit(_announce, hold.id)
+    return hold
+
+
 def expire(hold_id: UUID) -> Hold:
     """Deny a hold whose deadline has passed; otherwise do nothing. Raises NotFound."""
     with transaction.atomic():
@@ -164,7 +186,7 @@ def release(hold_id: UUID, *, digest: str, decision: Decision, node: UUID, maske
 
 
 def record_refusal(hold_id: UUID, *, actor: User, error: NarrowgateError) -> None:
-    """Record that `actor` tried to review a hold and was refused: the refused transaction is gone, this stays."""
+    """Record that `actor` was refused to review or withdraw a hold: the refused transaction is gone, this stays."""
     with transaction.atomic():
         hold = Hold.objects.filter(id=hold_id).first()
         subject = _subject(hold) if hold else Subject(kind="hold", id=str(hold_id), name="unknown")
@@ -179,12 +201,17 @@ def _locked(hold_id: UUID) -> Hold:
     return hold
 
 
+def _seen(hold_id: UUID, actor: User) -> tuple[Hold, User]:
+    """The hold, locked, and `actor` as they are now, who may see it."""
+    person = User.objects.get(id=actor.id)
+    if not visible_to(person).filter(id=hold_id).exists():
+        raise NotFound("There is no such hold, or none that you may see.")
+    return _locked(hold_id), person
+
+
 def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
     """The hold, locked, waiting, as it was shown; and `actor` as they are now, who may review it."""
-    reviewer = User.objects.get(id=actor.id)
-    if not visible_to(reviewer).filter(id=hold_id).exists():
-        raise NotFound("There is no such hold, or none that you may see.")
-    hold = _locked(hold_id)
+    hold, reviewer = _seen(hold_id, actor)
     hold.require_waiting(now=db_now())
     hold.require_digest(seen)
     stands = standing(reviewer, hold)

@@ -1,4 +1,4 @@
-"""Holds in the API: see them, and decide them over the digest that was seen."""
+"""Holds in the API: see them, decide them over the digest that was seen, withdraw those of one's own agents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from accounts.api import R, Visible
 from accounts.models import User
-from accounts.scopes import REVIEW
+from accounts.scopes import AGENTS_WRITE, REVIEW
 from approvals import actions, queries
 from approvals.eligibility import Bench, Standing
 from approvals.models import Hold, Review
@@ -89,6 +89,12 @@ class DecisionSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=actions.LONGEST_REASON, required=False, allow_blank=True, default="")
 
 
+class WithdrawalSerializer(serializers.Serializer[Any]):
+    """Why it is no longer wanted."""
+
+    reason = serializers.CharField(max_length=actions.LONGEST_WITHDRAWAL)
+
+
 def _related(user: User) -> QuerySet[Hold]:
     return queries.visible_to(user).select_related(*queries.RELATED).prefetch_related("reviews__reviewer")
 
@@ -127,11 +133,24 @@ class HoldViewSet(Visible[Hold]):
         """Deny the action whose digest was seen, with a reason."""
         return self._decide(request, pk, actions.deny)
 
+    @extend_schema(request=WithdrawalSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"], write_scope=AGENTS_WRITE)
+    def withdraw(self, request: Request, pk: UUID) -> Response:
+        """Take back what an agent of one's own waits for, with a reason that it is told."""
+        body = WithdrawalSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return self._do(pk, lambda: actions.withdraw_own(pk, actor=self.person, reason=body.validated_data["reason"]))
+
     def _decide(self, request: Request, pk: UUID, decide: Callable[..., Hold]) -> Response:
         body = DecisionSerializer(data=request.data)
         body.is_valid(raise_exception=True)
+        seen, reason = body.validated_data["digest"], body.validated_data["reason"]
+        return self._do(pk, lambda: decide(pk, actor=self.person, seen=seen, reason=reason))
+
+    def _do(self, pk: UUID, act: Callable[[], Hold]) -> Response:
+        """Act and say how the hold stands; a refusal is recorded."""
         try:
-            decide(pk, actor=self.person, seen=body.validated_data["digest"], reason=body.validated_data["reason"])
+            act()
         except NarrowgateError as error:
             actions.record_refusal(pk, actor=self.person, error=error)
             raise

@@ -16,7 +16,7 @@ from activity.visibility import sessions_visible_to
 from agents.models import Credential
 from approvals import presentation, queries
 from approvals.board import Row, rows, with_relations
-from approvals.eligibility import Standing
+from approvals.eligibility import Standing, answerable
 from approvals.models import Hold, Review
 from approvals.story import Step, story, verdict
 from core import words
@@ -47,6 +47,11 @@ class Case:
     def can_decide(self) -> bool:
         """Whether this reader can approve, now."""
         return self.row.needs_reader
+
+    @property
+    def can_withdraw(self) -> bool:
+        """Whether it waits and this reader answers for the agent."""
+        return self.waiting and self.reader.person in answerable(self.hold.agent)
 
     @property
     def approved(self) -> int:

@@ -68,6 +68,11 @@ def exclusions(agent: Agent, acted_for: User | None) -> list[dict[str, str]]:
     ]
 
 
+def answerable(agent: Agent) -> set[UUID]:
+    """The people who answer for `agent` now: its owner and their deputy."""
+    return {agent.owner.person} | ({agent.deputy.person} if agent.deputy else set())
+
+
 class Bench:
     """Several people before several holds, with what their standing takes read once."""
 

@@ -1,10 +1,12 @@
-"""What a reviewer sends: the digest they saw, and for a denial why."""
+"""What a reviewer sends: the digest they saw, and for a denial why; what an owner sends who withdraws."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+
+from approvals.actions import LONGEST_WITHDRAWAL
 
 WHY = ("Wrong scope", "Not now", "Needs a ticket", "Looks manipulated")
 
@@ -29,3 +31,11 @@ class DenyForm(forms.Form):
         if not reason:
             self.add_error("words", "Say why: the agent and its owner will read it.")
         return {**self.cleaned_data, "reason": reason}
+
+
+class WithdrawForm(forms.Form):
+    """Why it is no longer wanted."""
+
+    reason = forms.CharField(
+        max_length=LONGEST_WITHDRAWAL, error_messages={"required": "Say why: the agent and its reviewers will read it."}
+    )

@@ -11,4 +11,5 @@ urlpatterns = [
     path("<uuid:hold_id>/", views.queue, name="hold"),
     path("<uuid:hold_id>/approve/", views.approve, name="approve"),
     path("<uuid:hold_id>/deny/", views.deny, name="deny"),
+    path("<uuid:hold_id>/withdraw/", views.withdraw, name="withdraw"),
 ]

@@ -1,7 +1,8 @@
-"""The queue: the list, one hold, and the two decisions. Fragments for htmx, whole pages for everybody else."""
+"""The queue: the list, one hold, the two decisions and the withdrawal. Fragments for htmx, whole pages for everybody else."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,17 +11,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.models import User
 from accounts.requests import person_of
 from approvals import actions
 from approvals.board import Board, board, last_settled
 from approvals.case import case
-from approvals.forms import WHY, ApproveForm, DenyForm
+from approvals.forms import WHY, ApproveForm, DenyForm, WithdrawForm
+from approvals.models import Hold
 from core.errors import NarrowgateError
 
 KEYS = (
     {"letters": ["J", "K"], "does": "next, previous hold"},
     {"letters": ["A"], "does": "approve once"},
     {"letters": ["D"], "does": "deny with a reason"},
+    {"letters": ["W"], "does": "withdraw what an agent of yours asks"},
     {"letters": ["R"], "does": "replay the session"},
     {"letters": ["/"], "does": "find in the queue"},
 )
@@ -66,15 +70,32 @@ def deny(request: HttpRequest, hold_id: UUID) -> HttpResponse:
     return _decide(request, hold_id, form.cleaned_data["digest"], form.cleaned_data["reason"], form=form)
 
 
+@require_POST
+@login_required
+def withdraw(request: HttpRequest, hold_id: UUID) -> HttpResponse:
+    """Take back what an agent of one's own waits for."""
+    form = WithdrawForm(request.POST)
+    if not form.is_valid():
+        return _hold(request, hold_id, 422, withdrawal=form)
+    reason = form.cleaned_data["reason"]
+    return _do(request, hold_id, lambda user: actions.withdraw_own(hold_id, actor=user, reason=reason), withdrawal=form)
+
+
 def _decide(request: HttpRequest, hold_id: UUID, seen: str, reason: str, **context: object) -> HttpResponse:
+    """Approve, or with a reason deny."""
+    if reason:
+        return _do(
+            request, hold_id, lambda user: actions.deny(hold_id, actor=user, seen=seen, reason=reason), **context
+        )
+    return _do(request, hold_id, lambda user: actions.approve(hold_id, actor=user, seen=seen), **context)
+
+
+def _do(request: HttpRequest, hold_id: UUID, act: Callable[[User], Hold], **context: object) -> HttpResponse:
     """Act, then show the hold as it now is; a refusal is recorded and said, and keeps what was typed."""
     user = person_of(request)
     case(hold_id, user)
     try:
-        if reason:
-            actions.deny(hold_id, actor=user, seen=seen, reason=reason)
-        else:
-            actions.approve(hold_id, actor=user, seen=seen)
+        act(user)
     except NarrowgateError as error:
         actions.record_refusal(hold_id, actor=user, error=error)
         return _hold(request, hold_id, error.status, refusal=error, **context)

@@ -65,8 +65,8 @@ class Event(StrEnum):
     HOLD_LAPSED = "hold:lapsed", "An approved action was not collected in time, or may no longer run."
     HOLD_RELEASED = "hold:released", "An approval was used: the hold let its action through."
     HOLD_SETTLED = "hold:settled", "The reviews met the requirement."
-    HOLD_WITHDRAWN = "hold:withdrawn", "The agent, or somebody for it, took its request back."
-    REVIEW_REFUSED = "review:refused", "Somebody tried to review a hold and was refused, and why."
+    HOLD_WITHDRAWN = "hold:withdrawn", "The agent, its owner or their deputy took its request back."
+    REVIEW_REFUSED = "review:refused", "Somebody tried to review or withdraw a hold and was refused, and why."
 
     # ---- incidents ----
     CONTAINMENT_WITHHELD = (

@@ -109,12 +109,19 @@ def test_a_deadline_that_passes_while_waiting_for_the_lock_counts(fresh_database
     assert Hold.objects.get().status == Status.WAITING  # until somebody announces it
 
 
+@pytest.mark.parametrize("by_owner", [True, False])
 @pytest.mark.parametrize("withdraw_first", [True, False])
-def test_approve_against_withdraw(fresh_database: Logins, fresh_world: World, withdraw_first: bool) -> None:
+def test_approve_against_withdraw(
+    fresh_database: Logins, fresh_world: World, withdraw_first: bool, by_owner: bool
+) -> None:
     cast, hold = fresh_world.cast, held(fresh_world)
     agent = agent_actor(fresh_world.agent)
     moves: list[Callable[[], object]] = [
-        lambda: actions.withdraw(hold.id, by=agent),
+        lambda: (
+            actions.withdraw_own(hold.id, actor=cast.owner, reason="Not needed.")
+            if by_owner
+            else actions.withdraw(hold.id, by=agent)
+        ),
         lambda: approve(hold, cast.reviewer),
     ]
     first, second = moves if withdraw_first else moves[::-1]

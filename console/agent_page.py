@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
-from django.db.models import Count, Q
 from django.http import Http404
 from django.utils import timezone
 
@@ -16,6 +14,7 @@ from agents.models import Agent, AgentKey, Credential
 from agents.queries import visible_agents, visible_credentials
 from approvals.models import Hold
 from approvals.queries import visible_to
+from monitoring.counts import week_of
 from monitoring.models import Incident
 from monitoring.queries import score_of, visible_incidents
 from monitoring.score import Score
@@ -49,18 +48,7 @@ def agent_page(name: str, user: User) -> AgentPage:
         holds=list(visible_to(user).filter(agent=agent).select_related("resource").order_by("-asked_at")[:6]),
         sessions=list(sessions_visible_to(user).filter(agent_id=agent.id)[:6]),
         actions=list(actions[:10]),
-        week=_week(agent),
+        week=week_of(agent.id, timezone.now()),
         risk=score_of(agent),
         incidents=list(visible_incidents(user).filter(agent=agent)[:5]),
-    )
-
-
-def _week(agent: Agent) -> dict[str, int]:
-    """How many of its actions of the last 7 days were allowed, masked, held, denied."""
-    since = timezone.now() - timedelta(days=7)
-    return Action.objects.filter(agent_id=agent.id, asked_at__gte=since).aggregate(
-        allow=Count("id", filter=Q(decision="allow", masked=False)),
-        mask=Count("id", filter=Q(decision="allow", masked=True)),
-        hold=Count("id", filter=Q(decision="hold")),
-        deny=Count("id", filter=Q(decision="deny")),
     )

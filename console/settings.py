@@ -121,6 +121,7 @@ CELERY_TASK_TIME_LIMIT = 60
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "expire-due-holds": {"task": "approvals.tasks.expire_due", "schedule": 1.0, "options": {"expires": 1}},
+    "recount": {"task": "monitoring.tasks.recount", "schedule": 600.0, "options": {"expires": 600}},
     "detect": {"task": "monitoring.tasks.detect", "schedule": 5.0, "options": {"expires": 5}},
 }
 

@@ -69,6 +69,7 @@ class Event(StrEnum):
     REVIEW_REFUSED = "review:refused", "Somebody tried to review or withdraw a hold and was refused, and why."
 
     # ---- incidents ----
+    COUNTS_REPAIRED = "counts:repaired", "The posture page's counts differed from a recount and were written anew."
     CONTAINMENT_WITHHELD = (
         "containment:withheld",
         "An agent was due to be suspended by itself, and left to a person: the day's budget was used up.",

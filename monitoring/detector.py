@@ -7,6 +7,7 @@ A turn, numbered again in the code:
 2. Keep what they say of agents and addresses; an entry read twice counts once.
 3. Detect; open incidents or join them.
 4. Add up the scores that are due, each in a transaction of its own, and stop whoever reached the limit.
+5. Let the counter take its turn: last, for nobody waits for it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from django.db import DatabaseError, connections, transaction
 from core.db import db_now
 from ledger.events import Event
 from ledger.models import Entry, Head
-from monitoring import actions, finding, signals
+from monitoring import actions, counting, finding, signals
 from monitoring.models import Cursor
 from monitoring.scoring import add_up
 from monitoring.signals import OBSERVED, Told
@@ -71,13 +72,14 @@ def turn() -> bool:
     more = _read_on()
     # 4. Scores and what follows from them.
     add_up()
-    return more
+    # 5. The counts of the posture page.
+    return counting.turn() or more
 
 
 @transaction.atomic
 def _read_on() -> bool:
     # 1. Behind the cursor, as far as the sequencer has come.
-    cursor = Cursor.objects.select_for_update(skip_locked=True).filter(id=1).first()
+    cursor = Cursor.objects.select_for_update(skip_locked=True).filter(id=Cursor.DETECTOR).first()
     if cursor is None:  # somebody else reads
         return False
     size, now = Head.objects.values_list("size", flat=True).get(id=1), db_now()

@@ -216,18 +216,57 @@ class AgentScore(models.Model):
         return self.measured_at is not None and self.policy_version == version and now - self.measured_at < for_long
 
 
-class Cursor(models.Model):
-    """How far the ledger has been read: one row, locked by whoever reads."""
+class MinuteCount(models.Model):
+    """How many actions were asked in one minute, by decision: what the chart and the figures add up."""
 
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    at = models.DateTimeField(primary_key=True)  # the minute's beginning
+    allow = models.PositiveIntegerField(default=0)  # allowed, and nothing masked
+    mask = models.PositiveIntegerField(default=0)
+    hold = models.PositiveIntegerField(default=0)
+    deny = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}"
+
+
+class AgentHourCount(models.Model):
+    """How many actions one agent asked in one hour, by decision."""
+
+    agent_id = models.UUIDField()  # as its actions have it: nothing cascades into counts
+    hour = models.DateTimeField()
+    allow = models.PositiveIntegerField(default=0)
+    mask = models.PositiveIntegerField(default=0)
+    hold = models.PositiveIntegerField(default=0)
+    deny = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        """Found by agent and time."""
+
+        constraints: ClassVar = [models.UniqueConstraint(fields=["agent_id", "hour"], name="agenthourcount_once")]
+        indexes: ClassVar = [models.Index(fields=["hour"], name="agenthourcount_by_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} {self.hour:%Y-%m-%d %H}"
+
+
+class Cursor(models.Model):
+    """How far the ledger has been read, a row for each reader, locked by whoever reads."""
+
+    DETECTOR: ClassVar = 1
+    COUNTER: ClassVar = 2
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=DETECTOR)
     next = models.BigIntegerField(default=0)  # the first entry not read yet
     reads_until = models.DateTimeField(null=True, blank=True)  # up to when reads of tagged columns were looked at
     beat_at = models.DateTimeField(null=True, blank=True)
+    # Of the counter: up to when its counts were compared with a recount, and how many of them differed.
+    checked_until = models.DateTimeField(null=True, blank=True)
+    differing = models.PositiveIntegerField(default=0)
 
     class Meta:
-        """One row."""
+        """A row for each reader."""
 
-        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="cursor_one_row")]
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id__in=[1, 2]), name="cursor_of_a_reader")]
 
     def __str__(self) -> str:
         return str(self.next)

@@ -149,7 +149,7 @@ def times_of(since: datetime, until: datetime) -> list[Times]:
 
 def lag(size: int, now: datetime) -> Lag:
     """How far the detector is behind a log of `size` entries."""
-    cursor = Cursor.objects.get(id=1)
+    cursor = Cursor.objects.get(id=Cursor.DETECTOR)
     return Lag(max(0, size - cursor.next), now - cursor.beat_at if cursor.beat_at else None)
 
 

@@ -96,7 +96,7 @@ def moments(values: Iterable[datetime | None]) -> str:
 class Intent:
     """One row of activity_action as it is first written: denied, or about to be released."""
 
-    id: UUID
+    id: Identifier
     session_id: Identifier
     node_id: Identifier
     agent_id: Identifier
@@ -120,7 +120,7 @@ class Intent:
     policies: tuple[str, ...] = ()
     policy_version: int = 0
     released_at: datetime | None = None
-    entry_id: UUID | None = None
+    entry_id: Identifier | None = None
 
 
 def intent_columns(rows: Sequence[Intent]) -> tuple[str, ...]:
@@ -169,9 +169,9 @@ def intent_record(intent: Intent | Action) -> bytes:
 
 @dataclass(slots=True)
 class Frame:
-    """What was returned for an action, masked and cut to size."""
+    """What was returned for an action, masked and cut to size; `columns` is JSON, by `columns_json`."""
 
-    columns: Sequence[dict[str, object]]
+    columns: str
     rows: Sequence[Sequence[str | None]]
     cut: bool = False
 
@@ -180,7 +180,7 @@ class Frame:
 class Outcome:
     """What became of a released action. Counts are None where there is nothing new to say."""
 
-    id: UUID
+    id: Identifier
     session_id: Identifier
     status: str
     finished_at: datetime | None = None
@@ -191,7 +191,7 @@ class Outcome:
     message: str = ""
     frame: Frame | None = None
     shared: bool = True
-    entry_id: UUID | None = field(default=None)
+    entry_id: Identifier | None = field(default=None)
 
 
 def outcome_record(outcome: Outcome | Action) -> bytes:
@@ -232,7 +232,7 @@ def outcome_columns(rows: Sequence[Outcome]) -> tuple[str, ...]:
         plains([row.entry_id for row in rows]),
         plains([row.id for row, _ in framed]),
         plains([row.session_id for row, _ in framed]),
-        texts([_json(frame.columns) for _, frame in framed]),
+        texts([frame.columns for _, frame in framed]),
         texts([_rows_json(frame.rows) for _, frame in framed]),
         plains([frame.cut for _, frame in framed]),
     )
@@ -244,6 +244,8 @@ def _rows_json(rows: Sequence[Sequence[str | None]]) -> str:
     return ("[[" + "],[".join(written) + "]]").replace("\\u0000", "\ufffd") if rows else "[]"
 
 
-def _json(value: object) -> str:
-    r"""JSON for a jsonb column, which refuses the escape \u0000."""
-    return _encode(value).replace("\\u0000", "\ufffd")
+@lru_cache(1_024)
+def columns_json(names: tuple[str, ...], masked: frozenset[int]) -> str:
+    r"""The columns of an answer for a jsonb column, which refuses the escape \u0000; empty where there are none."""
+    columns = [{"name": name, "masked": index in masked} for index, name in enumerate(names)]
+    return _encode(columns).replace("\\u0000", "\ufffd") if columns else ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from activity.hotpath import Intent
 from ledger.entries import Actor, Subject
-from policies.decision import Decision, Verdict
+from policies.decision import Ask, Decision, Verdict
 
 SHARED_VERBS = frozenset({"sql:select", "sql:session"})
 """Allowed actions with no other verb may share a ledger entry."""
@@ -34,11 +35,15 @@ class Caller:
     actor: Actor = field(init=False)
     texts: tuple[str, str, str, str, str] = field(init=False, repr=False)
     """Its identifiers as the rows of its actions have them: session, node, agent, resource, credential."""
+    says: tuple[str, str, str, str, UUID | None] = field(init=False, repr=False)
+    """What policies read of it: names of agent and resource, kind of credential, claimed purpose, on whose behalf."""
 
     def __post_init__(self) -> None:
         ids = (self.session_id, self.node_id, self.agent_id, self.resource_id, self.credential_id)
         object.__setattr__(self, "actor", Actor(kind="agent", id=str(self.agent_id), name=self.agent))
         object.__setattr__(self, "texts", tuple(map(str, ids)))
+        says = (self.agent, self.resource, self.kind, self.purpose, self.on_behalf_of)
+        object.__setattr__(self, "says", says)
 
 
 @dataclass(slots=True)
@@ -70,23 +75,37 @@ class Action:
         """What an entry about it is about."""
         return Subject(kind="action", id=str(self.id), name=self.verb)
 
-    def context(self, caller: Caller, environment: str, purpose: str) -> dict[str, object]:
-        """What policies may read of it; what an agent says about itself lives under `claimed`."""
-        says: dict[str, object] = {
-            "tables": self.tables,
-            "columns": self.columns,
-            "tags": self.tags,
-            "environment": environment,
-            "purpose": purpose,
-            "credential": caller.kind,
-            "where": self.has_where,
-            "claimed": {"purpose": caller.purpose} if caller.purpose else {},
-        }
-        if self.shape:
-            says["shape"] = self.shape
-        if caller.on_behalf_of is not None:
-            says["on_behalf_of"] = str(caller.on_behalf_of)
-        return says
+    def asked(self, caller: Caller, environment: str, purpose: str) -> Ask:
+        """What policies are asked. Actions alike in all that policies may read share one question."""
+        reads = (self.verbs, self.tables, self.columns, self.tags, self.has_where, self.shape)
+        return _asked(caller.says, (environment, purpose), reads)
+
+
+@lru_cache(16_384)
+def _asked(
+    caller: tuple[str, str, str, str, UUID | None],
+    registered: tuple[str, str],
+    reads: tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], bool, str],
+) -> Ask:
+    """What policies may read of an action; what an agent says about itself lives under `claimed`."""
+    agent, resource, kind, claim, on_behalf_of = caller
+    environment, purpose = registered
+    verbs, tables, columns, tags, where, shape = reads
+    context: dict[str, object] = {
+        "tables": tables,
+        "columns": columns,
+        "tags": tags,
+        "environment": environment,
+        "purpose": purpose,
+        "credential": kind,
+        "where": where,
+        "claimed": {"purpose": claim} if claim else {},
+    }
+    if shape:
+        context["shape"] = shape
+    if on_behalf_of is not None:
+        context["on_behalf_of"] = str(on_behalf_of)
+    return Ask(agent, verbs, resource, context)
 
 
 def intent_of(
@@ -96,7 +115,7 @@ def intent_of(
     denied = status == "denied"
     session, node, agent, resource, credential = caller.texts
     return Intent(
-        id=action.id,
+        id=str(action.id),
         session_id=session,
         node_id=node,
         agent_id=agent,

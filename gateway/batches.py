@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
-from uuid import UUID
 
-from activity.hotpath import Intent, Outcome, intent_record, outcome_details, outcome_record
+from activity.hotpath import Identifier, Intent, Outcome, intent_record, outcome_details, outcome_record
 from gateway.refusal import Refusal
 from ledger.entries import Actor, Draft, Subject, shared_details
 from ledger.events import Event
@@ -53,7 +52,7 @@ def _own_outcome(outcome: Outcome, actor: Actor) -> Draft:
 
 
 def _shared(
-    event: Event, rows: list[T], record: Callable[[T], bytes], actor: Actor, note: Callable[[T, UUID], None]
+    event: Event, rows: list[T], record: Callable[[T], bytes], actor: Actor, note: Callable[[T, str], None]
 ) -> list[Draft]:
     """One entry for all `rows`, whose order in the tree is that of their identifiers."""
     if not rows:
@@ -61,14 +60,15 @@ def _shared(
     rows.sort(key=_identifier)
     details = shared_details([record(row) for row in rows])
     entry = draft(event, actor=actor, subject=Subject(actor.kind, actor.id, actor.name), details=details)
+    said_by = str(entry.id)
     for row in rows:
-        note(row, entry.id)
+        note(row, said_by)
     return [entry]
 
 
 def merged(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """One outcome an action: the last, with the counts of an earlier one whose transaction was still open."""
-    last: dict[UUID, Outcome] = {}
+    last: dict[Identifier, Outcome] = {}
     for one in outcomes:
         before = last.get(one.id)
         if before is not None:
@@ -81,15 +81,15 @@ def merged(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return list(last.values())
 
 
-def _identifier(row: Intent | Outcome) -> int:
-    return row.id.int
+def _identifier(row: Intent | Outcome) -> str:
+    return str(row.id)
 
 
-def _note_intent(row: Intent, entry: UUID) -> None:
+def _note_intent(row: Intent, entry: str) -> None:
     row.entry_id = entry
 
 
-def _note_outcome(row: Outcome, entry: UUID) -> None:
+def _note_outcome(row: Outcome, entry: str) -> None:
     row.entry_id = entry
 
 

@@ -196,7 +196,7 @@ class Holds:
 def _ask(request: HoldRequest, intent: Intent) -> Hold:
     with transaction.atomic():
         hold = approvals.ask(request)
-        if hold.action_id == intent.id:
+        if hold.action_id == request.action_id:
             hold_action(intent)
     return hold
 

@@ -28,7 +28,7 @@ from gateway.snapshot import Watch
 from ledger.entries import Draft
 from ledger.events import Event
 from ledger.write import draft
-from policies.decision import Ask, Code, Decision, Verdict
+from policies.decision import Code, Decision, Verdict
 from policies.snapshot import Snapshot
 
 Obligations = TypeVar("Obligations")
@@ -50,7 +50,7 @@ class Party(Waiting, Protocol[Obligations]):
 class Admission(Generic[Obligations]):
     """An action that may be sent up now, once, and what must be done to its answer."""
 
-    action_id: UUID
+    action_id: str
     shared: bool
     decision: Decision
     obligations: Obligations
@@ -92,13 +92,12 @@ class Pipeline:
         except (Refusal, asyncio.CancelledError) as stopped:
             self.finish(never_released(intent, stopped))
             raise
-        return Admission(action.id, action.shared, decision, obligations)
+        return Admission(str(intent.id), action.shared, decision, obligations)
 
     def decide(self, snapshot: Snapshot, caller: Caller, action: Action) -> Decision:
         """Step 3 alone: no approval is ever claimed here."""
         facts = snapshot.agents[caller.agent].facts
-        context = action.context(caller, facts.environment, facts.purpose)
-        return snapshot.engine.decide(Ask(caller.agent, action.verbs, caller.resource, context))
+        return snapshot.engine.decide(action.asked(caller, facts.environment, facts.purpose))
 
     async def refuse(
         self, caller: Caller, action: Action, refusal: Refusal, decision: Decision | None = None
@@ -149,7 +148,7 @@ class Pipeline:
             # 5. The intent is recorded by the release itself, in the transaction that uses the approval up.
             if await self._holds.release(hold, again.digest, decided, masked=masked) and obligations is not None:
                 # 6. Release.
-                return Admission(hold.action_id, False, decided, obligations)
+                return Admission(str(hold.action_id), False, decided, obligations)
 
 
 def _denied(decision: Decision) -> Refusal:

@@ -20,9 +20,9 @@ from ledger.checkpoint import NoteError, open_note
 from ledger.signer import Signer
 
 LOCK = 0x6E67_6C65_6467_6572  # the advisory lock's number, "ngledger"
-BUSY = 0.002  # seconds between two looks while entries arrive
-IDLE = 0.02  # seconds between two looks when none have for a while
-PATIENCE = 50  # looks in vain before it counts as idle
+BUSY = 0.002  # seconds until the next look after one that found a crowd
+CALM = 0.02  # seconds after one that found few or none: a look costs the same however little it finds
+CROWD = 64  # entries
 STANDBY = 0.5  # seconds between two tries for the lock
 RETRY = 0.5  # seconds before the next connection after a failure
 LARGEST_BATCH = 4_000  # entries in one transaction
@@ -114,15 +114,13 @@ class Sequencer:
         self.failure = ""
         self.leading.set()
         log.info("sequencer_leads", log=self._signer.key.name)
-        in_vain = 0
         while not stop.is_set():
             claim = _claim(connection, seen)
             for ids, snapshot in claim.batches():
                 batch.sequence(connection, self._signer, ids, seen=snapshot)
             if claim.whole:
                 seen = claim.snapshot
-            in_vain = 0 if claim.ids else in_vain + 1
-            stop.wait(BUSY if in_vain < PATIENCE else IDLE)
+            stop.wait(BUSY if len(claim.ids) >= CROWD else CALM)
 
     def _require_own_key(self, connection: Connection[Any]) -> None:
         """Refuse to continue a log that another key has signed, and make this key known."""

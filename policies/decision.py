@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from accounts.quorum import Requirement
 from policies.context import frozen
@@ -46,6 +47,11 @@ class Ask:
     verbs: frozenset[str]
     resource: str
     context: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def keyed(self) -> Keyed:
+        """What it is remembered under. Raises TypeError when the context holds what no request can."""
+        return Keyed(self)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Engine:
     def decide(self, ask: Ask) -> Decision:
         """Answer `ask`. Never raises: what cannot be answered is denied with its reason."""
         try:
-            return self._remembered(Keyed(ask))
+            return self._remembered(ask.keyed)
         except (TypeError, AttributeError) as error:
             return self._deny(Code.MALFORMED_REQUEST, f"The request cannot be understood: {error}.")
         except Exception as error:  # noqa: BLE001 -- promise 2: any error whatever in deciding denies

@@ -64,9 +64,10 @@ class Statement:
 
     kind: str
     verb: str
-    text: str
     transaction: str | None = None
     """`begin`, `commit`, `rollback`, `savepoint`, `release` or `rollback_to`."""
+    savepoint: str = ""
+    """Name of the savepoint it makes, releases or goes back to."""
     setting: Setting | None = None
     is_ddl: bool = False
     returns_rows: bool = False

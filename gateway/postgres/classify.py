@@ -90,8 +90,8 @@ def _one(w: Walk, node: Node, known: Known, *, alone: bool) -> Statement:
     return Statement(
         kind=facts["kind"],
         verb=verb,
-        text=known.text,
         transaction=facts.get("transaction"),
+        savepoint=facts.get("savepoint", ""),
         setting=facts.get("setting"),
         is_ddl=facts.get("is_ddl", False),
         returns_rows=facts.get("returns_rows", False),

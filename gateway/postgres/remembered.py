@@ -9,7 +9,7 @@ the reading of both. Positions (`ORDER BY 2`), lengths (`varchar(9)`) and all ot
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from gateway.postgres.catalog import Catalog
 from gateway.postgres.classified import SELECT, Classified
@@ -62,11 +62,9 @@ def _is_plain_read(classified: Classified) -> bool:
 
 
 def _said_of(sql: str, known: Classified) -> Classified:
-    (statement,) = known.statements
     said = object.__new__(Classified)  # `replace` for each statement would cost as much as half a reading
     for name in _FIELDS:
         said.__dict__[name] = known.__dict__[name]
     said.__dict__["sql"] = said.__dict__["shown"] = sql  # no constant of a remembered text is hidden
-    said.__dict__["statements"] = (replace(statement, text=sql),)
     said.__dict__["shape"] = known.shape  # a fingerprint leaves constants out
     return said

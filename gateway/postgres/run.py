@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
-from activity.hotpath import Frame
+from activity.hotpath import Frame, columns_json
 from gateway.postgres.backend import Field, read_data_row
 from gateway.postgres.classified import Classified, Statement
 from gateway.postgres.masking import MaskPlan, mask_value, plan
@@ -55,7 +54,7 @@ def masks_for(classified: Classified, unmask: frozenset[str]) -> Masks:
 class Run:
     """Counts and keeps what one action returns. Times are `time.monotonic()` seconds."""
 
-    action_id: UUID
+    action_id: str
     masks: Masks
     shared: bool
     began: float
@@ -83,7 +82,7 @@ class Run:
     _fields: tuple[Field, ...] = ()
     _answer: Mapping[int, str] = field(default_factory=dict)
     _record: Mapping[int, str] = field(default_factory=dict)
-    _columns: list[dict[str, object]] = field(default_factory=list)
+    _columns: str = ""
     _kept: list[list[str | None]] = field(default_factory=list)
     _room: int = KEPT_CHARACTERS
     _cut: bool = False
@@ -99,7 +98,7 @@ class Run:
         else:
             self._record = self._check(self.masks.recording, fields)
         if not self._columns:
-            self._columns = [{"name": one.name, "masked": index in self._record} for index, one in enumerate(fields)]
+            self._columns = columns_json(tuple([one.name for one in fields]), frozenset(self._record))
         else:
             self._cut = True
         self._settle()

@@ -263,7 +263,7 @@ class Session:
         return self.transactions.written() if self.in_transaction else ()
 
     def _report(self, run: Run, status: str, *, first: bool) -> None:
-        self._pipeline.finish(outcome_of(run, status, first=first, session_id=self.caller.session_id))
+        self._pipeline.finish(outcome_of(run, status, first=first, session_id=self.caller.texts[0]))
 
     def _on_statement(self, statement: Statement) -> None:
         """A statement ended well at the resource: take what it changed in this session."""

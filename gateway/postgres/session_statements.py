@@ -23,6 +23,7 @@ class Facts(TypedDict, total=False):
     returns_rows: bool
     outputs: int
     outs: list[Col]
+    savepoint: str
     prepares: tuple[str, str]
     deallocates: str
     declares: tuple[str, str]
@@ -72,7 +73,7 @@ def _transaction(w: Walk, fields: Node, known: Known) -> Facts:
     kind = TRANSACTION.get(fields["kind"])
     if kind is None:
         raise Refusal("Two-phase commit is not available through the gate.", code="not_available")
-    return {"kind": kind.replace("_", " "), "transaction": kind}
+    return {"kind": kind.replace("_", " "), "transaction": kind, "savepoint": fields.get("savepoint_name", "")}
 
 
 def _set(w: Walk, fields: Node, known: Known) -> Facts:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
-from uuid import UUID
 
 from activity.hotpath import Outcome
-from gateway.postgres.classified import Statement
 from gateway.postgres.run import Run
 
 IDLE = b"I"
@@ -28,7 +26,7 @@ class Transactions:
 
     report: Report
     status: bytes = IDLE
-    _out: dict[UUID, Run] = field(default_factory=dict)
+    _out: dict[str, Run] = field(default_factory=dict)
     """Sent up and not ended."""
     _ended: list[Run] = field(default_factory=list)
     """Ended since the resource was last ready."""
@@ -57,9 +55,9 @@ class Transactions:
         elif does in ("commit", "rollback"):  # a failed transaction answers COMMIT with ROLLBACK
             self._resolve("rolled_back")
         elif does == "savepoint":
-            self._savepoints.append((_savepoint(statement), len(self._pending) + len(self._ended)))
+            self._savepoints.append((statement.savepoint, len(self._pending) + len(self._ended)))
         elif does == "rollback_to":
-            self._roll_back_to(_savepoint(statement))
+            self._roll_back_to(statement.savepoint)
 
     def failed(self) -> None:
         """The resource reported an error: what the same implicit transaction did before is undone."""
@@ -128,17 +126,11 @@ def _commits(run: Run) -> bool:
     return any(statement.transaction == "commit" for statement in run.statements)
 
 
-def _savepoint(statement: Statement) -> str:
-    """The name in SAVEPOINT or ROLLBACK TO, which ends the text; case folds as PostgreSQL's does for plain names."""
-    word = statement.text.rstrip("; \t\n").rsplit(maxsplit=1)[-1]
-    return word if word.startswith('"') else word.lower()
-
-
 def _status_of(run: Run, well: str) -> str:
     return "failed" if run.failed else well
 
 
-def outcome_of(run: Run, status: str, *, first: bool, session_id: UUID) -> Outcome:
+def outcome_of(run: Run, status: str, *, first: bool, session_id: str) -> Outcome:
     """The outcome to record of a run; counts and recording go with the first that is said of it."""
     if not first:
         return Outcome(id=run.action_id, session_id=session_id, status=status, shared=run.shared)

@@ -46,7 +46,7 @@ def _relay() -> tuple[Client, Relay, list[str]]:
 
 def _run(*, outputs: int | None, masked: dict[int, str]) -> Run:
     plan = MaskPlan({0: masked}, (outputs,), True, ORIGINS, {}, frozenset())
-    return Run(new_id(), Masks(plan, plan, tagged=True), shared=True, began=0.0)
+    return Run(str(new_id()), Masks(plan, plan, tagged=True), shared=True, began=0.0)
 
 
 def _columns(*origins: tuple[int, int]) -> bytes:

@@ -1,28 +1,44 @@
-"""Every change to people, groups and their tokens. Each leaves its entry in the same transaction."""
+"""Every change to people. Each leaves its entry in the same transaction.
+
+Roles, groups, tokens and invitations have modules of their own; what others use of them is named here too.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+import re
 from collections.abc import Iterable
-from datetime import timedelta
 
-from django.contrib.auth.models import Group
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts.actors import actor_of, require_role, subject_of
-from accounts.models import ApiToken, Membership, Role, User
-from accounts.scopes import SCOPES
-from core.db import db_now
-from core.errors import Invalid, Refused
-from ledger.entries import Actor, Subject
+from accounts.group_actions import add_member, begin_anew, confirm_member, create_group, remove_member
+from accounts.locking import in_order
+from accounts.models import Role, User
+from accounts.passwords import set_password
+from accounts.role_actions import checked, refuse_own, set_roles, settled
+from accounts.token_actions import TOKEN_PREFIX, create_api_token, digest, revoke_api_token
+from core.errors import Invalid
+from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
 
-TOKEN_PREFIX = "ngp_"  # noqa: S105 -- the recognisable start of every token, not a token
-LONGEST_TOKEN_LIFE = timedelta(days=90)
+__all__ = [
+    "TOKEN_PREFIX",
+    "add_member",
+    "confirm_member",
+    "create_api_token",
+    "create_group",
+    "digest",
+    "remove_member",
+    "revoke_api_token",
+    "set_roles",
+]
+
+USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+LONGEST_NAME = 120
 
 
 def invite(
@@ -30,7 +46,7 @@ def invite(
     *,
     email: str,
     name: str,
-    roles: Iterable[Role] = (),
+    roles: Iterable[Role | str] = (),
     password: str | None = None,
     actor: User | Actor,
 ) -> User:
@@ -39,159 +55,121 @@ def invite(
     Raises Refused (not an administrator) and Invalid (name taken, unknown role, weak password).
     """
     require_role(actor, Role.ADMINISTRATOR)
-    user = User(username=username, email=email, name=name, roles=_checked(roles))
-    _set_password(user, password)
+    wanted = checked(roles)
+    user = User(username=_username(username), email=_email(email), name=_name(name))
+    set_password(user, password)
     try:
         with transaction.atomic():
             user.save(force_insert=True)
-            record(
-                Event.PERSON_INVITED,
-                actor=actor_of(actor),
-                subject=subject_of(user),
-                details={"roles": list(user.roles)},
-            )
+            user.roles = settled(user, wanted, actor=actor)
+            user.save(update_fields=["roles"])
+            details = {"roles": list(user.roles)}
+            record(Event.PERSON_INVITED, actor=actor_of(actor), subject=subject_of(user), details=details)
     except IntegrityError:
         raise Invalid("username", f"There is already a person called {username}.", "Choose another name.") from None
     return user
 
 
-def set_roles(user: User, roles: Iterable[Role], *, actor: User | Actor) -> User:
-    """Replace the roles of `user`. Raises Refused for one's own, or when not an administrator."""
-    require_role(actor, Role.ADMINISTRATOR)
-    _refuse_own(user, actor, "Nobody changes their own roles.")
-    wanted = _checked(roles)
+def change(user: User, *, name: str, email: str, actor: User | Actor) -> User:
+    """Change what a person is called, and where mail reaches them. Raises Refused and Invalid."""
+    given = {"name": _name(name), "email": _email(email)}
     with transaction.atomic():
-        user = User.objects.select_for_update().get(id=user.id)
-        before, user.roles = user.roles, wanted
-        user.save(update_fields=["roles"])
-        details = {"before": list(before), "after": list(wanted)}
-        record(Event.ROLE_CHANGED, actor=actor_of(actor), subject=subject_of(user), details=details)
+        actor, user = in_order(actor, user)
+        require_role(actor, Role.ADMINISTRATOR)
+        changed = [field for field, value in given.items() if getattr(user, field) != value]
+        if changed:
+            user.name, user.email = given["name"], given["email"]
+            user.save(update_fields=changed)
+            details = {"changed": changed}
+            record(Event.PERSON_CHANGED, actor=actor_of(actor), subject=subject_of(user), details=details)
     return user
-
-
-def create_group(name: str, *, actor: User | Actor) -> Group:
-    """Make a group, whose members can fill the seats that policies name. Raises Refused and Invalid."""
-    require_role(actor, Role.ADMINISTRATOR)
-    with transaction.atomic():
-        group, made = Group.objects.get_or_create(name=name)
-        if not made:
-            raise Invalid("name", f"There is already a group called {name}.", "Choose another name.")
-        record(Event.MEMBERSHIP_CHANGED, actor=actor_of(actor), subject=_group(group), details={"change": "group made"})
-    return group
-
-
-def add_member(user: User, group: Group, *, actor: User | Actor) -> Membership:
-    """Add `user` to `group` from now on: it does not count for what was asked before, until confirmed."""
-    require_role(actor, Role.ADMINISTRATOR)
-    added_by = actor if isinstance(actor, User) else None
-    with transaction.atomic():
-        membership, made = Membership.objects.get_or_create(
-            user=user, group=group, defaults={"added_by": added_by, "since": db_now()}
-        )
-        if made:
-            _record_membership(membership, "added", actor)
-    return membership
-
-
-def confirm_member(membership: Membership, *, actor: User) -> Membership:
-    """As a second administrator, let a membership count for what was asked before it began.
-
-    Raises Refused for whoever added the member, and for the member.
-    """
-    require_role(actor, Role.ADMINISTRATOR)
-    with transaction.atomic():
-        membership = (
-            Membership.objects.select_for_update(of=("self",))
-            .select_related("user", "group", "added_by")
-            .get(id=membership.id)
-        )
-        involved = {membership.user.person} | ({membership.added_by.person} if membership.added_by else set())
-        if actor.person in involved:
-            raise Refused("A second administrator has to confirm this.", "Ask another.", code="second_administrator")
-        membership.confirmed_by = actor
-        membership.save(update_fields=["confirmed_by"])
-        details = {"group": membership.group.name}
-        record(Event.MEMBERSHIP_CONFIRMED, actor=actor_of(actor), subject=subject_of(membership.user), details=details)
-    return membership
-
-
-def remove_member(membership: Membership, *, actor: User | Actor) -> None:
-    """End a membership. Raises Refused when not an administrator."""
-    require_role(actor, Role.ADMINISTRATOR)
-    with transaction.atomic():
-        _record_membership(membership, "removed", actor)
-        membership.delete()
 
 
 def deactivate(user: User, *, actor: User | Actor) -> User:
-    """Close an account: its sessions, tokens and reviews to come count no more. Raises Refused for one's own."""
-    require_role(actor, Role.ADMINISTRATOR)
-    _refuse_own(user, actor, "Nobody closes their own account.")
+    """Close an account: its sessions and tokens end now, its reviews to come count no more. Twice does nothing.
+
+    What they own stays theirs until somebody else is named. Raises Refused for one's own.
+    """
     with transaction.atomic():
-        user = User.objects.select_for_update().get(id=user.id)
-        user.is_active = False
-        user.save(update_fields=["is_active"])
-        user.api_tokens.all().delete()
-        record(
-            Event.ROLE_CHANGED, actor=actor_of(actor), subject=subject_of(user), details={"change": "account closed"}
-        )
+        actor, user = in_order(actor, user)
+        require_role(actor, Role.ADMINISTRATOR)
+        refuse_own(user, actor, "Nobody closes their own account.")
+        if user.is_active:
+            user.is_active = False
+            user.session_epoch += 1
+            user.save(update_fields=["is_active", "session_epoch"])
+            tokens, _ = user.api_tokens.all().delete()
+            user.invitations.filter(used_at=None).delete()
+            user.pending_changes.all().delete()
+            details = {"api_tokens": tokens}
+            record(Event.PERSON_DEACTIVATED, actor=actor_of(actor), subject=subject_of(user), details=details)
     return user
 
 
-def create_api_token(
-    user: User, *, name: str, scopes: Iterable[str], lifetime: timedelta, actor: User | Actor
-) -> tuple[ApiToken, str]:
-    """A token for the REST API and its secret, which is shown this once. Raises Refused and Invalid."""
-    if isinstance(actor, User) and actor.id != user.id:
-        raise Refused("A person makes their own tokens, nobody else's.", code="not_yours")
-    wanted = sorted(set(scopes))
-    if not wanted or not set(wanted) <= SCOPES:
-        raise Invalid("scopes", "A token needs scopes from the list.", f"Choose from {', '.join(sorted(SCOPES))}.")
-    if not timedelta(0) < lifetime <= LONGEST_TOKEN_LIFE:
-        raise Invalid("lifetime", "A token lives at most 90 days.", "Make a new one when it ends.")
-    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+def reactivate(user: User, *, actor: User | Actor) -> User:
+    """Open a closed account again, with the password it had. Its memberships begin anew. Twice does nothing.
+
+    Raises Refused for one's own, and when not an administrator.
+    """
     with transaction.atomic():
-        token = ApiToken.objects.create(
-            user=user, name=name, digest=digest(secret), scopes=wanted, expires_at=db_now() + lifetime
-        )
-        details = {"token": str(token.id), "scopes": wanted, "expires_at": token.expires_at.isoformat()}
-        record(Event.API_TOKEN_CREATED, actor=actor_of(actor), subject=subject_of(user), details=details)
-    return token, secret
+        actor, user = in_order(actor, user)
+        require_role(actor, Role.ADMINISTRATOR)
+        refuse_own(user, actor, "Nobody opens an account of their own.")
+        if not user.is_active:
+            user.is_active = True
+            user.save(update_fields=["is_active"])
+            begin_anew(user, actor=actor)
+            record(Event.PERSON_REACTIVATED, actor=actor_of(actor), subject=subject_of(user))
+    return user
 
 
-def digest(secret: str) -> str:
-    """The form in which a token is kept. It has 256 random bits, so a plain hash cannot be guessed back."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+def link(user: User, other: User, *, actor: User | Actor) -> User:
+    """Say that `user` and `other` are accounts of one person, who then counts once. Twice does nothing.
+
+    Raises Refused where one of them is the actor's own, and Invalid for an account with itself.
+    """
+    if user.id == other.id:
+        raise Invalid("other", "That is the same account.", "Name the other one.")
+    with transaction.atomic():
+        _lock_all(user, other, actor)
+        actor, user = in_order(actor, user)
+        require_role(actor, Role.ADMINISTRATOR)
+        other.refresh_from_db(fields=["person"])
+        for account in (user, other):
+            refuse_own(account, actor, "Nobody links an account of their own.")
+        if user.person != other.person:
+            User.objects.filter(person=user.person).update(person=other.person)
+            details = {"other": str(other.id), "before": str(user.person), "after": str(other.person)}
+            user.person = other.person
+            record(Event.PERSON_LINKED, actor=actor_of(actor), subject=subject_of(user), details=details)
+    return user
 
 
-def _checked(roles: Iterable[Role]) -> list[str]:
-    wanted = sorted({str(role) for role in roles})
-    unknown = set(wanted) - set(Role.values)
-    if unknown:
+def _lock_all(user: User, other: User, actor: User | Actor) -> None:
+    """Every account of both people, and whoever acts, in the order of their identifiers."""
+    concerned = Q(person__in=[user.person, other.person])
+    concerned |= Q(id=actor.id) if isinstance(actor, User) else Q()
+    list(User.objects.select_for_update(no_key=True).filter(concerned).order_by("id"))
+
+
+def _username(given: str) -> str:
+    if not USERNAME.fullmatch(given):
+        raise Invalid("username", f"{given[:60]!r} cannot be a user name.", "Use small letters, digits, and . _ -")
+    return given
+
+
+def _name(given: str) -> str:
+    name = " ".join(given.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise Invalid("name", "A person needs a name of at most 120 characters.", "Write it as others know it.")
+    return name
+
+
+def _email(given: str) -> str:
+    try:
+        validate_email(given)
+    except ValidationError:
         raise Invalid(
-            "roles", f"There is no role {', '.join(sorted(unknown))}.", f"Choose from {', '.join(Role.values)}."
-        )
-    return wanted
-
-
-def _set_password(user: User, password: str | None) -> None:
-    if password is not None:
-        try:
-            validate_password(password, user)
-        except ValidationError as error:
-            raise Invalid("password", " ".join(error.messages)) from None
-    user.set_password(password)
-
-
-def _refuse_own(user: User, actor: User | Actor, sentence: str) -> None:
-    if isinstance(actor, User) and actor.person == user.person:
-        raise Refused(sentence, "Ask another administrator.", code="own_account")
-
-
-def _record_membership(membership: Membership, change: str, actor: User | Actor) -> None:
-    details = {"change": change, "group": membership.group.name}
-    record(Event.MEMBERSHIP_CHANGED, actor=actor_of(actor), subject=subject_of(membership.user), details=details)
-
-
-def _group(group: Group) -> Subject:
-    return Subject(kind="group", id=str(group.pk), name=group.name)
+            "email", f"{given[:60]!r} is not an e-mail address.", "Write it as in olga@example.com."
+        ) from None
+    return given

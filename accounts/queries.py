@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -18,6 +21,15 @@ def groups_as_of(user: User, asked_at: datetime) -> set[str]:
     """
     memberships = Membership.objects.filter(user=user).select_related("group")
     return {membership.group.name for membership in memberships if membership.counts_for(asked_at)}
+
+
+def accounts_of(users: Iterable[User]) -> Mapping[UUID, set[str]]:
+    """The identifiers of every account of each of these people, by person; one query."""
+    found: dict[UUID, set[str]] = defaultdict(set)
+    people = {user.person for user in users}
+    for person, account in User.objects.filter(person__in=people).values_list("person", "id"):
+        found[person].add(str(account))
+    return found
 
 
 def people_visible_to(user: User) -> QuerySet[User]:

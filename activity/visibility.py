@@ -1,4 +1,4 @@
-"""Whose sessions and actions a person may see: an agent's people, the reviewers of the resource's segment, and those
+"""Whose sessions and actions a person may see: an agent's people, those who review it or the resource, and those
 who answer for the whole.
 """
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from accounts.objects import segments_reviewable_by
+from accounts.objects import reviewable_by
 from accounts.queries import READS_EVERYTHING
 from activity.models import Action, Session
 from agents.models import Agent, Resource
@@ -31,5 +31,6 @@ def _concerns(user: User) -> Q:
     if not user.is_active:
         return Q(pk__in=[])
     mine = Agent.objects.filter(Q(owner=user) | Q(deputy=user)).values("id")
-    reviewed = Resource.objects.filter(segment__in=segments_reviewable_by(user)).values("id")
-    return Q(agent_id__in=mine) | Q(resource_id__in=reviewed)
+    may = reviewable_by(user)
+    reviewed = Resource.objects.filter(Q(segment__in=may.segments) | Q(id__in=may.resources)).values("id")
+    return Q(agent_id__in=mine) | Q(agent_id__in=may.agents) | Q(resource_id__in=reviewed)

@@ -18,9 +18,9 @@ from agents.resource_actions import (
     change_resource,
     confirm_tag,
     create_segment,
-    let_review,
     store_secret,
 )
+from agents.review_actions import let_review, stop_review
 from agents.revision import bump_revision
 from core.db import db_now
 from core.errors import AlreadySettled, Invalid, NotFound, Refused
@@ -42,6 +42,7 @@ __all__ = [
     "revoke_credential",
     "revoke_key",
     "set_risk",
+    "stop_review",
     "store_secret",
     "suspend",
 ]

@@ -5,19 +5,19 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Role, User
-from accounts.objects import segments_reviewable_by
+from accounts.objects import Reviewable, reviewable_by
 from accounts.queries import READS_EVERYTHING
 from agents.models import Agent, Credential, Resource, Segment
 
 
 def visible_agents(user: User) -> QuerySet[Agent]:
-    """All for those who answer for the whole; an owner's own; for a reviewer those who came to a segment they review."""
+    """All for those who answer for the whole; an owner's own; for a reviewer those they review, or who came to what they do."""
     agents = Agent.objects.select_related("segment", "owner", "deputy")
     if user.has_role(*READS_EVERYTHING):
         return agents
-    segments = segments_reviewable_by(user)
-    came = Credential.objects.filter(agent=OuterRef("pk"), resource__segment__in=segments)
-    return agents.filter(_own(user) | Q(segment__in=segments) | Exists(came))
+    may = reviewable_by(user)
+    came = Credential.objects.filter(_reviewed(may, "resource__"), agent=OuterRef("pk"))
+    return agents.filter(_own(user) | Q(segment__in=may.segments) | Q(id__in=may.agents) | Exists(came))
 
 
 def visible_segments(user: User) -> QuerySet[Segment]:
@@ -25,16 +25,19 @@ def visible_segments(user: User) -> QuerySet[Segment]:
     if user.has_role(*READS_EVERYTHING):
         return Segment.objects.all()
     mine = Agent.objects.filter(_own(user)).values("segment")
-    return Segment.objects.filter(Q(id__in=segments_reviewable_by(user)) | Q(id__in=mine))
+    may = reviewable_by(user)
+    reviewed = Resource.objects.filter(id__in=may.resources).values("segment")
+    asked = Agent.objects.filter(id__in=may.agents).values("segment")
+    return Segment.objects.filter(Q(id__in=may.segments) | Q(id__in=mine) | Q(id__in=reviewed) | Q(id__in=asked))
 
 
 def visible_resources(user: User) -> QuerySet[Resource]:
-    """The resources of segments that `user` reviews, and those they own."""
+    """The resources that `user` reviews, by their segment or by themselves, and those they own."""
     resources = Resource.objects.select_related("segment", "owner")
     if user.has_role(*READS_EVERYTHING):
         return resources
     owned = Q(owner=user) if user.has_role(Role.OWNER) else Q(pk=None)
-    return resources.filter(owned | Q(segment__in=segments_reviewable_by(user)))
+    return resources.filter(owned | _reviewed(reviewable_by(user)))
 
 
 def visible_credentials(user: User) -> QuerySet[Credential]:
@@ -43,7 +46,13 @@ def visible_credentials(user: User) -> QuerySet[Credential]:
     if user.has_role(*READS_EVERYTHING):
         return credentials
     own = Agent.objects.filter(_own(user)).values("id")
-    return credentials.filter(Q(agent__in=own) | Q(resource__segment__in=segments_reviewable_by(user)))
+    may = reviewable_by(user)
+    return credentials.filter(Q(agent__in=own) | Q(agent__in=may.agents) | _reviewed(may, "resource__"))
+
+
+def _reviewed(may: Reviewable, path: str = "") -> Q:
+    """Resources that one reviews, by their segment or by themselves; `path` leads to them."""
+    return Q(**{f"{path}segment__in": may.segments}) | Q(**{f"{path}id__in": may.resources})
 
 
 def _own(user: User) -> Q:

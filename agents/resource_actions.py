@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 from uuid import UUID
 
-from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
 from accounts.actors import actor_of, require_role
 from accounts.models import Role, User
-from accounts.objects import grant_review
 from agents.actors import resource_subject, segment_subject
 from agents.models import ColumnTag, Resource, ResourceSecret, Segment
 from agents.revision import bump_revision
@@ -47,15 +45,6 @@ def create_segment(name: str, *, purpose: str = "", actor: User | Actor) -> Segm
     except IntegrityError:
         raise Invalid("name", f"There is already a segment {name}.", "Choose another name.") from None
     return segment
-
-
-def let_review(group: Group, segment: Segment, *, actor: User | Actor) -> None:
-    """Let the members of `group` review what is asked in `segment`. An administrator's decision."""
-    require_role(actor, Role.ADMINISTRATOR)
-    with transaction.atomic():
-        grant_review(group, segment)
-        details = {"change": "may review", "group": group.name}
-        record(Event.SEGMENT_CHANGED, actor=actor_of(actor), subject=segment_subject(segment), details=details)
 
 
 def add_resource(

@@ -1,8 +1,8 @@
 """Who may review a hold, and why not. Every place that asks, asks here.
 
 In this order: the account, the role, the exclusions (owner, deputy, enroller, the person acted for, as they were
-when it was asked and as they are now), the segment's reviewers, the groups whose seats are to be filled. People
-are compared, not accounts; no role is above it.
+when it was asked and as they are now), the groups that review the segment, the resource or the agent, the groups
+whose seats are to be filled. People are compared, not accounts; no role is above it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Final
 from uuid import UUID
 
 from accounts.models import Membership, Role, User
-from accounts.objects import groups_reviewing
+from accounts.objects import groups_by_target
+from accounts.queries import accounts_of
 from agents.models import Agent
 from approvals.models import Hold
 
@@ -77,20 +78,22 @@ class Bench:
     """Several people before several holds, with what their standing takes read once."""
 
     def __init__(self, users: Iterable[User], holds: Sequence[Hold]) -> None:
+        users = list(users)
         self._memberships: dict[UUID, list[Membership]] = defaultdict(list)
-        for membership in Membership.objects.filter(user__in=list(users)).select_related("group"):
+        for membership in Membership.objects.filter(user__in=users).select_related("group"):
             self._memberships[membership.user_id].append(membership)
-        segments = {hold.resource.segment_id: hold.resource.segment for hold in holds}
-        self._reviewing = {
-            key: {group.name for group in groups_reviewing(segment)} for key, segment in segments.items()
+        targets = {
+            (type(one), one.pk): one for hold in holds for one in (hold.resource.segment, hold.resource, hold.agent)
         }
+        self._reviewing = groups_by_target(targets.values())
+        self._accounts = accounts_of(users)
 
     def standing(self, user: User, hold: Hold, *, wanted: Collection[str] | None = None) -> Standing:
         """Where `user` stands before `hold`; both must have been named at the start.
 
         `wanted` are the groups whose seats count; those of the hold's own requirement unless said.
         """
-        refusal = _personal(user) or _excluded(user, hold)
+        refusal = _personal(user) or _excluded(user, hold, self._accounts[user.person])
         if refusal:
             code, because, about = refusal
             return Standing(user, eligible=False, code=code, because=because, about=about)
@@ -100,11 +103,18 @@ class Bench:
         memberships = self._memberships.get(user.id, [])
         counting = {one.group.name for one in memberships if one.counts_for(hold.asked_at)}
         late = {one.group.name for one in memberships} - counting
-        if not counting & self._reviewing[hold.resource.segment_id]:
-            return _without_segment(user, hold, late & self._reviewing[hold.resource.segment_id])
+        reviewing = self._reviewing_groups(hold)
+        if not counting & reviewing:
+            return _without_permission(user, hold, late & reviewing)
         if not counting & wanted:
             return _without_seat(user, wanted, late & wanted)
         return Standing(user, eligible=True, groups=frozenset(counting & wanted))
+
+    def _reviewing_groups(self, hold: Hold) -> set[str]:
+        """The groups that review the segment, the resource or the agent of `hold`."""
+        resource = hold.resource
+        keys = (("segment", resource.segment_id), ("resource", resource.id), ("agent", hold.agent_id))
+        return set().union(*(self._reviewing.get(key, set()) for key in keys))
 
 
 def _personal(user: User) -> tuple[str, str, str] | None:
@@ -115,19 +125,22 @@ def _personal(user: User) -> tuple[str, str, str] | None:
     return None
 
 
-def _excluded(user: User, hold: Hold) -> tuple[str, str, str] | None:
-    person = str(user.person)
+def _excluded(user: User, hold: Hold, accounts: Collection[str]) -> tuple[str, str, str] | None:
+    """Why the person with these `accounts` may not. Who it was when it was asked is looked up by account: accounts that
+    were linked since are of one person now.
+    """
     now = {one["person"]: one["because"] for one in reversed(exclusions(hold.agent, hold.on_behalf_of))}
-    then = {one["person"]: one["because"] for one in reversed(hold.excluded)}
-    if person in now:
-        return now[person], _TO[now[person]], _ABOUT[now[person]]
-    if person in then:
-        was = f"was_{then[person]}" if f"was_{then[person]}" in _TO else then[person]
-        return then[person], _TO[was], _ABOUT[was]
+    because = now.get(str(user.person))
+    if because:
+        return because, _TO[because], _ABOUT[because]
+    then = [one["because"] for one in hold.excluded if one["user"] in accounts or one["person"] == str(user.person)]
+    if then:
+        was = f"was_{then[0]}" if f"was_{then[0]}" in _TO else then[0]
+        return then[0], _TO[was], _ABOUT[was]
     return None
 
 
-def _without_segment(user: User, hold: Hold, late: set[str]) -> Standing:
+def _without_permission(user: User, hold: Hold, late: set[str]) -> Standing:
     if late:
         return _joined_late(user, late)
     segment = hold.resource.segment.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from accounts.models import Role, User
-from accounts.objects import segments_reviewable_by
+from accounts.objects import reviewable_by
 from accounts.queries import READS_EVERYTHING
 from activity.models import Action
 from approvals.eligibility import Bench, Standing, exclusions
@@ -17,13 +17,15 @@ RELATED = ("agent__owner", "agent__deputy", "agent__enroller", "agent__segment",
 
 
 def visible_to(user: User) -> QuerySet[Hold]:
-    """All for those who answer for the whole; the holds a reviewer's segments ask; what one's own agents ask."""
+    """All for those who answer for the whole; for a reviewer what they may review; what one's own agents ask."""
     if user.has_role(*READS_EVERYTHING):
         return Hold.objects.all()
     if not user.is_active:
         return Hold.objects.none()
     own = Q(agent__owner=user) | Q(agent__deputy=user) | Q(on_behalf_of=user)
-    return Hold.objects.filter(own | Q(resource__segment__in=segments_reviewable_by(user)))
+    may = reviewable_by(user)
+    reviewed = Q(resource__segment__in=may.segments) | Q(resource__in=may.resources) | Q(agent__in=may.agents)
+    return Hold.objects.filter(own | reviewed)
 
 
 def waiting_for(user: User) -> list[Hold]:

@@ -123,6 +123,9 @@ class Action(models.Model):
             models.Index(fields=["node_id"], condition=models.Q(decision="hold"), name="action_held_by_node"),
             models.Index(fields=["shape", "-asked_at"], condition=models.Q(decision="hold"), name="action_held_shape"),
             models.Index(fields=["-asked_at"], condition=~models.Q(tags=[]), name="action_tagged_recent"),
+            models.Index(
+                fields=["decision", "-asked_at", "-id"], condition=~models.Q(decision="allow"), name="action_stopped"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,9 @@ who answer for the whole.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from uuid import UUID
+
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
@@ -13,24 +16,39 @@ from activity.models import Action, Session
 from agents.models import Agent, Resource
 
 
+@dataclass(frozen=True)
+class Scope:
+    """What of the record is a person's to read: all of it, or what these agents did and what was asked of these resources."""
+
+    everything: bool
+    agents: frozenset[UUID] = frozenset()
+    resources: frozenset[UUID] = frozenset()
+
+    @property
+    def matches(self) -> Q:
+        """The rows of sessions or actions in it."""
+        return Q() if self.everything else Q(agent_id__in=self.agents) | Q(resource_id__in=self.resources)
+
+
+def scope_of(user: User) -> Scope:
+    """What `user` may read."""
+    if user.has_role(*READS_EVERYTHING):
+        return Scope(everything=True)
+    if not user.is_active:
+        return Scope(everything=False)
+    may = reviewable_by(user)
+    mine = Agent.objects.filter(Q(owner=user) | Q(deputy=user)).values_list("id", flat=True)
+    reviewed = Resource.objects.filter(Q(segment__in=may.segments) | Q(id__in=may.resources))
+    return Scope(
+        everything=False, agents=may.agents.union(mine), resources=frozenset(reviewed.values_list("id", flat=True))
+    )
+
+
 def sessions_visible_to(user: User) -> QuerySet[Session]:
     """The sessions that `user` may open."""
-    return Session.objects.all() if _reads_everything(user) else Session.objects.filter(_concerns(user))
+    return Session.objects.filter(scope_of(user).matches)
 
 
 def actions_visible_to(user: User) -> QuerySet[Action]:
     """The actions that `user` may see."""
-    return Action.objects.all() if _reads_everything(user) else Action.objects.filter(_concerns(user))
-
-
-def _reads_everything(user: User) -> bool:
-    return user.has_role(*READS_EVERYTHING)
-
-
-def _concerns(user: User) -> Q:
-    if not user.is_active:
-        return Q(pk__in=[])
-    mine = Agent.objects.filter(Q(owner=user) | Q(deputy=user)).values("id")
-    may = reviewable_by(user)
-    reviewed = Resource.objects.filter(Q(segment__in=may.segments) | Q(id__in=may.resources)).values("id")
-    return Q(agent_id__in=mine) | Q(agent_id__in=may.agents) | Q(resource_id__in=reviewed)
+    return Action.objects.filter(scope_of(user).matches)

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db.models import QuerySet
+from django.forms import DateTimeField, Field, UUIDField
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from accounts.api import M, R, Visible
-from accounts.models import Role, User
+from accounts.api import M, Pages, R, Visible
+from accounts.models import User
 from accounts.permissions import HasScope
+from activity.asked import ActionsForm, FindForm, SessionsForm, filters, read
+from activity.listing import Listed, Row, actions_page, named, sessions_page
 from activity.models import Action, Session
 from activity.visibility import actions_visible_to, sessions_visible_to
 from audit.reading import note_read
+from audit.roles import READERS
 from core.errors import Invalid
+from core.keyset import A_PAGE
 from ledger import queries
 from ledger.models import Checkpoint, Entry
-
-READERS = (Role.AUDITOR, Role.CISO, Role.ENGINEER, Role.ADMINISTRATOR)
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
@@ -46,15 +51,26 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
 class ActionSerializer(serializers.ModelSerializer[Action]):
     """An action. `shown` has the literals of tagged positions masked."""
 
+    agent = serializers.SerializerMethodField()
+    resource = serializers.SerializerMethodField()
+
     class Meta:
         """What is shown."""
 
         model = Action
         fields: ClassVar = [
-            "id", "session_id", "agent_id", "resource_id", "number", "verb", "shown", "summary", "shape", "tables", "tags",
+            "id", "session_id", "agent", "agent_id", "resource", "resource_id", "number", "verb", "shown", "summary", "shape", "tables", "tags",
             "digest", "decision", "masked", "reason", "code", "policies", "policy_version", "status", "asked_at",
             "released_at", "finished_at", "rows", "bytes", "masked_values", "sqlstate", "message", "entry_id",
         ]  # fmt: skip
+
+    def get_agent(self, action: Action) -> str:
+        """The agent's name."""
+        return str(self.context["agents"].get(action.agent_id, ""))
+
+    def get_resource(self, action: Action) -> str:
+        """The resource's name."""
+        return str(self.context["resources"].get(action.resource_id, ""))
 
 
 class EntrySerializer(serializers.ModelSerializer[Entry]):
@@ -140,26 +156,83 @@ def _entries_for(user: User) -> QuerySet[Entry]:
     return Entry.objects.all() if user.has_role(*READERS) else Entry.objects.none()
 
 
-class SessionViewSet(Recorded[Session]):
+class Listing(Recorded[M]):
+    """A list that is found as its page finds it: the same filters, by key. A page may be short while `next` is there."""
+
+    form: ClassVar[type[FindForm]]
+    found: ClassVar[Callable[[User, Mapping[str, Any], str, int], Listed]]
+    filter_backends: Any = ()  # its form reads the query
+    lookup_value_converter = "uuid"
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 -- DRF's own
+        """One page of them."""
+        pages, asked = Pages(), read(self.form(request.query_params))
+        size = pages.get_page_size(request) or A_PAGE
+        page = type(self).found(self.person, asked, request.query_params.get(pages.cursor_query_param, ""), size)
+        note_read(self.person, self._page, "", filters(self.form(request.query_params)))
+        url = replace_query_param(request.build_absolute_uri(), pages.cursor_query_param, page.more)
+        says = {"next": url if page.more else None, "previous": None, "results": self.said(page.rows)}
+        return Response(says)
+
+    def said(self, rows: Sequence[Any]) -> Any:  # noqa: ANN401 -- what DRF makes of them
+        """The rows, as the API says them."""
+        return self.get_serializer(rows, many=True).data
+
+
+def _parameters(form: type[FindForm]) -> list[OpenApiParameter]:
+    """A form's fields as parameters, for the API's description."""
+    return [
+        OpenApiParameter(
+            name, _type_of(field), enum=[value for value, _ in getattr(field, "choices", ()) if value] or None
+        )
+        for name, field in form.base_fields.items()
+    ]
+
+
+def _type_of(field: Field) -> OpenApiTypes:
+    if isinstance(field, DateTimeField):
+        return OpenApiTypes.DATETIME
+    return OpenApiTypes.UUID if isinstance(field, UUIDField) else OpenApiTypes.STR
+
+
+@extend_schema_view(list=extend_schema(parameters=_parameters(SessionsForm)))
+class SessionViewSet(Listing[Session]):
     """Sessions, newest first."""
 
     queryset = Session.objects.none()
     serializer_class = SessionSerializer
     visible = sessions_visible_to
-    filters: ClassVar = {"agent": "agent_name", "resource": "resource_name"}
+    form = SessionsForm
+    found = sessions_page
     ordering: tuple[str, ...] = ("-began_at", "-id")
-    lookup_value_converter = "uuid"
 
 
-class ActionViewSet(Recorded[Action]):
+@extend_schema_view(list=extend_schema(parameters=_parameters(ActionsForm)))
+class ActionViewSet(Listing[Action]):
     """Actions, newest first."""
 
     queryset = Action.objects.none()
     serializer_class = ActionSerializer
     visible = actions_visible_to
-    filters: ClassVar = {"session": "session_id", "agent": "agent_id", "decision": "decision", "status": "status"}
+    form = ActionsForm
+    found = actions_page
     ordering: tuple[str, ...] = ("-asked_at", "-id")
-    lookup_value_converter = "uuid"
+
+    def said(self, rows: Sequence[Row]) -> Any:  # noqa: ANN401 -- what DRF makes of them
+        """The actions with the names of their agents and resources."""
+        return ActionSerializer([row.action for row in rows], many=True, context=_names(rows)).data
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 -- DRF's own
+        """One of them."""
+        found = self.get_object()
+        return Response(ActionSerializer(found, context=_names(named([found]))).data)
+
+
+def _names(rows: Sequence[Row]) -> dict[str, dict[UUID, str]]:
+    return {
+        "agents": {row.action.agent_id: row.agent for row in rows},
+        "resources": {row.action.resource_id: row.resource for row in rows},
+    }
 
 
 class EntryViewSet(Recorded[Entry]):

@@ -30,3 +30,10 @@ def note_export(user: User, first: int, last: int, size: int) -> None:
         subject = Subject(kind="evidence", id=f"{first}-{last}", name=f"entries {first} to {last - 1}")
         details = {"first": first, "last": last, "checkpoint": size}
         record(Event.EXPORT_MADE, actor=actor_of(user), subject=subject, details=details)
+
+
+def note_taken(user: User, what: str, shown: Mapping[str, object]) -> None:
+    """Record that `user` takes a list away as a file: `what` it holds, `shown` which part of it."""
+    with transaction.atomic():
+        subject = Subject(kind="list", id=what, name=what)
+        record(Event.EXPORT_MADE, actor=actor_of(user), subject=subject, details=dict(shown))

@@ -18,7 +18,7 @@ from ledger.models import Entry
 from ledger.proving import VERIFIED, Proof, Prover
 
 MOST = 500
-"""Actions shown of one session; the ledger has the rest."""
+"""Actions shown of one session at a time; the list of actions has them all."""
 IDLE = 20.0
 """Seconds of silence that are shortened on the map."""
 _BARS = 150
@@ -84,7 +84,9 @@ class Replay:
     gaps: list[Gap]
     length: float
     prover: Prover
-    cut: bool = False
+    earlier: bool = False
+    later: bool = False
+    focus: int = 1
     bars: list[tuple[float, float]] = field(default_factory=list)
     ticks: list[tuple[float, float]] = field(default_factory=list)
 
@@ -133,10 +135,11 @@ class Replay:
         return found
 
 
-def replay_of(session: Session) -> Replay:
-    """Put a session together: six queries and one proof for each frame."""
-    actions = list(Action.objects.filter(session_id=session.id).order_by("number")[: MOST + 1])
-    cut, actions = len(actions) > MOST, actions[:MOST]
+def replay_of(session: Session, focus: int = 1) -> Replay:
+    """Put a session together around its action number `focus`: six queries and one proof for each frame."""
+    first = max(1, focus - MOST // 2) if focus > MOST else 1
+    actions = list(Action.objects.filter(session_id=session.id, number__gte=first).order_by("number")[: MOST + 1])
+    later, actions = len(actions) > MOST, actions[:MOST]
     # A pipeline's statements may carry times out of order by a hair: a time line only goes forward.
     times = list(
         accumulate((max(0.0, (action.asked_at - session.began_at).total_seconds()) for action in actions), max)
@@ -146,7 +149,9 @@ def replay_of(session: Session) -> Replay:
     places, gaps = places_of(times, length)
     prover = Prover()
     shots = _shots(actions, times, places, prover)
-    return Replay(session, shots, gaps, length, prover, cut, _bars(places, length), _ticks(times, places))
+    return Replay(
+        session, shots, gaps, length, prover, first > 1, later, focus, _bars(places, length), _ticks(times, places)
+    )
 
 
 def places_of(times: Sequence[float], length: float) -> tuple[list[float], list[Gap]]:

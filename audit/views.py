@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.models import Role, User
+from accounts.models import User
 from accounts.requests import person_of
 from activity.visibility import sessions_visible_to
-from agents.queries import visible_resources
 from audit.proof_path import levels_of
-from audit.queries import entries_page, sessions_page
+from audit.queries import entries_page
 from audit.reading import note_export, note_read
 from audit.replay import replay_of
+from audit.roles import READERS
+from audit.streaming import streamed
 from core.errors import NotFound
 from ledger import export, queries
 from ledger.events import Event
 from ledger.models import Entry
 from ledger.proving import Prover
 
-READERS = (Role.AUDITOR, Role.CISO, Role.ENGINEER, Role.ADMINISTRATOR)
 KEYS = (
     {"letters": ["Space"], "does": "play, pause"},
     {"letters": ["←", "→"], "does": "previous, next frame"},
@@ -42,29 +40,16 @@ KEYS = (
 
 @require_GET
 @login_required
-def sessions(request: HttpRequest) -> HttpResponse:
-    """Sessions, newest first."""
-    user = person_of(request)
-    asked = _asked(request, "agent", "resource", "state", "decision")
-    page = sessions_page(user, asked, request.GET.get("after", ""))
-    note_read(user, "sessions", "", {name: value for name, value in asked.items() if value})
-    context = {
-        "page": page,
-        "asked": asked,
-        "resources": visible_resources(user),
-        "reads_ledger": user.has_role(*READERS),
-    }
-    return render(request, "audit/sessions.html", context)
-
-
-@require_GET
-@login_required
 def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """One session, to play."""
     user = person_of(request)
     found = get_object_or_404(sessions_visible_to(user), id=session_id)
     note_read(user, "replay", str(found.id), {}, session=str(found.id))
-    context = {"it": replay_of(found), "keys": KEYS, "reads_ledger": user.has_role(*READERS)}
+    context = {
+        "it": replay_of(found, _number_asked(request, "at")),
+        "keys": KEYS,
+        "reads_ledger": user.has_role(*READERS),
+    }
     return render(request, "audit/replay.html", context)
 
 
@@ -116,18 +101,7 @@ def evidence(request: HttpRequest) -> HttpResponseBase:
         return redirect("record:ledger")
     note_export(user, package.first, package.last, package.size)
     name = f"narrowgate-evidence-{package.first}-{package.last - 1}.zip"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(_streamed(export.stream(package)), content_type="application/zip", headers=headers)
-
-
-async def _streamed(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """`parts` one by one, each made in a thread: neither the loop waits nor does the package lie in memory."""
-    while (part := await sync_to_async(_next_of)(parts)) is not None:
-        yield part
-
-
-def _next_of(parts: Iterator[bytes]) -> bytes | None:
-    return next(parts, None)
+    return streamed(export.stream(package), name=name, kind="application/zip")
 
 
 def _reader(request: HttpRequest) -> User:
@@ -140,6 +114,12 @@ def _reader(request: HttpRequest) -> User:
 
 def _asked(request: HttpRequest, *names: str) -> dict[str, str]:
     return {name: request.GET.get(name, "").strip()[:200] for name in names}
+
+
+def _number_asked(request: HttpRequest, name: str) -> int:
+    """The number of an action in the address; 1 where there is none."""
+    text = request.GET.get(name, "")
+    return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) < 10 else 1
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -133,6 +134,12 @@ def one_line(text: str, length: int = 140) -> SafeString:
     return format_html_join("", "{}", ((_piece(piece) if piece.kind in quiet else piece.shown,) for piece in pieces))
 
 
+@register.simple_tag
+def told(text: str) -> SafeString:
+    """Words that may hold what an agent typed: characters that are not what they seem are marked."""
+    return format_html_join("", "{}", ((_piece(piece),) for piece in highlight.plain(text)))
+
+
 def _warning(line: highlight.Line) -> SafeString:
     return SafeString(' class="warn"') if line.warn else SafeString("")
 
@@ -164,6 +171,15 @@ def ago(at: datetime) -> str:
 def moment(at: datetime) -> str:
     """The time of day, with its date if that is not today."""
     return words.moment(at, timezone.now())
+
+
+@register.filter
+def local_moment(text: str | None) -> str:
+    """A time that was typed, as the field for times takes it: in UTC, without its zone."""
+    at = parse_datetime(text or "")
+    if at is None:
+        return ""
+    return (at.astimezone(UTC) if at.tzinfo else at).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @register.filter

@@ -13,7 +13,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 PAGES = {
     "maya": ["/queue/", "a.hold-row", "a.hold-row.is-done"],
     "claire": ["/posture/", "/posture/?period=30d", "/incidents/", "/incidents/signals/"],
-    "arthur": ["/record/", "a.row-link", "/record/ledger/", "a.row-link", "/record/?agent=nobody-at-all"],
+    "arthur": [
+        "/record/",
+        "a.row-link",
+        "/record/actions/?decision=hold",
+        "a.row-link",
+        "/record/ledger/",
+        "a.row-link",
+        "/record/?agent=nobody-at-all",
+    ],
     "erik": ["/agents/", "a.row-link", "/account/2fa/", "/account/password/change/"],
     "ada": ["/people/"],
     "otto": ["/", "/nowhere/"],

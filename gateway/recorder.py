@@ -22,8 +22,6 @@ from ledger.entries import Actor, Draft
 
 QUEUE_LIMIT = 20_000
 """Outcomes not yet written at which new actions are refused."""
-INTENTS_WAIT = 0.001
-"""Seconds that intents wait for others where many come at a time."""
 OUTCOMES_WAIT = 0.2
 """Seconds that outcomes wait for others, unless so many have come that they fill a transaction well:"""
 OUTCOMES_ENOUGH = 256
@@ -49,7 +47,6 @@ class Recorder:
             done=partial(_settle, None),
             refused=_refuse,
             lost=self._unconfirmed,
-            patience=INTENTS_WAIT,
         )
         self._outcomes: Writer[Outcome] = Writer(
             Lane(dsn, f"{node}/outcomes"),

@@ -28,8 +28,8 @@ class Writer(Generic[T]):
 
     `compose` makes the statement for some items, `done` is told of those whose transaction committed, `refused` of
     one that the database does not take, `lost` of those of which it is not known, for want of a connection. Items
-    wait `patience` seconds for others, unless there are `enough`; without it, as many as last time and a quarter more,
-    so that a lone client waits for nobody and a crowd shares its transactions.
+    wait `patience` seconds for others, unless there are `enough`. Without patience what has gathered is sent before
+    those who wait for the last transaction run: the database works while they do.
     """
 
     def __init__(
@@ -40,13 +40,12 @@ class Writer(Generic[T]):
         done: Callable[[Sequence[T]], None],
         refused: Callable[[T], None],
         lost: Callable[[Sequence[T]], None],
-        patience: float,
-        enough: int | None = None,
+        patience: float = 0.0,
+        enough: int = 1,
     ) -> None:
         self._lane = lane
         self._patience = patience
-        self._enough = enough or 1
-        self._adapts = enough is None
+        self._enough = enough
         self._compose = compose
         self._done = done
         self._refused = refused
@@ -86,8 +85,6 @@ class Writer(Generic[T]):
             items, self.queue = self.queue[:BATCH], self.queue[BATCH:]
             if not self.queue and not self.stopping:
                 self._work.clear()
-            if self._adapts:
-                self._enough = min(BATCH, len(items) + len(items) // 4)
             if items:
                 await self._write(items)
 

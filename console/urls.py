@@ -18,6 +18,7 @@ urlpatterns = [
     path("policies/", include("policies.urls")),
     path("start/", first_steps, name="start"),
     path("incidents/", include("monitoring.urls")),
+    path("posture/", include("monitoring.posture_urls")),
     path("record/", include("audit.urls")),
     path("", include("console.urls_pages")),
 ]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.models import Role, User
-from accounts.requests import person_of
+from accounts.requests import person_of, person_or_404
 from agents.models import Agent
 from console.agent_page import agent_page
 from monitoring.posture import PERIODS, posture_of
@@ -42,7 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 def posture(request: HttpRequest) -> HttpResponse:
     """The CISO's home."""
-    person_of(request, Role.CISO)
+    person_or_404(request, Role.CISO)
     period = request.GET.get("period", "")
     chosen = period if period in PERIODS else "24h"
     context = {"it": posture_of(PERIODS[chosen], timezone.now()), "period": chosen, "periods": PERIODS}

@@ -82,6 +82,11 @@ class Event(StrEnum):
     INCIDENT_REFUSED = "incident:refused", "Somebody tried to change an incident and was refused, and why."
     INCIDENT_RESOLVED = "incident:resolved", "A person resolved an incident, and why."
 
+    MARK_CHANGED = (
+        "mark:changed",
+        "What a mean time is held against was changed: its baseline and target, before and after.",
+    )
+
     # ---- people ----
     API_TOKEN_CREATED = "api_token:created", "A person made a token for the API."
     API_TOKEN_REVOKED = "api_token:revoked", "A person's token for the API was ended."

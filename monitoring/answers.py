@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from uuid import UUID
 
-from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Q
 
-from monitoring.models import Incident
-from monitoring.queries import times_of
-from monitoring.timing import Figure, Marks, figures
+from core import words
+from monitoring.models import Incident, Mark
+from monitoring.timing import Figure, Marks, Times, figures
 
-LATEST = 2
+LATEST = 4
+DOTS = 80
+"""Incidents that the time line shows at most."""
+BANDS = {"low": 2, "medium": 3, "high": 5}
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One incident on the time line: where, in per cent of the period, and how bad."""
+
+    id: UUID
+    at: float
+    band: int
+    says: str
+    unresolved: bool
 
 
 @dataclass(frozen=True)
@@ -20,31 +34,65 @@ class Answers:
     """MTTD, MTTC and MTTR; the incidents that are not resolved, those of them that wait for a person, the latest."""
 
     figures: list[Figure]
+    detected: int
     unresolved: int
     needing_person: int
     latest: list[Incident]
+    dots: list[Dot]
+
+
+@dataclass(frozen=True)
+class _Row:
+    id: UUID
+    kind: str
+    severity: str
+    status: str
+    agent_id: UUID | None
+    withheld_at: datetime | None
+    began_at: datetime
+    detected_at: datetime
+    contained_at: datetime | None
+    resolved_at: datetime | None
+
+    @property
+    def times(self) -> Times:
+        return Times(self.began_at, self.detected_at, self.contained_at, self.resolved_at)
+
+    @property
+    def unresolved(self) -> bool:
+        return self.status != Incident.Status.RESOLVED
+
+    @property
+    def waits(self) -> bool:
+        return self.unresolved and self.withheld_at is not None and self.contained_at is None
 
 
 def marks() -> list[Marks]:
-    """What the three means are held against, as the settings say."""
-    return [
-        Marks(timedelta(hours=settings.DETECT_BASELINE_HOURS), timedelta(seconds=settings.DETECT_TARGET_SECONDS)),
-        Marks(timedelta(hours=settings.CONTAIN_BASELINE_HOURS), timedelta(seconds=settings.CONTAIN_TARGET_SECONDS)),
-        Marks(None, timedelta(seconds=settings.RESOLVE_TARGET_SECONDS)),
-    ]
+    """What the three means are held against, in their order."""
+    kept = {mark.figure: Marks(mark.baseline, mark.target) for mark in Mark.objects.all()}
+    return [kept.get(figure, Marks()) for figure in Mark.Figure.values]
 
 
 def answers_of(since: datetime, now: datetime) -> Answers:
     """The answers between `since` and `now`."""
-    both = times_of(since - (now - since), now)
-    waits = Q(withheld_at__isnull=False, contained_at=None)
-    counted = Incident.objects.exclude(status=Incident.Status.RESOLVED).aggregate(
-        unresolved=Count("id"), needing_person=Count("id", filter=waits)
-    )
+    before = since - (now - since)
+    found = Incident.objects.filter(Q(detected_at__gte=before) | ~Q(status=Incident.Status.RESOLVED))
+    rows = [_Row(*row) for row in found.order_by("detected_at").values_list(*_Row.__dataclass_fields__)]
+    of_agents = [row.times for row in rows if row.agent_id]
+    current = [one for one in of_agents if one.detected >= since]
+    earlier = [one for one in of_agents if before <= one.detected < since]
+    recent = [row for row in rows if row.detected_at >= since]
     return Answers(
-        figures=figures(
-            [one for one in both if one.detected >= since], [one for one in both if one.detected < since], marks()
-        ),
+        figures=figures(current, earlier, marks(), since=since, until=now),
+        detected=len(recent),
+        unresolved=sum(row.unresolved for row in rows),
+        needing_person=sum(row.waits for row in rows),
         latest=list(Incident.objects.select_related("agent")[:LATEST]),
-        **counted,
+        dots=[_dot(row, since, now) for row in recent[-DOTS:]],
     )
+
+
+def _dot(row: _Row, since: datetime, now: datetime) -> Dot:
+    share = 100 * ((row.detected_at - since) / (now - since))
+    says = f"{Incident.Kind(row.kind).label}, {words.moment(row.detected_at, now)}"
+    return Dot(row.id, min(100.0, share), BANDS[row.severity], says, row.unresolved)

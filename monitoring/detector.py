@@ -7,7 +7,7 @@ A turn, numbered again in the code:
 2. Keep what they say of agents and addresses; an entry read twice counts once.
 3. Detect; open incidents or join them.
 4. Add up the scores that are due, each in a transaction of its own, and stop whoever reached the limit.
-5. Let the counter take its turn: last, for nobody waits for it.
+5. Check the ledger and let the counter take its turn: last, for nobody waits for them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from django.db import DatabaseError, connections, transaction
 from core.db import db_now
 from ledger.events import Event
 from ledger.models import Entry, Head
-from monitoring import actions, counting, finding, signals
+from monitoring import actions, counting, finding, ledger_check, signals
 from monitoring.models import Cursor
 from monitoring.scoring import add_up
 from monitoring.signals import OBSERVED, Told
@@ -72,7 +72,8 @@ def turn() -> bool:
     more = _read_on()
     # 4. Scores and what follows from them.
     add_up()
-    # 5. The counts of the posture page.
+    # 5. The counts of the posture page, and how the ledger stands.
+    ledger_check.turn()
     return counting.turn() or more
 
 

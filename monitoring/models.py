@@ -205,6 +205,7 @@ class AgentScore(models.Model):
     due_at = models.DateTimeField(default=timezone.now, db_index=True)
     granted = models.PositiveIntegerField(default=0)  # permissions it holds, and those of them it used
     used = models.PositiveIntegerField(default=0)
+    bearer = models.BooleanField(default=False)  # whether it used a bearer token lately
     measured_at = models.DateTimeField(null=True, blank=True)
     policy_version = models.PositiveIntegerField(default=0)  # by which it was measured
 
@@ -270,3 +271,43 @@ class Cursor(models.Model):
 
     def __str__(self) -> str:
         return str(self.next)
+
+
+class Mark(models.Model):
+    """What a mean is held against: how long it took before Narrowgate, and how long it may take. A row for each mean."""
+
+    class Figure(models.TextChoices):
+        """Which mean."""
+
+        DETECT = "detect", "Mean time to detect"
+        CONTAIN = "contain", "Mean time to contain"
+        RESOLVE = "resolve", "Mean time to resolve"
+
+    figure = models.CharField(max_length=7, choices=Figure.choices, primary_key=True)
+    baseline = models.DurationField(null=True, blank=True)
+    target = models.DurationField()
+
+    def __str__(self) -> str:
+        return self.get_figure_display()
+
+
+class LedgerCheck(models.Model):
+    """How the ledger stood when it was last checked, its newest signed entry included: one row, for pages to read."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    size = models.BigIntegerField(default=0)
+    pending = models.BigIntegerField(default=0)  # entries that are not in the log yet
+    oldest_at = models.DateTimeField(null=True, blank=True)  # since when the oldest of them waits
+    signed_size = models.BigIntegerField(default=0)
+    signed_at = models.DateTimeField(null=True, blank=True)  # None: no checkpoint yet
+    proof = models.CharField(max_length=8, blank=True)  # as ledger.proving says, of the newest signed entry
+    why = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        """One row."""
+
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="ledgercheck_one_row")]
+
+    def __str__(self) -> str:
+        return f"{self.signed_size} {self.proof}"

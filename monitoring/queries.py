@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from accounts.queries import READS_EVERYTHING
 from agents.models import Agent
 from agents.queries import visible_agents
-from monitoring.models import AgentScore, Cursor, Incident, Signal
+from monitoring.models import AgentScore, Incident, Signal
 from monitoring.score import Line, Score
-from monitoring.timing import Times
 
 A_PAGE = 50
 _NOTHING = Score(0, ())
+_COUNTED: Mapping[str, Q] = {
+    "detect": Q(agent__isnull=False),
+    "contain": Q(agent__isnull=False, contained_at__isnull=False),
+    "resolve": Q(agent__isnull=False, resolved_at__isnull=False),
+}
+"""What each mean of the posture page is over."""
 
 
 @dataclass(frozen=True)
@@ -29,32 +34,6 @@ class Page:
 
     rows: list[Any]
     more: str
-
-
-@dataclass(frozen=True)
-class Lag:
-    """How far the detector is behind: entries it has not read, and how long ago it was heard of (None: never)."""
-
-    entries: int
-    silent: timedelta | None
-
-
-@dataclass(frozen=True)
-class Held:
-    """Permissions held and used, over all agents; how many of those were measured, are `broad` (used less than half of
-    theirs), and have a score.
-    """
-
-    granted: int
-    used: int
-    measured: int
-    broad: int
-    scored: int
-
-    @property
-    def unused(self) -> int:
-        """Permissions that were never used."""
-        return self.granted - self.used
 
 
 def visible_incidents(user: User) -> QuerySet[Incident]:
@@ -81,8 +60,13 @@ def unanswered(user: User) -> int:
 def incidents_page(user: User, asked: Mapping[str, str], after: str) -> Page:
     """The incidents that `user` may see, newest first, filtered; `after` is the key that a page gave."""
     found = visible_incidents(user).filter(_matching(asked))
-    rows = list(_after(found, "detected_at", after)[: A_PAGE + 1])
-    return Page(rows[:A_PAGE], _key(rows, "detected_at"))
+    return page_of(found, "detected_at", after)
+
+
+def page_of(found: QuerySet[Any], field: str, after: str) -> Page:
+    """A page of rows, newest first by `field`, from the key `after` on."""
+    rows = list(_after(found, field, after)[: A_PAGE + 1])
+    return Page(rows[:A_PAGE], _key(rows, field))
 
 
 def _matching(asked: Mapping[str, str]) -> Q:
@@ -94,8 +78,20 @@ def _matching(asked: Mapping[str, str]) -> Q:
         matching &= ~Q(status=Incident.Status.RESOLVED)
     elif asked.get("status"):
         matching &= Q(status=asked["status"])
+    matching &= _COUNTED.get(asked["counted"], Q(pk=None)) if asked.get("counted") else Q()
+    matching &= _within(asked)
     if asked.get("q"):
         matching &= Q(agent__name__icontains=asked["q"]) | Q(source__startswith=asked["q"])
+    return matching
+
+
+def _within(asked: Mapping[str, str]) -> Q:
+    """Detected between two moments; what is no moment bounds nothing."""
+    matching = Q()
+    for name, field in (("since", "detected_at__gte"), ("until", "detected_at__lt")):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(asked.get(name, ""))
+            matching &= Q(**{field: moment if moment.tzinfo else moment.replace(tzinfo=UTC)})
     return matching
 
 
@@ -105,8 +101,7 @@ def signals_page(user: User, asked: Mapping[str, str], after: str) -> Page:
     found = found.filter(agent__name=asked["agent"]) if asked.get("agent") else found
     found = found.filter(kind=asked["kind"]) if asked.get("kind") else found
     found = found.filter(source__startswith=asked["source"]) if asked.get("source") else found
-    rows = list(_after(found, "at", after)[: A_PAGE + 1])
-    return Page(rows[:A_PAGE], _key(rows, "at"))
+    return page_of(found, "at", after)
 
 
 def _after(found: QuerySet[Any], field: str, key: str) -> QuerySet[Any]:
@@ -138,30 +133,3 @@ def scores_of(agents: Iterable[Agent]) -> dict[UUID, Score]:
 def score_of(agent: Agent) -> Score:
     """The explained risk of one agent; nothing raises it before it was first added up."""
     return scores_of([agent]).get(agent.id, _NOTHING)
-
-
-def times_of(since: datetime, until: datetime) -> list[Times]:
-    """The times of the incidents of agents that were detected in a period."""
-    found = Incident.objects.filter(detected_at__gte=since, detected_at__lt=until, agent__isnull=False)
-    columns = found.values_list("began_at", "detected_at", "contained_at", "resolved_at")
-    return [Times(*row) for row in columns]
-
-
-def lag(size: int, now: datetime) -> Lag:
-    """How far the detector is behind a log of `size` entries."""
-    cursor = Cursor.objects.get(id=Cursor.DETECTOR)
-    return Lag(max(0, size - cursor.next), now - cursor.beat_at if cursor.beat_at else None)
-
-
-def held() -> Held:
-    """The permissions that agents hold, of those that are not retired."""
-    rows = AgentScore.objects.exclude(agent__status=Agent.Status.RETIRED)
-    counted = rows.aggregate(
-        measured=Count("agent", filter=Q(granted__gt=0)),
-        broad=Count("agent", filter=Q(granted__gt=2 * F("used"))),
-        scored=Count("agent", filter=Q(scored_at__isnull=False)),
-        # Last: from here on these names mean the sums.
-        granted=Coalesce(Sum("granted"), 0),
-        used=Coalesce(Sum("used"), 0),
-    )
-    return Held(**counted)

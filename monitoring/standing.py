@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min
 
 from activity.models import Action
 from agents.models import Agent, Credential
@@ -23,7 +23,7 @@ SNAPSHOT_FOR: Final = timedelta(minutes=15)
 USED_WITHIN: Final = timedelta(days=30)
 NEWEST: Final = 1_000
 """An agent's newest actions that are looked at for what it uses."""
-_LATELY: Final = timedelta(days=1)
+LATELY: Final = timedelta(days=1)
 _ASKABLE: Final = tuple(sorted(VERBS - {SESSION}))
 _ANYTHING: Final = {"tables": frozenset[str](), "columns": frozenset[str](), "tags": frozenset[str]()}
 
@@ -82,8 +82,8 @@ def _used(agent: Agent, now: datetime) -> set[Permission]:
 
 
 def standing_of(scored: AgentScore, agent: Agent, now: datetime) -> Standing:
-    """How `agent` stands now, by its row and its keys."""
+    """How `agent` stands now, by its row and its keys; notes in `scored` whether it uses bearer tokens."""
     keys = agent.keys.filter(revoked_at=None).aggregate(n=Count("id"), oldest=Min("added_at"))
-    bearer = agent.credentials.filter(Q(kind=Credential.Kind.BEARER), issued_at__gte=now - _LATELY).exists()
+    scored.bearer = agent.credentials.filter(kind=Credential.Kind.BEARER, issued_at__gte=now - LATELY).exists()
     oldest = now - keys["oldest"] if keys["oldest"] else timedelta(0)
-    return Standing(scored.granted, scored.used, keys["n"], oldest, bearer)
+    return Standing(scored.granted, scored.used, keys["n"], oldest, scored.bearer)

@@ -1,33 +1,50 @@
-"""The nine steps of zero trust: each measured on what is there, or said not to be measured yet."""
+"""The nine steps of zero trust: each measured on what is there, or said not to be measured yet. Pure: no Django, no I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Final
 
-from django.db.models import Count, Q
-from django.utils import timezone
-
-from activity.models import Action, Session
-from agents.models import Agent, Credential, Resource
 from core import words
-from ledger.queries import State
-from monitoring.queries import Held, Lag
 
-FRESH = timedelta(minutes=5)
-"""How old the last checkpoint may be while entries wait."""
-HEARD = timedelta(seconds=15)
+FRESH: Final = timedelta(minutes=5)
+"""How long an entry may wait for its checkpoint."""
+HEARD: Final = timedelta(seconds=15)
 """How long the detector may be silent."""
-CUT = timedelta(seconds=2)
+CUT: Final = timedelta(seconds=2)
 """How long after its credential was revoked a session may be open."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is counted; times are ages, None where there is nothing to have one."""
+
+    agents: int = 0
+    no_role: int = 0
+    no_key: int = 0
+    bearer: int = 0
+    undecided: int = 0
+    measured: int = 0
+    broad: int = 0
+    unscored: int = 0
+    silent: timedelta | None = None
+    behind: int = 0
+    late_sessions: int = 0
+    bare_resources: int = 0
+    unrecorded: int = 0
+    signed: timedelta | None = None
+    waiting: timedelta | None = None
 
 
 @dataclass(frozen=True)
 class Step:
     """One step: `short` counts what falls short, None where nothing measures it yet; `says` is the figure in words."""
 
+    slug: str
     name: str
+    how: str
     says: str
     short: int | None
 
@@ -37,88 +54,107 @@ class Step:
         return "unmeasured" if self.short is None else "short" if self.short else "met"
 
 
-def steps(agents: list[Agent], ledger: State, behind: Lag, permissions: Held, since: datetime) -> list[Step]:
-    """All nine, in order."""
-    measured: list[Callable[[], Step]] = [
-        lambda: _roles(agents),
-        lambda: _identity(agents),
-        lambda: _authentication(since),
-        lambda: _policy(since),
-        lambda: _privilege(permissions),
-        lambda: _monitoring(behind, len(agents) - permissions.scored),
-        _revocation,
-        _isolation,
-        lambda: _audits(ledger),
-    ]
-    return [step() for step in measured]
+def _roles(facts: Facts) -> tuple[str, int | None]:
+    without = facts.no_role
+    return (f"{words.count(without)} have none" if without else f"all {words.count(facts.agents)} have one"), without
 
 
-def _roles(agents: list[Agent]) -> Step:
-    without = sum(not (agent.purpose and agent.function) for agent in agents)
-    return Step(
-        "Roles defined", f"all {words.count(len(agents))} have one" if not without else f"{without} have none", without
-    )
+def _identity(facts: Facts) -> tuple[str, int | None]:
+    without = facts.no_key
+    return (f"{words.count(without)} without a key" if without else "each its own key"), without
 
 
-def _identity(agents: list[Agent]) -> Step:
-    keys = Agent.objects.filter(id__in=[agent.id for agent in agents]).annotate(
-        n=Count("keys", filter=Q(keys__revoked_at=None))
-    )
-    without = sum(agent.n == 0 for agent in keys)
-    return Step("Unique identity", "each its own key" if not without else f"{without} without a key", without)
+def _authentication(facts: Facts) -> tuple[str, int | None]:
+    bearers = facts.bearer
+    return (f"{words.plural(bearers, 'agent')} on bearer tokens" if bearers else "no bearer tokens"), bearers
 
 
-def _authentication(since: datetime) -> Step:
-    bearers = (
-        Credential.objects.filter(issued_at__gte=since, kind=Credential.Kind.BEARER).values("agent").distinct().count()
-    )
-    return Step(
+def _policy(facts: Facts) -> tuple[str, int | None]:
+    without = facts.undecided
+    return (f"{words.count(without)} without a version" if without else "every action decided"), without
+
+
+def _privilege(facts: Facts) -> tuple[str, int | None]:
+    if not facts.measured:
+        return "not measured yet", None
+    broad = facts.broad
+    return (f"{words.plural(broad, 'agent')} used less than half" if broad else "each uses half or more"), broad
+
+
+def _monitoring(facts: Facts) -> tuple[str, int | None]:
+    if facts.silent is None or facts.silent > HEARD:
+        return "the detector is silent", facts.unscored + 1
+    if facts.unscored:
+        return f"{words.plural(facts.unscored, 'agent')} not scored yet", facts.unscored
+    return (f"{words.plural(facts.behind, 'entry', 'entries')} behind" if facts.behind else "reads every entry"), 0
+
+
+def _revocation(facts: Facts) -> tuple[str, int | None]:
+    late = facts.late_sessions
+    return (f"{words.plural(late, 'session')} outlived it" if late else "every session ended with it"), late
+
+
+def _isolation(facts: Facts) -> tuple[str, int | None]:
+    bare = facts.bare_resources
+    return (f"{words.count(bare)} without a secret" if bare else "every secret in the vault"), bare
+
+
+def _audits(facts: Facts) -> tuple[str, int | None]:
+    if facts.signed is None:
+        return "no checkpoint yet", facts.unrecorded + 1
+    late = int(facts.waiting is not None and facts.waiting > FRESH)
+    if facts.unrecorded:
+        return f"{words.count(facts.unrecorded)} unrecorded", facts.unrecorded + late
+    age = facts.signed.total_seconds()
+    return (f"signed {words.span(age)} ago" if age >= 2 else "signed just now"), late
+
+
+_Measure = Callable[[Facts], tuple[str, int | None]]
+STEPS: Final[tuple[tuple[str, str, str, _Measure], ...]] = (
+    ("roles", "Roles defined", "Agents with a purpose and a function, of all that are not retired.", _roles),
+    ("identity", "Unique identity", "Agents with a valid key of their own; no key is registered twice.", _identity),
+    (
+        "authentication",
         "Mutual authentication",
-        f"{words.plural(bearers, 'agent')} on bearer tokens" if bearers else "no bearer tokens",
-        bearers,
-    )
+        "Agents that used no bearer token in 24 hours: a bearer token is not bound to a key.",
+        _authentication,
+    ),
+    ("policy", "Policy engine", "Actions of the period that were allowed by a version of the policies.", _policy),
+    (
+        "privilege",
+        "Least privilege",
+        "Agents that used at least half of what policy lets them do, in 30 days.",
+        _privilege,
+    ),
+    ("monitoring", "Monitoring", "The detector is heard every 15 seconds, and every agent has a score.", _monitoring),
+    (
+        "revocation",
+        "Automatic revocation",
+        "Sessions that ended within 2 seconds of their credential's revocation.",
+        _revocation,
+    ),
+    ("isolation", "Credential isolation", "Resources whose login is in the vault, never with an agent.", _isolation),
+    (
+        "audits",
+        "Audits",
+        "Entries are signed within 5 minutes, and no action left the gate in the period without an entry.",
+        _audits,
+    ),
+)
+SLUGS: Final = tuple(slug for slug, _, _, _ in STEPS)
 
 
-def _policy(since: datetime) -> Step:
-    asked = Action.objects.filter(asked_at__gte=since)
-    without = asked.filter(policy_version=0, decision="allow").count()
-    return Step("Policy engine", "every action decided" if not without else f"{without} without a version", without)
+def steps(facts: Facts) -> list[Step]:
+    """All nine, in order."""
+    return [Step(slug, name, how, *measure(facts)) for slug, name, how, measure in STEPS]
 
 
-def _privilege(permissions: Held) -> Step:
-    """Agents of whose permissions more than half were never used."""
-    broad = permissions.broad
-    if not permissions.measured:
-        return Step("Least privilege", "not measured yet", None)
-    says = f"{words.plural(broad, 'agent')} used less than half" if broad else "each uses half or more"
-    return Step("Least privilege", says, broad)
-
-
-def _monitoring(behind: Lag, unscored: int) -> Step:
-    if behind.silent is None or behind.silent > HEARD:
-        return Step("Monitoring", "the detector is silent", 1)
-    if unscored > 0:
-        return Step("Monitoring", f"{words.plural(unscored, 'agent')} not scored yet", unscored)
-    says = f"{words.plural(behind.entries, 'entry', 'entries')} behind" if behind.entries else "reads every entry"
-    return Step("Monitoring", says, 0)
-
-
-def _revocation() -> Step:
-    """Sessions that outlived their credential's revocation."""
-    revoked = Credential.objects.filter(revoked_at__lt=timezone.now() - CUT)
-    late = Session.objects.filter(ended_at=None, credential_id__in=revoked.values("id")).count()
-    says = f"{words.plural(late, 'session')} outlived it" if late else "every session ended with it"
-    return Step("Automatic revocation", says, late)
-
-
-def _isolation() -> Step:
-    bare = Resource.objects.filter(retired_at=None, secrets=None).count()
-    return Step("Credential isolation", "every secret in the vault" if not bare else f"{bare} without a secret", bare)
-
-
-def _audits(ledger: State) -> Step:
-    if ledger.checkpoint is None:
-        return Step("Audits", "no checkpoint yet", 1)
-    late = ledger.waiting is not None and ledger.waiting > FRESH
-    age = ledger.age.total_seconds() if ledger.age else 0.0
-    return Step("Audits", f"signed {words.span(age)} ago" if age >= 2 else "signed just now", int(late))
+def met(found: list[Step]) -> str:
+    """How many of the steps are met, fall short, are not measured."""
+    states = [step.state for step in found]
+    parts = [
+        f"{states.count('met')} met",
+        f"{states.count('short')} fall short",
+        f"{states.count('unmeasured')} not measured yet",
+    ]
+    return ", ".join(part for part in parts if not part.startswith("0"))

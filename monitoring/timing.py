@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
+
+STEPS: Final = 12
+"""Points of a trend."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,10 @@ class Marks:
 
 @dataclass(frozen=True)
 class Figure:
-    """A mean over `count` incidents in seconds, the same of the period before, and what both are held against."""
+    """A mean over `count` incidents in seconds, the same of the period before, and what both are held against.
+
+    `key` names it in addresses; `points` are the means of the period's steps, those with incidents.
+    """
 
     name: str
     meaning: str
@@ -35,6 +42,8 @@ class Figure:
     count: int
     before: float | None
     marks: Marks
+    key: str = ""
+    points: tuple[float, ...] = ()
 
     @property
     def met(self) -> bool | None:
@@ -71,14 +80,41 @@ def mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def figures(now: Sequence[Times], before: Sequence[Times], marks: Sequence[Marks]) -> list[Figure]:
-    """MTTD, MTTC and MTTR of a period and the one before; `marks` in the same order."""
-    parts = (
-        ("MTTD", "mean time to detect", to_detect),
-        ("MTTC", "mean time to contain", to_contain),
-        ("MTTR", "mean time to resolve", to_resolve),
-    )
+def figures(
+    now: Sequence[Times], before: Sequence[Times], marks: Sequence[Marks], *, since: datetime, until: datetime
+) -> list[Figure]:
+    """MTTD, MTTC and MTTR of the incidents detected from `since` to `until`, and of those before; `marks` in this order."""
+    steps = _in_steps(now, since, until)
     return [
-        Figure(name, meaning, mean(took := seconds(now)), len(took), mean(seconds(before)), held)
-        for (name, meaning, seconds), held in zip(parts, marks, strict=True)
+        Figure(
+            name,
+            meaning,
+            mean(took := seconds(now)),
+            len(took),
+            mean(seconds(before)),
+            held,
+            key,
+            _means(seconds, steps),
+        )
+        for (key, name, meaning, seconds), held in zip(_FIGURES, marks, strict=True)
     ]
+
+
+def _in_steps(times: Sequence[Times], since: datetime, until: datetime) -> list[list[Times]]:
+    found: list[list[Times]] = [[] for _ in range(STEPS)]
+    for one in times:
+        place = int(STEPS * ((one.detected - since) / (until - since)))
+        found[min(max(place, 0), STEPS - 1)].append(one)
+    return found
+
+
+def _means(seconds: Callable[[Iterable[Times]], list[float]], steps: Iterable[Sequence[Times]]) -> tuple[float, ...]:
+    found = (mean(seconds(step)) for step in steps)
+    return tuple(one for one in found if one is not None)
+
+
+_FIGURES: Final = (
+    ("detect", "MTTD", "mean time to detect", to_detect),
+    ("contain", "MTTC", "mean time to contain", to_contain),
+    ("resolve", "MTTR", "mean time to resolve", to_resolve),
+)

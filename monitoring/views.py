@@ -29,7 +29,7 @@ STATES = (("unresolved", "Not resolved"), *Incident.Status.choices)
 def incidents(request: HttpRequest) -> HttpResponse:
     """Incidents, newest first: all for those who answer for the whole, an owner's own."""
     user = person_or_404(request, *READS_EVERYTHING, Role.OWNER)
-    asked = _asked(request, "q", "kind", "severity", "status")
+    asked = _asked(request, "q", "kind", "severity", "status", "counted", "since", "until")
     context = {
         "page": incidents_page(user, asked, request.GET.get("after", "")),
         "asked": asked,

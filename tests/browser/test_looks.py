@@ -12,7 +12,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 # Who opens which page; a link in the second place is followed from the page before it.
 PAGES = {
     "maya": ["/queue/", "a.hold-row", "a.hold-row.is-done"],
-    "claire": ["/posture/", "/posture/?period=30d", "/incidents/", "/incidents/signals/"],
+    "claire": [
+        "/posture/",
+        "/posture/?period=30d",
+        "/incidents/",
+        "/incidents/signals/",
+        "/posture/steps/authentication/",
+        "/posture/decisions/",
+        "/posture/marks/",
+    ],
     "arthur": [
         "/record/",
         "a.row-link",

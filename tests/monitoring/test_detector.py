@@ -25,7 +25,6 @@ from ledger.queries import state
 from monitoring import actions, detector, finding
 from monitoring.detect import READS
 from monitoring.models import AgentScore, Cursor, Incident, Signal
-from monitoring.queries import lag
 from tests.approvals.world import held, in_thread
 from tests.monitoring.conftest import SOURCE, Watched, sequenced
 
@@ -92,7 +91,7 @@ def test_read_again_it_counts_once(watched: Watched) -> None:
     watched.read()
     before = list(Signal.objects.order_by("id").values_list("id", flat=True))
     risk = watched.agent.risk
-    Cursor.objects.update(next=0)
+    Cursor.objects.filter(id=Cursor.DETECTOR).update(next=0)
     watched.read()
     assert list(Signal.objects.order_by("id").values_list("id", flat=True)) == before
     assert watched.agent.risk == risk
@@ -276,13 +275,13 @@ def test_a_person_who_suspends_contains_the_incident(watched: Watched, settings:
 
 
 def _behind() -> int:
-    return lag(state().size, timezone.now()).entries
+    return state().size - Cursor.objects.get(id=Cursor.DETECTOR).next
 
 
 def test_one_detector_reads_at_a_time_and_says_how_far_it_is(watched: Watched) -> None:
     watched.deny(1)
     with transaction.atomic():
-        Cursor.objects.select_for_update().get(id=1)
+        Cursor.objects.select_for_update().get(id=Cursor.DETECTOR)
         thread, results = in_thread(detector.turn)
         thread.join(10)
     assert results == [False]

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.timing import Figure, Marks, Times, figures, mean, to_contain, to_detect, to_resolve
+from monitoring import timing
+from monitoring.timing import Figure, Marks, Times, mean, to_contain, to_detect, to_resolve
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MARKS = [
@@ -11,6 +12,10 @@ MARKS = [
     Marks(timedelta(hours=72), timedelta(seconds=60)),
     Marks(None, timedelta(days=1)),
 ]
+
+
+def figures(now: list[Times], before: list[Times], marks: list[Marks]) -> list[Figure]:
+    return timing.figures(now, before, marks, since=NOW, until=NOW + timedelta(minutes=12))
 
 
 def times(detected: float, contained: float | None = None, resolved: float | None = None) -> Times:
@@ -52,3 +57,9 @@ def test_a_mean_lies_between_its_least_and_its_most(seconds: list[float]) -> Non
         average = mean(took)
         assert average is not None
         assert min(took) - 1e-3 <= average <= max(took) + 1e-3
+
+
+def test_the_trend_is_the_means_of_the_steps_that_had_incidents() -> None:
+    found = [times(10), times(30), times(11 * 60 + 30, contained=4)]
+    drawn = {figure.key: figure.points for figure in figures(found, [], MARKS)}
+    assert drawn == {"detect": (20, 690), "contain": (4,), "resolve": ()}

@@ -95,9 +95,13 @@ def groups_by_target(targets: Iterable[Model]) -> Mapping[Key, set[str]]:
     return found
 
 
-def targets_of(group: Group) -> list[Key]:
-    """What the members of `group` may review."""
-    return list(_keys(GroupObjectPermission.objects.filter(group=group)))
+def targets_by_group(groups: Iterable[Group]) -> Mapping[int, set[Key]]:
+    """What the members of each group may review, by the group's identifier; one query however many."""
+    found: dict[int, set[Key]] = defaultdict(set)
+    permissions = GroupObjectPermission.objects.filter(group__in=list(groups), permission__codename__in=_CODENAMES)
+    for group, codename, key in permissions.values_list("group_id", "permission__codename", "object_pk"):
+        found[group].add((_CODENAMES[codename], UUID(key)))
+    return found
 
 
 def _keys(permissions: QuerySet[GroupObjectPermission]) -> Iterable[Key]:

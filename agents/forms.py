@@ -17,7 +17,10 @@ from agents.models import Resource, ResourceSecret, Segment
 from core.errors import Invalid, NarrowgateError
 
 T = TypeVar("T")
-_CLASSES = ((forms.CheckboxInput, "form-check-input"), (forms.Select, "form-select"))
+_CLASSES = (
+    ((forms.CheckboxInput, forms.CheckboxSelectMultiple), "form-check-input"),
+    (forms.Select, "form-select"),
+)
 
 
 class ConsoleForm(forms.Form):
@@ -38,6 +41,13 @@ class ConsoleForm(forms.Form):
         except NarrowgateError as error:
             self.add_error(self._field_of(error), str(error))
         return None
+
+    def does(self, action: Callable[[], object]) -> bool:
+        """Whether what was sent can be used, and doing it was not refused."""
+        if not self.is_valid():
+            return False
+        self.act(action)
+        return not self.errors
 
     def _field_of(self, error: NarrowgateError) -> str | None:
         return error.field if isinstance(error, Invalid) and error.field in self.fields else None

@@ -31,6 +31,7 @@ class _Place:
     icon: str
     name: str
     roles: tuple[Role, ...]
+    also: tuple[str, ...] = ()  # other sections that belong to it
 
 
 PLACES = (
@@ -51,7 +52,7 @@ PLACES = (
     ),
     _Place("Resources", "database", "resources:all", (Role.ENGINEER,)),
     _Place("Policies", "gavel", "policies:versions", (Role.ENGINEER, Role.CISO)),
-    _Place("People", "users", "console:people", (Role.ADMINISTRATOR,)),
+    _Place("People", "users", "people:all", (Role.ADMINISTRATOR,), also=("groups", "invite")),
 )
 
 
@@ -68,8 +69,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
 def _entry(place: _Place, request: HttpRequest, user: User) -> Entry:
     url = reverse(place.name)
-    section = "/" + url.strip("/").partition("/")[0] + "/"
-    return Entry(place.label, place.icon, url, request.path.startswith(section), _count(place, user))
+    sections = ["/" + start.strip("/").partition("/")[0] + "/" for start in (url, *place.also)]
+    return Entry(place.label, place.icon, url, request.path.startswith(tuple(sections)), _count(place, user))
 
 
 def _count(place: _Place, user: User) -> int | None:

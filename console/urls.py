@@ -3,6 +3,8 @@
 from django.urls import include, path
 
 from console.health import health
+from console.people.account import account, revoke
+from console.people.joining import join
 from console.views import no_reset
 from policies.first_steps import first_steps
 
@@ -10,7 +12,11 @@ urlpatterns = [
     path("health", health, name="health"),
     path("account/password/reset/", no_reset),
     path("account/password/reset/<path:step>", no_reset),
+    path("account/", account, name="account"),
+    path("account/tokens/<uuid:token_id>/revoke/", revoke, name="revoke_token"),
     path("account/", include("allauth.urls")),
+    path("invitation/<str:secret>/", join, name="invitation"),
+    path("", include("console.people.urls")),
     path("api/", include("console.api_urls")),
     path("queue/", include("approvals.urls")),
     path("agents/", include("agents.urls")),

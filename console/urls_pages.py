@@ -8,6 +8,5 @@ app_name = "console"
 urlpatterns = [
     path("", views.home, name="home"),
     path("posture/", views.posture, name="posture"),
-    path("people/", views.people, name="people"),
     path("agents/<str:name>/", views.agent, name="agent"),
 ]

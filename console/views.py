@@ -1,4 +1,4 @@
-"""The pages that join the apps: home, posture, one agent, people; and the pages for what went wrong."""
+"""The pages that join the apps: home, posture, one agent; and the pages for what went wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOMES = (
     (Role.AUDITOR, "record:sessions"),
     (Role.ENGINEER, "agents:agents"),
     (Role.OWNER, "agents:agents"),
-    (Role.ADMINISTRATOR, "console:people"),
+    (Role.ADMINISTRATOR, "people:all"),
 )
 
 
@@ -54,17 +54,6 @@ def posture(request: HttpRequest) -> HttpResponse:
 def agent(request: HttpRequest, name: str) -> HttpResponse:
     """One agent."""
     return render(request, "console/agent.html", {"it": agent_page(name, person_of(request)), "now": timezone.now()})
-
-
-@require_GET
-@login_required
-def people(request: HttpRequest) -> HttpResponse:
-    """Everybody with an account, for administrators."""
-    person_of(request, Role.ADMINISTRATOR)
-    everybody = list(User.objects.prefetch_related("memberships__group").order_by("name", "username"))
-    for person in everybody:
-        person.role_names = [Role(role).label for role in person.roles]  # type: ignore[attr-defined]  # for the template
-    return render(request, "console/people.html", {"people": everybody})
 
 
 @require_safe

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from accounts import actions as people
 from accounts.actions import set_roles
 from accounts.models import Role, User
-from accounts.objects import groups_by_target, may_review, targets_of
+from accounts.objects import groups_by_target, may_review, targets_by_group
 from activity.visibility import actions_visible_to, sessions_visible_to
 from agents import actions as inventory
 from agents.models import Agent, Resource, Segment
@@ -97,7 +97,7 @@ def test_the_entry_is_about_what_is_reviewed_and_made_once(world: World, night: 
             inventory.let_review(night, _target(world, kind), actor=world.cast.administrator)
     events = [row.event for row in Outbox.objects.order_by("id")[before:]]
     assert events == ["segment:changed", "resource:changed", "agent:changed"]
-    assert {kind for kind, _ in targets_of(night)} == {"segment", "resource", "agent"}
+    assert {kind for kind, _ in targets_by_group([night])[night.id]} == {"segment", "resource", "agent"}
     assert groups_by_target([world.agent])["agent", world.agent.id] == {"night"}
 
 

@@ -31,7 +31,15 @@ PAGES = {
         "/record/?agent=nobody-at-all",
     ],
     "erik": ["/agents/", "a.row-link", "/account/2fa/", "/account/password/change/"],
-    "ada": ["/people/"],
+    "ada": [
+        "/people/",
+        "/people/maya/",
+        "/invite/",
+        "/people/maya/deactivate/",
+        "/groups/",
+        "/groups/dba/",
+        "/account/",
+    ],
     "otto": ["/", "/nowhere/"],
 }
 SIGHTS = [("light", LAPTOP), ("dark", PHONE)]

@@ -1,0 +1,1 @@
+"""People and groups by page and API: they join accounts with what people own and review."""

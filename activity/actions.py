@@ -9,9 +9,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from accounts.actors import actor_of, require_role
+from accounts.models import Role, User
 from activity.hotpath import Intent
 from activity.models import Action, GatewayNode, Session
+from agents.revision import wake_gateways
 from core.db import db_now
+from core.errors import AlreadySettled, NotFound
 from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.write import record
@@ -19,6 +23,7 @@ from ledger.write import record
 OUTCOMES_LATE = timedelta(minutes=5)
 """How long after its session's end an outcome may still wait to be written."""
 OPEN = (Action.Status.RELEASED, Action.Status.PENDING)
+MAY_CUT = (Role.CISO, Role.ENGINEER)
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,32 @@ def close_session(session_id: UUID, *, because: str) -> None:
         session = Session.objects.select_for_update().get(id=session_id)
         if session.ended_at is None:
             _close(session, because)
+
+
+def cut_session(session_id: UUID, *, actor: User, reason: str) -> Session:
+    """End a live session as a person: its gateway cancels what runs in it and hangs up within a second.
+
+    What waits for people waits on, and the agent may connect again. Raises Refused (neither CISO nor engineer), NotFound,
+    and AlreadySettled when it has ended or was cut.
+    """
+    require_role(actor, *MAY_CUT)
+    with transaction.atomic():
+        session = Session.objects.select_for_update().filter(id=session_id).first()
+        if session is None:
+            raise NotFound("There is no such session.")
+        if session.ended_at or session.cut_at:
+            raise AlreadySettled("This session has ended." if session.ended_at else "It was cut already.")
+        session.cut_at, session.cut_by, session.cut_reason = db_now(), str(actor)[:150], reason
+        session.save(update_fields=["cut_at", "cut_by", "cut_reason"])
+        record(
+            Event.SESSION_CUT,
+            actor=actor_of(actor),
+            subject=Subject(kind="session", id=str(session.id), name=str(session)),
+            session=session.id,
+            details={"reason": reason, "agent": str(session.agent_id), "resource": str(session.resource_id)},
+        )
+        wake_gateways(f"cut {session.id}")
+    return session
 
 
 def _close(session: Session, because: str) -> None:

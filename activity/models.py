@@ -46,11 +46,20 @@ class Session(models.Model):
     began_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=120, blank=True)
+    # A person ended it: the gateway that carries it hears of that, and hangs up.
+    cut_at = models.DateTimeField(null=True, blank=True)
+    cut_by = models.CharField(max_length=150, blank=True)  # the name they had
+    cut_reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-began_at", "-id"]
         indexes: ClassVar = [
             models.Index(fields=["-began_at", "-id"], name="session_recent"),
+            models.Index(
+                fields=["node_id"],
+                condition=models.Q(cut_at__isnull=False, ended_at__isnull=True),
+                name="session_to_cut_by_node",
+            ),
             models.Index(fields=["node_id"], condition=models.Q(ended_at__isnull=True), name="session_open_by_node"),
         ]
 

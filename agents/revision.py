@@ -19,8 +19,14 @@ def bump_revision() -> int:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE agents_revision SET number = number + 1 RETURNING number")
         (number,) = cursor.fetchone()
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(number)])
+    wake_gateways(str(number))
     return int(number)
+
+
+def wake_gateways(because: str) -> None:
+    """Have every gateway look again at what it watches, once the caller's transaction commits; they poll anyway."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, because])
 
 
 def current_revision() -> int:

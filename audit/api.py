@@ -14,19 +14,25 @@ from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
+from accounts.actors import require_role
 from accounts.api import M, Pages, R, Visible
 from accounts.models import User
 from accounts.permissions import HasScope
+from accounts.scopes import AGENTS_WRITE
+from activity.actions import MAY_CUT, cut_session
 from activity.asked import ActionsForm, FindForm, SessionsForm, filters, read
 from activity.listing import Listed, Row, actions_page, named, sessions_page
 from activity.models import Action, Session
 from activity.visibility import actions_visible_to, sessions_visible_to
+from agents.api import read as read_body
+from agents.api_bodies import ReasonBody
 from audit.reading import note_read
 from audit.roles import READERS
 from core.errors import Invalid
@@ -44,7 +50,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         model = Session
         fields: ClassVar = [
             "id", "agent_id", "agent_name", "resource_id", "resource_name", "credential_id", "on_behalf_of", "protocol",
-            "source", "client", "purpose", "began_at", "ended_at", "end_reason",
+            "source", "client", "purpose", "began_at", "ended_at", "end_reason", "cut_at", "cut_by", "cut_reason",
         ]  # fmt: skip
 
 
@@ -205,6 +211,16 @@ class SessionViewSet(Listing[Session]):
     form = SessionsForm
     found = sessions_page
     ordering: tuple[str, ...] = ("-began_at", "-id")
+    write_scope = AGENTS_WRITE
+
+    @extend_schema(request=ReasonBody, responses=SessionSerializer)
+    @action(detail=True, methods=["post"])
+    def cut(self, request: Request, pk: UUID) -> Response:
+        """End a live session: what runs in it is cancelled and its connection closed within a second."""
+        require_role(self.person, *MAY_CUT)
+        session = super().get_object()
+        given = read_body(ReasonBody, request)
+        return Response(SessionSerializer(cut_session(session.id, actor=self.person, **given)).data)
 
 
 @extend_schema_view(list=extend_schema(parameters=_parameters(ActionsForm)))

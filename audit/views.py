@@ -13,8 +13,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
-from accounts.requests import person_of
+from accounts.requests import person_of, person_or_404
+from activity.actions import MAY_CUT, OPEN, cut_session
+from activity.models import Action
 from activity.visibility import sessions_visible_to
+from agents.form_views import answer, both
+from agents.forms import ReasonForm
 from audit.proof_path import levels_of
 from audit.queries import entries_page
 from audit.reading import note_export, note_read
@@ -47,10 +51,29 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     note_read(user, "replay", str(found.id), {}, session=str(found.id))
     context = {
         "it": replay_of(found, _number_asked(request, "at")),
+        "may_cut": user.has_role(*MAY_CUT) and not found.ended_at and not found.cut_at,
         "keys": KEYS,
         "reads_ledger": user.has_role(*READERS),
     }
     return render(request, "audit/replay.html", context)
+
+
+@both
+@login_required
+def cut(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """End a live session, after saying what that does."""
+    user = person_or_404(request, *MAY_CUT)
+    found = get_object_or_404(sessions_visible_to(user), id=session_id)
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        done = form.act(lambda: cut_session(found.id, actor=user, reason=reason))
+        if done:
+            messages.success(request, "It is cut: the gate hangs up within a second.")
+            return redirect("record:session", found.id)
+    running = Action.objects.filter(session_id=found.id, status__in=OPEN).order_by("-number")[:5]
+    waiting = Action.objects.filter(session_id=found.id, status=Action.Status.HELD).count()
+    return answer(request, "audit/cut.html", form, session=found, running=running, waiting=waiting)
 
 
 @require_GET

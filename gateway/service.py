@@ -87,6 +87,7 @@ class Service:
         self._door = Door(config.tls_context(), self._serve, self._cancel)
         self._watch.credentials = lambda: {session.caller.credential_id for _, session in self._sessions.values()}
         self._watch.on_changed = self._changed
+        self._watch.on_cut = self._cut
 
     async def open(self) -> None:
         """Begin to listen."""
@@ -125,6 +126,12 @@ class Service:
                 session.kill(f"The agent {caller.agent} is not active any more.")
             elif caller.resource not in snapshot.resources:
                 session.kill(f"The resource {caller.resource} is not behind the gate any more.")
+
+    def _cut(self, session_id: UUID, reason: str) -> None:
+        """A person ended this session."""
+        for _, session in list(self._sessions.values()):
+            if session.caller.session_id == session_id:
+                session.kill(f"This session was cut: {reason}")
 
     def _cancel(self, asked: Cancel) -> None:
         known = self._sessions.get(asked.process)

@@ -33,6 +33,7 @@ BEAT = 1.0
 RECONNECT_AFTER = 0.2
 REVOKED_SQL = "SELECT id FROM agents_credential WHERE revoked_at IS NOT NULL AND id = ANY(%s)"
 HOLDS_SQL = "SELECT id, status, settled_because, deadline FROM approvals_hold WHERE id = ANY(%s)"
+CUT_SQL = "SELECT id, cut_reason FROM activity_session WHERE node_id = %s AND cut_at IS NOT NULL AND ended_at IS NULL"
 log = structlog.get_logger()
 
 Settled = Callable[[Iterable[tuple[Any, ...]]], None]
@@ -56,6 +57,8 @@ class Watch:
         """The holds that sessions here wait for."""
         self.on_changed: Changed | None = None
         self.on_holds: Settled = lambda _rows: None
+        self.on_cut: Callable[[UUID, str], None] = lambda _session, _reason: None
+        """What to do with a session of this node that a person cut; asked again until it has ended."""
 
     async def start(self) -> None:
         """Load the first snapshot and begin to listen."""
@@ -125,6 +128,8 @@ class Watch:
         self._heard = asked
         self._again.set()
         await self._hear_holds(connection)
+        for session, reason in await (await connection.execute(CUT_SQL, [self._node_id])).fetchall():
+            self.on_cut(session, reason)
         if asked - self._beat > BEAT:
             self._beat = asked
             await connection.execute(

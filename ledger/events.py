@@ -124,6 +124,7 @@ class Event(StrEnum):
 
     # ---- sessions ----
     SESSION_CLOSED = "session:closed", "A session ended, and why."
+    SESSION_CUT = "session:cut", "A person ended a live session, and why."
     SESSION_OPENED = "session:opened", "An agent connected to a resource."
     SESSION_REFUSED = "session:refused", "A connection was refused before it became a session, and why."
 

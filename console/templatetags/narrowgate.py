@@ -25,6 +25,7 @@ _CHIPS = {
     "approve": ("allow", "check", "Approved"),
     "approved": ("allow", "check", "Approved"),
     "hold": ("hold", "player-pause", "Held"),
+    "held": ("hold", "player-pause", "Held"),
     "waiting": ("hold", "player-pause", "Waiting"),
     "deny": ("deny", "x", "Denied"),
     "denied": ("deny", "x", "Denied"),
@@ -178,6 +179,12 @@ def hours(length: timedelta) -> str:
 def ago(at: datetime) -> str:
     """How long ago, coarsely."""
     return words.ago(at, timezone.now())
+
+
+@register.filter
+def since(at: datetime) -> timedelta:
+    """The time from then until now."""
+    return timezone.now() - at
 
 
 @register.filter

@@ -58,6 +58,7 @@ class Session:
         self._pipeline = pipeline
         self._tasks: set[asyncio.Task[None]] = set()
         self._fatal = False
+        self._killed = False
         self._closing = False
         self._unanswered = False
         self.transactions = Transactions(self._report)
@@ -138,7 +139,10 @@ class Session:
         self.client.close()
 
     def kill(self, words: str) -> None:
-        """Stop for revocation: the client is cut off even if it does not read, and what runs is cancelled."""
+        """Stop for revocation: the client is cut off even if it does not read, and what runs is cancelled. Once is enough."""
+        if self._killed:
+            return
+        self._killed = True
         self.stop("57P01", words)
         self._cancel_running()
         asyncio.get_running_loop().call_later(CUT_OFF_AFTER, self.client.abort)

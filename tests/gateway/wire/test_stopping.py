@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from django.db import connection as database
 
+from activity.actions import cut_session
 from activity.models import Action, GatewayNode, Session
 from agents import actions as inventory
 from agents.models import Agent, Credential
@@ -48,6 +49,39 @@ def test_revoking_and_suspending_end_sessions_and_what_runs_within_a_second(worl
         busy = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'shop_gate' AND state = 'active'"
         assert eventually(lambda: target.execute(busy).fetchone() == (0,), within=1)
     assert eventually(lambda: Session.objects.get().ended_at is not None)
+
+
+def test_a_cut_session_ends_within_a_second_with_what_runs_and_no_other_does(world: World) -> None:
+    with world.connect() as connection, world.connect() as bystander, ThreadPoolExecutor(1) as pool:
+        runs = pool.submit(connection.execute, SLOW)
+        running = eventually(lambda: Action.objects.filter(status="released").first())
+        assert running is not None
+        began = time.monotonic()
+        cut_session(running.session_id, actor=world.cast.ciso, reason="It reads too much.")
+        error = runs.exception(10)
+        took = time.monotonic() - began
+        assert bystander.execute("SELECT 1").fetchone() == (1,)
+        with world.connect() as again:
+            assert again.execute("SELECT 1").fetchone() == (1,)
+    assert isinstance(error, psycopg.OperationalError | psycopg.errors.AdminShutdown)
+    assert took < 1.0
+    with world.target() as target:
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'shop_gate' AND state = 'active'"
+        assert eventually(lambda: target.execute(busy).fetchone() == (0,), within=1)
+    ended = eventually(lambda: Session.objects.filter(id=running.session_id, ended_at__isnull=False).first())
+    assert ended is not None
+    assert ended.end_reason == "This session was cut: It reads too much."
+    assert eventually(lambda: Action.objects.get(id=running.id).status == "failed")
+
+
+def test_what_waited_in_a_cut_session_waits_on(world: World) -> None:
+    with world.connect() as connection, ThreadPoolExecutor(1) as pool:
+        asks = pool.submit(connection.execute, "DELETE FROM orders WHERE id = 1")
+        hold = eventually(lambda: Hold.objects.filter(status="waiting").first())
+        assert hold is not None
+        cut_session(hold.session_id, actor=world.cast.engineer, reason="A drill.")
+        assert asks.exception(5) is not None
+    assert Hold.objects.get().status == "waiting"
 
 
 def test_a_revoked_credential_opens_no_session(world: World) -> None:

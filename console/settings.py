@@ -122,11 +122,16 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "expire-due-holds": {"task": "approvals.tasks.expire_due", "schedule": 1.0, "options": {"expires": 1}},
     "recount": {"task": "monitoring.tasks.recount", "schedule": 600.0, "options": {"expires": 600}},
+    "make-reports": {"task": "audit.tasks.make_reports", "schedule": 1.0, "options": {"expires": 1}},
+    "remove-old-reports": {"task": "audit.tasks.remove_old_reports", "schedule": 3600.0, "options": {"expires": 3600}},
     "detect": {"task": "monitoring.tasks.detect", "schedule": 5.0, "options": {"expires": 5}},
 }
 
 # ---- detection ----
 CONTAIN_AUTOMATICALLY = flag("CONTAIN_AUTOMATICALLY", default=True)
+
+# ---- reports ----
+REPORT_DAYS = number("REPORT_DAYS", 90)
 
 # ---- people ----
 AUTH_USER_MODEL = "accounts.User"

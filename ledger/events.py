@@ -113,6 +113,13 @@ class Event(StrEnum):
     POLICY_APPROVED = "policy:approved", "A person approved a proposed version of the policies."
     POLICY_PROPOSED = "policy:proposed", "A person proposed a version of the policies."
 
+    # ---- reports ----
+    REPORT_ASKED = "report:asked", "A person asked for a report: its kind, period, scope and formats."
+    REPORT_CANCELLED = "report:cancelled", "A person stopped the making of a report."
+    REPORT_FAILED = "report:failed", "A report could not be made, and why."
+    REPORT_MADE = "report:made", "A report was made: the hash of each of its files, and the checkpoint it is based on."
+    REPORT_REMOVED = "report:removed", "The files of a report were removed, their time being over."
+
     # ---- resources and segments ----
     RESOURCE_ADDED = "resource:added", "A resource was put behind the gate."
     RESOURCE_CHANGED = "resource:changed", "What is registered of a resource was changed."

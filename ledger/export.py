@@ -11,7 +11,7 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from ledger import checkpoint, merkle, queries, verify, verify_primitives
 from ledger.models import Checkpoint, Entry, Key
 
 PAGE = 1_000  # entries read at a time
+PART = 1 << 18  # bytes of a report's file read at a time
 MOST_CHECKPOINTS = 500  # in a package; more are thinned evenly, the last always stays
 
 NODES_SQL = """
@@ -63,7 +64,17 @@ entries.ndjson      an entry a line: its index, the hash of its leaf, and the le
 checkpoints.ndjson  signed roots (C2SP tlog-checkpoint); the tree is that of RFC 6962
 checkpoint.txt      the last of them
 keys.txt            the keys that signed them
+report.json         with a report: the entry that states its files' hashes, and its path to the root
+report/             with a report: its files
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A report to take along: its files by the names that entry `index` states with their hashes."""
+
+    index: int
+    files: Mapping[str, Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +85,13 @@ class Package:
     last: int
     size: int
     checkpoint: Checkpoint
+    attached: Attached | None = None
 
 
-def plan(first: int = 0, last: int | None = None) -> Package:
+def plan(first: int = 0, last: int | None = None, attached: Attached | None = None) -> Package:
     """What an export of these entries would hold; `last` is exclusive, by default all that is signed.
 
-    Raises NotFound where there are no such entries under a checkpoint.
+    Raises NotFound where there are no such entries under a checkpoint, that of the attached report included.
     """
     newest = queries.last_checkpoint()
     if newest is None:
@@ -87,12 +99,16 @@ def plan(first: int = 0, last: int | None = None) -> Package:
     end = newest.size if last is None else last
     if not 0 <= first < end <= newest.size:
         raise NotFound(f"The ledger has no signed entries {first} to {end - 1}.")
-    return Package(first, end, newest.size, newest)
+    if attached is not None and attached.index >= newest.size:
+        raise NotFound("No checkpoint holds the report's entry yet.", "Wait a second.")
+    return Package(first, end, newest.size, newest, attached)
 
 
-def export(target: Path | IO[bytes], first: int = 0, last: int | None = None) -> Package:
+def export(
+    target: Path | IO[bytes], first: int = 0, last: int | None = None, attached: Attached | None = None
+) -> Package:
     """Write a package to a file or a stream, which need not be seekable. Raises NotFound, and what `target` raises."""
-    package = plan(first, last)
+    package = plan(first, last, attached)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, parts in _files(package):
             with archive.open(name, "w", force_zip64=True) as file:
@@ -145,6 +161,24 @@ def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
     yield "checkpoints.ndjson", _checkpoints(sizes)
     yield "entries.ndjson", _entries(package)
+    if package.attached is not None:
+        yield verify.REPORT, [_bound(package.attached.index, package.size)]
+        for name, path in package.attached.files.items():
+            yield f"{verify.REPORT_FILES}{name}", _parts(path)
+
+
+def _bound(index: int, size: int) -> bytes:
+    """The entry that states a report's files, and its path to the root of the tree of `size`."""
+    proof = queries.inclusion(index, size=size)
+    leaf = bytes(Entry.objects.values_list("leaf", flat=True).get(index=index)).decode()
+    says = {"index": index, "leaf": leaf, "path": [_text(part) for part in proof.hashes]}
+    return json.dumps(says, ensure_ascii=False, indent=1).encode()
+
+
+def _parts(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            yield part
 
 
 def _origin(package: Package) -> str:

@@ -6,6 +6,7 @@ who trusts nothing else of ours. Formats: RFC 6962 tree, RFC 8032 Ed25519, C2SP 
 1. Open the package and read its manifest and keys.  2. Read the entries in order: bytes, canonical form, numbers of
 their nodes, time.  3. At each checkpoint: signature, and the root that the entries give; equal roots also prove
 that each checkpoint continues the one before.  4. Compare the end with the head, the nodes and a checkpoint held outside.
+5. Where the package carries a report: the entry that states its files' hashes is in the tree, and the files are those.
 """
 
 from __future__ import annotations
@@ -22,11 +23,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ledger.verify_primitives import Checkpoint, Keys, Tree, Unreadable, from_base64, heights, open_note, read_key
+from ledger.verify_primitives import (
+    Checkpoint,
+    Keys,
+    Tree,
+    Unreadable,
+    from_base64,
+    heights,
+    open_note,
+    read_count,
+    read_key,
+    read_object,
+    root_by_path,
+)
 
 FORMAT = "narrowgate-evidence-1"
 FILES = {"manifest.json", "keys.txt", "entries.ndjson", "checkpoints.ndjson"}
 EXTRAS = {"README.txt", "verify.py", "checkpoint.txt"}
+REPORT, REPORT_FILES = "report.json", "report/"  # a report's entry with its path to the root, and the report's files
 LONGEST_LINE = 1 << 20  # bytes
 MOST_PROBLEMS = 20
 SLACK = timedelta(minutes=10)  # how far entries of different nodes may be out of order in time
@@ -89,8 +103,10 @@ class Package:
             raise Unreadable(f"The package has no {missing[0]}.")
         if any(info.flag_bits & 1 or info.compress_type not in (0, 8) for info in self._zip.infolist()):
             raise Unreadable("The package is encrypted or compressed in an unknown way.")
-        self.unknown = sorted(set(names) - FILES - EXTRAS)
-        self.manifest = _object(self._whole("manifest.json"), "The manifest")
+        self.attached = sorted(name for name in names if name.startswith(REPORT_FILES))
+        self.report = read_object(self._whole(REPORT), "report.json") if REPORT in names else None
+        self.unknown = sorted(set(names) - FILES - EXTRAS - {REPORT} - set(self.attached))
+        self.manifest = read_object(self._whole("manifest.json"), "The manifest")
         if self.manifest.get("format") != FORMAT:
             raise Unreadable("This is no evidence package, or one of a newer kind.")
         self.keys: Keys = dict(read_key(line) for line in self._whole("keys.txt").decode().splitlines() if line)
@@ -105,7 +121,7 @@ class Package:
 
     def number(self, name: str) -> int:
         """A count in the manifest."""
-        return _count(self.manifest.get(name), f"The manifest's {name}")
+        return read_count(self.manifest.get(name), f"The manifest's {name}")
 
     def hashes(self, name: str) -> list[bytes]:
         """A list of hashes in the manifest."""
@@ -119,12 +135,20 @@ class Package:
         """The size and the note of each checkpoint, by size."""
         before = 0
         for line in self.lines("checkpoints.ndjson"):
-            found = _object(line, "A checkpoint")
-            size = _count(found.get("size"), "A checkpoint's size")
+            found = read_object(line, "A checkpoint")
+            size = read_count(found.get("size"), "A checkpoint's size")
             if size <= before:
                 raise Unreadable("The checkpoints are not in order.")
             before = size
             yield size, str(found.get("note"))
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 of a file, as entries state it."""
+        found = hashlib.sha256()
+        with self._zip.open(name) as file:
+            while part := file.read(LONGEST_LINE):
+                found.update(part)
+        return f"sha256:{found.hexdigest()}"
 
     def _whole(self, name: str) -> bytes:
         with self._zip.open(name) as file:
@@ -132,22 +156,6 @@ class Package:
         if len(data) > LONGEST_LINE:
             raise Unreadable(f"{name} is too long.")
         return data
-
-
-def _object(data: bytes, what: str) -> dict[str, Any]:
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError):
-        raise Unreadable(f"{what} is not JSON.") from None
-    if not isinstance(found, dict):
-        raise Unreadable(f"{what} is not a JSON object.")
-    return found
-
-
-def _count(value: object, what: str) -> int:
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise Unreadable(f"{what} is not a count.")
-    return value
 
 
 # ---- the checks ----
@@ -174,6 +182,7 @@ class Checks:
         if self._entries():
             self._push("right", self.last, self.size)
             self._end()
+            self._attached()
         self._say()
         return self.report
 
@@ -188,8 +197,8 @@ class Checks:
     def _entries(self) -> bool:
         """Read the entries; False when one is missing, because nothing after it can be proved."""
         for line in self.package.lines("entries.ndjson"):
-            found = _object(line, f"The line of entry {self.tree.size}")
-            index = _count(found.get("index"), "An entry's index")
+            found = read_object(line, f"The line of entry {self.tree.size}")
+            index = read_count(found.get("index"), "An entry's index")
             if index != self.tree.size or index >= self.last:
                 there = f"Entry {self.tree.size} is missing: entry {index} is in its place."
                 self.report.add("indexes", there, min(index, self.tree.size))
@@ -209,7 +218,7 @@ class Checks:
 
     def _content(self, index: int, leaf: bytes) -> None:
         try:
-            says = _object(leaf, "it")
+            says = read_object(leaf, "it")
         except Unreadable:
             self.report.add("form", f"Entry {index} is not a JSON object.", index)
             return
@@ -282,6 +291,34 @@ class Checks:
             seen = self.nodes.get(node, (0, ""))[0]
             if number != seen:
                 self.report.add("numbers", f"Node {node} gave numbers up to {number}; its last entry here has {seen}.")
+
+    def _attached(self) -> None:
+        """Step 5."""
+        stated = self._stated(self.package.report) if self.package.report is not None else {}
+        for name in sorted({*stated, *self.package.attached}):
+            if name not in stated:
+                self.report.add(name, f"{name} is no file of a report that an entry of this ledger states.")
+            elif name not in self.package.attached:
+                self.report.add(name, f"{name} is missing: the report's entry states it.")
+            elif self.package.digest(name) != stated[name]:
+                self.report.add(name, f"{name} is not the file that was made: its entry states another hash.")
+        if stated and self.report.ok:
+            files = f"the report's {len(stated)} files" if len(stated) > 1 else "the report's file"
+            self.report.checked.append(f"{files}, by the hashes that an entry of the ledger states")
+
+    def _stated(self, bound: dict[str, Any]) -> dict[str, str]:
+        """The hash of each of the report's files, once the entry that states them is found in the tree."""
+        path, leaf = bound.get("path"), str(bound.get("leaf")).encode()
+        index = read_count(bound.get("index"), "The place of the report's entry")
+        hashes = [from_base64(part, "a hash") for part in path] if isinstance(path, list) else []
+        if root_by_path(index, self.size, hashlib.sha256(b"\x00" + leaf).digest(), hashes) != self.tree.root():
+            self.report.add("report", f"The report's entry, said to be entry {index}, is not in this ledger.")
+            return {}
+        says = read_object(leaf, "The report's entry")
+        files = (says.get("details") or {}).get("files") if says.get("event") == "report:made" else None
+        if not isinstance(files, dict):
+            raise Unreadable("report.json does not hold the entry of a report.")
+        return {f"{REPORT_FILES}{name}": str(digest) for name, digest in files.items()}
 
     def _say(self) -> None:
         report, package = self.report, self.package

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class Unreadable(Exception):
@@ -107,6 +109,24 @@ def heights(begin: int, end: int) -> Iterator[int]:
         begin += 1 << height
 
 
+def root_by_path(index: int, size: int, leaf: bytes, path: Sequence[bytes]) -> bytes:
+    """The root of the tree of `size` that leads from the hash of leaf `index` up `path` (RFC 9162 section 2.1.3.2)."""
+    if not 0 <= index < size or any(len(part) != 32 for part in path):
+        raise Unreadable("A path through the tree is malformed.")
+    node, last = index, size - 1
+    for part in path:
+        if not last:
+            raise Unreadable("A path through the tree is too long.")
+        from_left = bool(node & 1) or node == last
+        leaf = hashlib.sha256(b"\x01" + (part + leaf if from_left else leaf + part)).digest()
+        while from_left and not node & 1 and node:
+            node, last = node >> 1, last >> 1
+        node, last = node >> 1, last >> 1
+    if last:
+        raise Unreadable("A path through the tree is too short.")
+    return leaf
+
+
 # ---- signed notes ----
 Keys = dict[tuple[str, bytes], bytes]  # (name, key id) to public key
 
@@ -157,3 +177,21 @@ def from_base64(text: object, what: str) -> bytes:
         return base64.b64decode(str(text), validate=True)
     except ValueError:
         raise Unreadable(f"There is {what} that is not base64.") from None
+
+
+def read_object(data: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in `data`; Unreadable, naming `what`, if it is none."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{what} is not JSON.") from None
+    if not isinstance(found, dict):
+        raise Unreadable(f"{what} is not a JSON object.")
+    return found
+
+
+def read_count(value: object, what: str) -> int:
+    """`value` if it is a count; Unreadable, naming `what`, otherwise."""
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise Unreadable(f"{what} is not a count.")
+    return value

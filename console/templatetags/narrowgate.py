@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from approvals import highlight, layout, presentation, risk
+from audit.reports.shape import Column
 from core import words
 
 register = template.Library()
@@ -54,6 +55,10 @@ _CHIPS = {
     "resolved": ("allow", "circle-check", "Resolved"),
     "settled": ("unknown", "circle-check", "Counts no longer"),
     "claim": ("unknown", "quote", "Its claim, not checked"),
+    "broken": ("deny", "shield-x", "Broken"),
+    "low": ("unknown", "chevron-down", "Low"),
+    "medium": ("hold", "minus", "Medium"),
+    "high": ("deny", "chevron-up", "High"),
 }
 _PIECES = {"keyword": "k", "string": "s", "number": "n", "comment": "c", "masked": "masked", "odd": "lookalike"}
 
@@ -271,3 +276,33 @@ def cell_value(cell: object, columns: Sequence[dict[str, Any]], number: int) -> 
     if cell is None:
         return SafeString('<span class="dim">null</span>')
     return format_html_join("", "{}", ((_piece(piece),) for piece in highlight.plain(str(cell))))
+
+
+LONGEST_CELL = 600  # characters of a report's cell on a page; all of them are in its other formats
+
+
+@register.simple_tag
+def report_cell(row: dict[str, Any], column: Column) -> SafeString | str:
+    """One value of a report's table: numbers and times in words, odd characters boxed, a claim marked as one."""
+    value = row.get(column.key)
+    if value is None or value == "":
+        return SafeString('<span class="dim">–</span>')
+    if column.kind == "decision":
+        return chip(str(value))
+    if isinstance(value, int | float):
+        if column.kind == "seconds":
+            return words.column_span(value)
+        return words.position(round(value)) if column.kind == "position" else words.count(round(value))
+    if column.kind == "time":
+        return datetime.fromisoformat(value).strftime("%-d %b %Y, %H:%M:%S")
+    text = " ".join(value.split())
+    text = text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]} …"
+    pieces = (
+        (piece for line in highlight.lines(text) for piece in line.pieces)
+        if column.kind == "code"
+        else highlight.plain(text)
+    )
+    shown = format_html_join(
+        "", "{}", ((_piece(piece) if piece.kind in {"masked", "odd"} else piece.shown,) for piece in pieces)
+    )
+    return format_html('<span class="claim">{}</span>', shown) if column.kind == "claim" else shown

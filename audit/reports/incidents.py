@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Avg, Count, F, Max, Q, QuerySet
 
 from audit.reports.period import Period
@@ -13,7 +12,9 @@ from audit.reports.scope import Scope, incidents_of
 from audit.reports.shape import Column, Content, Figure, Row, Table, moment, seconds
 from audit.reports.timeline import over_time, spread, took
 from core import words
+from monitoring.answers import marks
 from monitoring.models import Incident
+from monitoring.timing import Marks
 
 CHUNK = 1_000
 _SERIES = (("low", "Low", "risk-2"), ("medium", "Medium", "risk-3"), ("high", "High", "risk-5"))
@@ -100,39 +101,25 @@ def _headline(n: Mapping[str, Any]) -> str:
 
 
 def _figures(n: Mapping[str, Any]) -> tuple[Figure, ...]:
-    held = (
-        (
-            "MTTD",
-            n["detect"],
-            settings.DETECT_TARGET_SECONDS,
-            f", before Narrowgate {settings.DETECT_BASELINE_HOURS} h",
-        ),
-        (
-            "MTTC",
-            n["contain"],
-            settings.CONTAIN_TARGET_SECONDS,
-            f", before Narrowgate {settings.CONTAIN_BASELINE_HOURS} h",
-        ),
-        ("MTTR", n["resolve"], settings.RESOLVE_TARGET_SECONDS, ""),
-    )
+    means = zip(("MTTD", "MTTC", "MTTR"), (n["detect"], n["contain"], n["resolve"]), marks(), strict=True)
     return (
         Figure("Incidents", n["incidents"]),
         Figure("High severity", n["high"]),
         Figure("Not resolved yet", n["unresolved"]),
-        *(
-            Figure(
-                name,
-                _rounded(mean),
-                "seconds",
-                f"target {words.span(target)}{before}",
-                bad=mean is not None and mean > target,
-            )
-            for name, mean, target, before in held
-        ),
+        *(_mean(name, _rounded(mean), held) for name, mean, held in means),
         Figure("Contained", n["contained"]),
         Figure("Agents suspended by themselves", n["alone"]),
         Figure("Left to a person", n["withheld"], note="the day's budget of automatic suspensions was used up"),
     )
+
+
+def _mean(name: str, mean: float | None, held: Marks) -> Figure:
+    """A mean with what it is held against."""
+    target = held.target.total_seconds() if held.target else None
+    notes = [f"target {words.span(target)}"] if target else []
+    notes += [f"before Narrowgate {words.span(held.baseline)}"] if held.baseline else []
+    late = mean is not None and target is not None and mean > target
+    return Figure(name, mean, "seconds", ", ".join(notes), bad=late)
 
 
 def _rounded(mean: object) -> float | None:

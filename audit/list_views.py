@@ -22,9 +22,9 @@ from audit.action_page import action_page
 from audit.queries import counted
 from audit.reading import note_read, note_taken
 from audit.roles import READERS
-from audit.streaming import csv_file
 from core.cells import Value
 from core.errors import Invalid
+from core.streaming import csv_file
 from policies.verbs import VERBS
 
 UNUSABLE = 422

@@ -24,8 +24,8 @@ from audit.queries import entries_page
 from audit.reading import note_export, note_read
 from audit.replay import replay_of
 from audit.roles import READERS
-from audit.streaming import streamed
 from core.errors import NotFound
+from core.streaming import streamed
 from ledger import export, queries
 from ledger.events import Event
 from ledger.models import Entry

@@ -1,4 +1,4 @@
-"""The console's door: pages and REST API over HTTP, the live queue over websockets."""
+"""The console's door: pages and REST API over HTTP, the live queue and live incidents over websockets."""
 
 import os
 import warnings
@@ -13,11 +13,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 http = get_asgi_application()
 
-from approvals.consumers import websocket_urls  # noqa: E402 -- models can be imported only once Django is set up
+# Models can be imported only once Django is set up.
+from approvals.consumers import websocket_urls as queue_urls  # noqa: E402
+from monitoring.consumers import websocket_urls as incident_urls  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urls))),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([*queue_urls, *incident_urls]))),
     }
 )

@@ -80,6 +80,7 @@ class Event(StrEnum):
     INCIDENT_NOTED = "incident:noted", "A person wrote a note on an incident."
     INCIDENT_OPENED = "incident:opened", "A detection opened an incident: its kind, severity and beginning."
     INCIDENT_REFUSED = "incident:refused", "Somebody tried to change an incident and was refused, and why."
+    INCIDENT_RATED = "incident:rated", "A person changed an incident's severity, before and after."
     INCIDENT_RESOLVED = "incident:resolved", "A person resolved an incident, and why."
 
     MARK_CHANGED = (

@@ -16,8 +16,10 @@ from accounts.models import Role, User
 from agents.actions import set_risk, suspend
 from agents.actors import agent_subject
 from agents.models import Agent
+from core.after_commit import after_commit
 from core.db import db_now
 from core.errors import AlreadySettled, Invalid, NarrowgateError, NotFound, Refused
+from core.live import announce
 from ledger.entries import Actor, Subject, commit_text
 from ledger.events import Event
 from ledger.write import record
@@ -34,6 +36,10 @@ MAY_ANSWER: Final = (Role.CISO,)
 MAY_BE_ASSIGNED: Final = (Role.CISO, Role.ENGINEER)
 LONGEST: Final = 1_000
 """Characters of a note or a reason."""
+LONGEST_STATUS_REASON: Final = 300
+"""Characters of why an agent is suspended."""
+GROUP: Final = "incidents"
+"""The group of the channel layer that open pages of incidents are in."""
 _BUDGET_LOCK: Final = 0x4E474D
 Status = Incident.Status
 
@@ -79,6 +85,7 @@ def open_or_join(opening: Opening, signals: Sequence[Signal]) -> Incident:
         if incident is None:
             incident = _open(opening)
         Signal.objects.filter(id__in=[signal.id for signal in signals], incident=None).update(incident=incident)
+        after_commit(_announce, incident.id)
     return incident
 
 
@@ -204,6 +211,54 @@ def assign(incident_id: UUID, *, assignee: User | None, actor: User) -> Incident
     return incident
 
 
+def rate(incident_id: UUID, *, severity: str, actor: User) -> Incident:
+    """Change how bad it is, now that somebody has looked. The same again changes nothing.
+
+    Raises NotFound, Refused, AlreadySettled, Invalid.
+    """
+    if severity not in Incident.Severity.values:
+        raise Invalid("severity", "There is no such severity.", "Choose low, medium or high.")
+    with transaction.atomic():
+        incident = _to_answer(incident_id, actor)
+        if incident.severity != severity:
+            details = {"before": incident.severity, "after": severity}
+            incident.severity = severity
+            incident.save(update_fields=["severity"])
+            _record(Event.INCIDENT_RATED, incident, actor_of(actor), details)
+    return incident
+
+
+def contain(incident_id: UUID, *, reason: str, actor: User) -> Incident:
+    """Suspend the agent that it is about, which cuts its connections within a second.
+
+    Raises NotFound, Refused, Invalid (no reason, or no agent), AlreadySettled (resolved, or the agent is not active).
+    """
+    said = _said("reason", reason, "Containing takes a reason: its owner reads it.")
+    with transaction.atomic():
+        incident = _to_answer(incident_id, actor)
+        if incident.agent_id is None:
+            raise Invalid("agent", "This incident is of an address, not of an agent.", "There is nothing to suspend.")
+        suspend(incident.agent_id, actor=actor, reason=said[:LONGEST_STATUS_REASON])
+        if incident.contained_at is None:
+            _contain(incident, max(db_now(), incident.detected_at), f"suspended by {actor}")
+    return incident
+
+
+def person_named(username: str | None) -> User | None:
+    """Whom somebody named; None for nobody. Raises Invalid for one whom nobody knows."""
+    person = User.objects.filter(username=username, is_active=True).first() if username else None
+    if username and person is None:
+        raise Invalid("assignee", "There is no such person.", "Choose one from the list.")
+    return person
+
+
+def note_taken(user: User, asked: Mapping[str, str]) -> None:
+    """Record that `user` takes a list of incidents away as a file, and which."""
+    with transaction.atomic():
+        subject = Subject(kind="list", id="incidents", name="incidents")
+        record(Event.EXPORT_MADE, actor=actor_of(user), subject=subject, details=dict(asked))
+
+
 def annotate(incident_id: UUID, *, text: str, actor: User) -> IncidentNote:
     """Write a note. Raises NotFound, Refused, Invalid. Resolved incidents take notes too."""
     said = _said("text", text, "A note says something.")
@@ -272,11 +327,16 @@ def _said(field: str, text: str, missing: str) -> str:
     return said
 
 
+def _announce(incident_id: UUID) -> None:
+    announce(GROUP, {"type": "incident.changed", "incident": str(incident_id)})
+
+
 def _record(
     event: Event, incident: Incident, actor: Actor, details: Mapping[str, object], *, occurred: datetime | None = None
 ) -> None:
     when = {"occurred": occurred} if occurred else {}
     record(event, actor=actor, subject=_subject(incident), details=details, **when)  # type: ignore[arg-type]  # one optional key
+    after_commit(_announce, incident.id)
 
 
 def _subject(incident: Incident) -> Subject:

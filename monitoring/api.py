@@ -1,7 +1,8 @@
-"""Incidents in the API: see them, and resolve them with a reason."""
+"""Incidents in the API: see them, and answer them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -36,6 +37,30 @@ class IncidentSerializer(serializers.ModelSerializer[Incident]):
         ]  # fmt: skip
 
 
+class SeveritySerializer(serializers.Serializer[Any]):
+    """How bad it is."""
+
+    severity = serializers.ChoiceField(choices=Incident.Severity.choices)
+
+
+class AssigneeSerializer(serializers.Serializer[Any]):
+    """Whose it is: a user name, or null."""
+
+    assignee = serializers.CharField(max_length=150, allow_null=True)
+
+
+class NoteSerializer(serializers.Serializer[Any]):
+    """What to note."""
+
+    text = serializers.CharField(max_length=actions.LONGEST)
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(max_length=actions.LONGEST_STATUS_REASON)
+
+
 class ResolutionSerializer(serializers.Serializer[Any]):
     """Why it is resolved."""
 
@@ -59,16 +84,61 @@ class IncidentViewSet(Visible[Incident]):
     ordering: tuple[str, ...] = ("-detected_at", "-id")
     lookup_value_converter = "uuid"
 
+    @extend_schema(request=None, responses=IncidentSerializer)
+    @action(detail=True, methods=["post"])
+    def acknowledge(self, request: Request, pk: UUID) -> Response:
+        """Take notice of it."""
+        return self._answered(pk, lambda: actions.acknowledge(pk, actor=self.person))
+
+    @extend_schema(request=SeveritySerializer, responses=IncidentSerializer)
+    @action(detail=True, methods=["post"])
+    def severity(self, request: Request, pk: UUID) -> Response:
+        """Change how bad it is."""
+        body = _valid(SeveritySerializer(data=request.data))
+        return self._answered(pk, lambda: actions.rate(pk, severity=body["severity"], actor=self.person))
+
+    @extend_schema(request=AssigneeSerializer, responses=IncidentSerializer)
+    @action(detail=True, methods=["post"])
+    def assign(self, request: Request, pk: UUID) -> Response:
+        """Give it to a CISO or a platform engineer; to nobody with null."""
+        body = _valid(AssigneeSerializer(data=request.data))
+        return self._answered(
+            pk, lambda: actions.assign(pk, assignee=actions.person_named(body["assignee"]), actor=self.person)
+        )
+
+    @extend_schema(request=NoteSerializer, responses=IncidentSerializer)
+    @action(detail=True, methods=["post"])
+    def note(self, request: Request, pk: UUID) -> Response:
+        """Write a note on it."""
+        body = _valid(NoteSerializer(data=request.data))
+        return self._answered(pk, lambda: actions.annotate(pk, text=body["text"], actor=self.person))
+
+    @extend_schema(request=ReasonSerializer, responses=IncidentSerializer)
+    @action(detail=True, methods=["post"])
+    def contain(self, request: Request, pk: UUID) -> Response:
+        """Suspend its agent: its connections and credentials end within a second."""
+        body = _valid(ReasonSerializer(data=request.data))
+        return self._answered(pk, lambda: actions.contain(pk, reason=body["reason"], actor=self.person))
+
     @extend_schema(request=ResolutionSerializer, responses=IncidentSerializer)
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, pk: UUID) -> Response:
         """Resolve it, with a reason: its signals count no longer."""
-        body = ResolutionSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = _valid(ResolutionSerializer(data=request.data))
+        return self._answered(pk, lambda: actions.resolve(pk, reason=body["reason"], actor=self.person))
+
+    def _answered(self, pk: UUID, act: Callable[[], object]) -> Response:
+        """The incident as it is after an answer; a refusal is recorded."""
         self.get_object()
         try:
-            actions.resolve(pk, reason=body.validated_data["reason"], actor=self.person)
+            act()
         except NarrowgateError as error:
             actions.record_refusal(pk, actor=self.person, error=error)
             raise
         return Response(self.get_serializer(self.get_object()).data)
+
+
+def _valid(body: serializers.Serializer[Any]) -> dict[str, Any]:
+    """What the body says. Raises ValidationError."""
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)

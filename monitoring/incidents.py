@@ -31,6 +31,7 @@ _SAYS: Mapping[str, tuple[str, str]] = {
     Event.INCIDENT_ACKNOWLEDGED: ("eye", "Acknowledged"),
     Event.INCIDENT_ASSIGNED: ("user", "Assigned"),
     Event.INCIDENT_NOTED: ("pencil", "Wrote a note"),
+    Event.INCIDENT_RATED: ("flag", "Changed its severity"),
     Event.INCIDENT_RESOLVED: ("circle-check", "Resolved"),
     Event.INCIDENT_REFUSED: ("lock", "Was refused"),
     Event.CONTAINMENT_WITHHELD: ("hand-stop", "Not suspended: the day's budget is used up, a person must decide"),
@@ -77,9 +78,6 @@ def case_of(incident_id: UUID, user: User) -> Case | None:
     if incident is None:
         return None
     agent = incident.agent
-    assignable = Q()
-    for role in MAY_BE_ASSIGNED:
-        assignable |= Q(roles__contains=[role])
     return Case(
         incident=incident,
         moments=sorted([*_observed(incident), *_recorded(incident)], key=lambda one: (one.at, one.entry)),
@@ -88,9 +86,17 @@ def case_of(incident_id: UUID, user: User) -> Case | None:
         score=score_of(agent) if agent else None,
         open_sessions=Session.objects.filter(agent_id=agent.id, ended_at=None).count() if agent else 0,
         may_answer=user.has_role(*MAY_ANSWER) and not _answers_for(user, incident),
-        assignable=list(User.objects.filter(assignable, is_active=True).order_by("name")),
+        assignable=assignable(),
         reads_ledger=user.has_role(*READS_EVERYTHING),
     )
+
+
+def assignable() -> list[User]:
+    """Those to whom an incident may be given."""
+    roles = Q()
+    for role in MAY_BE_ASSIGNED:
+        roles |= Q(roles__contains=[role])
+    return list(User.objects.filter(roles, is_active=True).order_by("name"))
 
 
 def _answers_for(user: User, incident: Incident) -> bool:
@@ -120,4 +126,6 @@ def _because(entry: Entry) -> str:
     details: dict[str, Any] = json.loads(bytes(entry.leaf)).get("details") or {}
     if entry.event == Event.INCIDENT_CONTAINED:
         return f": {details.get('by', '')}"
+    if entry.event == Event.INCIDENT_RATED:
+        return f" from {details.get('before', '')} to {details.get('after', '')}"
     return f": {details.get('code', '')}" if entry.event == Event.INCIDENT_REFUSED else ""

@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import Role, User
 from accounts.requests import person_or_404
+from core.keyset import page_of
 from monitoring import mark_actions
 from monitoring.decisions import decided_holds
 from monitoring.facts import facts_of, watch
 from monitoring.fleet_counts import fleet_counts
 from monitoring.forms import MarkForm
 from monitoring.models import Mark
-from monitoring.queries import page_of
 from monitoring.shortfalls import shortfalls
 from monitoring.steps import SLUGS, steps
 

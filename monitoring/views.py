@@ -8,36 +8,56 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import Role, User
 from accounts.queries import READS_EVERYTHING
 from accounts.requests import person_of, person_or_404
-from core.errors import Invalid, NarrowgateError
+from agents.forms import ReasonForm
+from core.errors import NarrowgateError
+from core.streaming import csv_file
 from monitoring import actions
-from monitoring.incidents import case_of
+from monitoring.containing import effect_of
+from monitoring.incident_list import COLUMNS, FILTERS, ORDERS, incident_cells, incidents_page
+from monitoring.incidents import assignable, case_of
 from monitoring.models import Incident
-from monitoring.queries import incidents_page, signals_page, visible_incidents
+from monitoring.queries import signals_page, visible_incidents
 from monitoring.rules import RULES
 
+UNUSABLE = 422
+FIGURES = (("detect", "Counted in MTTD"), ("contain", "Counted in MTTC"), ("resolve", "Counted in MTTR"))
 STATES = (("unresolved", "Not resolved"), *Incident.Status.choices)
 
 
 @require_GET
 @login_required
 def incidents(request: HttpRequest) -> HttpResponse:
-    """Incidents, newest first: all for those who answer for the whole, an owner's own."""
+    """Incidents: all for those who answer for the whole, an owner's own."""
     user = person_or_404(request, *READS_EVERYTHING, Role.OWNER)
-    asked = _asked(request, "q", "kind", "severity", "status", "counted", "since", "until")
+    asked = _asked(request, *FILTERS, "sort")
     context = {
         "page": incidents_page(user, asked, request.GET.get("after", "")),
         "asked": asked,
         "kinds": Incident.Kind.choices,
         "severities": Incident.Severity.choices,
         "states": STATES,
+        "orders": [(name, words) for name, (_, words) in ORDERS.items()],
+        "figures": FIGURES,
+        "assignees": assignable(),
     }
     return render(request, "monitoring/incidents.html", context)
+
+
+@require_POST
+@login_required
+def incidents_file(request: HttpRequest) -> HttpResponseBase:
+    """The incidents that were asked for, as a file. Taking it is an entry."""
+    user = person_or_404(request, *READS_EVERYTHING, Role.OWNER)
+    asked = {name: value for name, value in _asked(request, *FILTERS, "sort").items() if value}
+    actions.note_taken(user, asked)
+    return csv_file("narrowgate-incidents.csv", COLUMNS, incident_cells(user, asked))
 
 
 @require_GET
@@ -71,6 +91,34 @@ def acknowledge(request: HttpRequest, incident_id: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+def rate(request: HttpRequest, incident_id: UUID) -> HttpResponse:
+    """Say how bad it is."""
+    severity = request.POST.get("severity", "")
+    return _answer(
+        request, incident_id, lambda user: actions.rate(incident_id, severity=severity, actor=user), "Severity changed."
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def contain(request: HttpRequest, incident_id: UUID) -> HttpResponse:
+    """Suspend the agent that it is about, after saying what that does."""
+    user = person_of(request)
+    case = case_of(incident_id, user)
+    if case is None or not case.may_answer or case.incident.agent is None:
+        raise Http404
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        if form.act(lambda: actions.contain(incident_id, reason=reason, actor=user)):
+            messages.success(request, f"{case.incident.agent.name} is suspended, and this incident is contained.")
+            return redirect("incidents:incident", incident_id)
+    context = {"form": form, "it": case.incident, "effect": effect_of(case.incident.agent)}
+    return render(request, "monitoring/contain.html", context, status=UNUSABLE if form.errors else 200)
+
+
+@require_POST
+@login_required
 def assign(request: HttpRequest, incident_id: UUID) -> HttpResponse:
     """Give it to somebody, or to nobody."""
     return _answer(request, incident_id, lambda user: _assign(request, incident_id, user), "Assigned.")
@@ -95,12 +143,7 @@ def resolve(request: HttpRequest, incident_id: UUID) -> HttpResponse:
 
 
 def _assign(request: HttpRequest, incident_id: UUID, user: User) -> Incident:
-    """Raises Invalid for somebody whom nobody knows."""
-    username = request.POST.get("assignee", "")
-    assignee = User.objects.filter(username=username, is_active=True).first()
-    if username and assignee is None:
-        raise Invalid("assignee", "There is no such person.", "Choose one from the list.")
-    return actions.assign(incident_id, assignee=assignee, actor=user)
+    return actions.assign(incident_id, assignee=actions.person_named(request.POST.get("assignee")), actor=user)
 
 
 def _answer(request: HttpRequest, incident_id: UUID, act: Callable[[User], object], done: str) -> HttpResponse:
@@ -122,7 +165,13 @@ def _page(request: HttpRequest, incident_id: UUID, refusal: NarrowgateError | No
     case = case_of(incident_id, user)
     if case is None:
         raise Http404
-    context = {"case": case, "it": case.incident, "refusal": refusal, "typed": request.POST}
+    context = {
+        "case": case,
+        "it": case.incident,
+        "refusal": refusal,
+        "typed": request.POST,
+        "severities": Incident.Severity.choices,
+    }
     return render(request, "monitoring/incident.html", context, status=refusal.status if refusal else 200)
 
 

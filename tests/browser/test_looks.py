@@ -16,6 +16,7 @@ PAGES = {
         "/posture/",
         "/posture/?period=30d",
         "/incidents/",
+        "/incidents/?status=resolved&sort=-severity",
         "/incidents/signals/",
         "/posture/steps/authentication/",
         "/posture/decisions/",

@@ -14,14 +14,17 @@ from django.urls import reverse
 from accounts import actions as people
 from accounts.models import Role, User
 from accounts.scopes import INCIDENTS_WRITE, READ
+from activity.actions import Opening as Connection
+from activity.actions import open_session
 from core.db import db_now
 from core.errors import AlreadySettled, Invalid, NotFound, Refused
+from core.ids import new_id
 from ledger.models import Outbox
 from monitoring import actions
 from monitoring.models import AgentScore, Incident, Signal
 from monitoring.opening import Opening
 from monitoring.queries import visible_incidents, visible_signals
-from tests.approvals.world import World, assemble, enrol
+from tests.approvals.world import World, assemble, enrol, held
 from tests.cast import Cast
 
 SEE = ("ciso", "auditor", "engineer", "administrator", "owner", "deputy")
@@ -69,7 +72,7 @@ def test_for_others_it_does_not_exist(world: World, incident: Incident, who: str
     assert _as(person).get(reverse("incidents:incident", args=[incident.id])).status_code == 404
     assert _as(person).get(reverse("incidents:incidents")).status_code == 404
     assert not visible_incidents(person).exists()
-    for step in ("acknowledge", "assign", "note", "resolve"):
+    for step in ("acknowledge", "assign", "note", "resolve", "rate", "contain"):
         assert _as(person).post(reverse(f"incidents:{step}", args=[incident.id])).status_code == 404
     incident.refresh_from_db()
     assert incident.status == "open"
@@ -118,6 +121,67 @@ def test_a_ciso_acknowledges_assigns_notes_and_resolves(world: World, incident: 
         assert "Asked" not in str(entry)
         assert "deploy" not in str(entry)
     assert _said("incident:resolved")[0]["actor"]["name"] == "Cleo Ciso"
+
+
+def test_a_ciso_changes_its_severity(world: World, incident: Incident) -> None:
+    client, address = _as(world.cast.ciso), reverse("incidents:rate", args=[incident.id])
+    assert client.post(address, {"severity": "low"}).status_code == 302
+    (entry,) = _said("incident:rated")
+    assert entry["details"] == {"before": "high", "after": "low"}
+    actions.rate(incident.id, severity="low", actor=world.cast.ciso)
+    assert len(_said("incident:rated")) == 1, "the same again changes nothing"
+    page = client.get(reverse("incidents:incident", args=[incident.id])).content.decode()
+    assert 'data-band="2"' in page
+    refused = client.post(address, {"severity": "terrible"})
+    assert (refused.status_code, "There is no such severity." in refused.content.decode()) == (422, True)
+
+
+def test_containing_says_what_it_does_then_does_it(world: World, incident: Incident) -> None:
+    client, address = _as(world.cast.ciso), reverse("incidents:contain", args=[incident.id])
+    open_session(
+        Connection(
+            id=new_id(), agent_id=world.agent.id, agent_name=world.agent.name, resource_id=world.resource.id,
+            resource_name=world.resource.name, credential_id=new_id(), node_id=new_id(), source="203.0.113.7",
+        )
+    )  # fmt: skip
+    held(world)
+    page = client.get(address).content.decode()
+    assert "Ends 1 live connection and 0 credentials within a second." in page
+    assert "1 hold of its just now" in page
+    empty = client.post(address, {"reason": " "})
+    assert (empty.status_code, incident.agent) == (422, world.agent)
+    assert client.post(address, {"reason": "It reads cards."}).status_code == 302
+    incident.refresh_from_db()
+    world.agent.refresh_from_db()
+    assert world.agent.status == "suspended"
+    assert world.agent.status_reason == "It reads cards."
+    assert incident.contained_at is not None
+    assert incident.suspended_at is None, "a person did it"
+    (entry,) = _said("incident:contained")
+    assert entry["details"]["by"] == "suspended by Cleo Ciso"
+    assert "nothing to contain" in client.get(address).content.decode()
+    with pytest.raises(AlreadySettled):
+        actions.contain(incident.id, reason="Again", actor=world.cast.ciso)
+
+
+def test_an_address_cannot_be_suspended(world: World) -> None:
+    opening = Opening.of(Incident.Kind.UNPROVEN, source="203.0.113.7", began_at=db_now())
+    found = actions.open_or_join(opening, [])
+    with pytest.raises(Invalid):
+        actions.contain(found.id, reason="Stop it", actor=world.cast.ciso)
+    assert _as(world.cast.ciso).get(reverse("incidents:contain", args=[found.id])).status_code == 404
+
+
+@pytest.mark.parametrize("who", ["auditor", "engineer", "administrator", "owner"])
+def test_others_who_see_it_may_not_contain_or_rate(world: World, incident: Incident, who: str) -> None:
+    person = getattr(world.cast, who)
+    with pytest.raises(Refused):
+        actions.contain(incident.id, reason="Stop", actor=person)
+    with pytest.raises(Refused):
+        actions.rate(incident.id, severity="low", actor=person)
+    assert _as(person).get(reverse("incidents:contain", args=[incident.id])).status_code == 404
+    world.agent.refresh_from_db()
+    assert world.agent.status == "active"
 
 
 @pytest.mark.parametrize("who", ["auditor", "engineer", "administrator", "owner"])
@@ -211,7 +275,7 @@ def test_the_list_filters_and_pages_by_key(world: World, incident: Incident) -> 
     ):  # fmt: skip
         page = client.get(listed, asked).content.decode()
         assert (world.agent.name in page) is found, asked
-    past = client.get(listed, {"after": f"{incident.detected_at.isoformat()}_{incident.id}"}).content.decode()
+    past = client.get(listed, {"after": f"3_{incident.detected_at.isoformat()}_{incident.id}"}).content.decode()
     assert "No incident here matches." in past
 
 
@@ -253,6 +317,29 @@ def test_the_api_lists_and_resolves(world: World, incident: Incident) -> None:
         "A bad deploy",
     )
     assert Client().post(address, {"reason": "Again"}, content_type="application/json", **headers).status_code == 409
+
+
+def test_the_api_answers_in_every_way_that_the_page_does(world: World, incident: Incident) -> None:
+    headers = _api(world.cast.ciso, READ, INCIDENTS_WRITE)
+
+    def post(step: str, body: dict[str, Any]) -> Any:
+        address = f"/api/v1/incidents/{incident.id}/{step}"
+        return Client().post(address, body, content_type="application/json", **headers)
+
+    assert post("acknowledge", {}).json()["acknowledged_by"] == "cleo"
+    assert post("severity", {"severity": "low"}).json()["severity"] == "low"
+    assert post("assign", {"assignee": "enzo"}).json()["assignee"] == "enzo"
+    assert post("assign", {"assignee": None}).json()["assignee"] is None
+    assert post("note", {"text": "Looking."}).status_code == 200
+    assert post("contain", {"reason": "Enough."}).json()["contained_at"]
+    for step, body, field in (
+        ("severity", {"severity": "x"}, "severity"), ("assign", {"assignee": "nobody-known"}, "assignee"),
+        ("note", {}, "text"), ("contain", {"reason": ""}, "reason"),
+    ):  # fmt: skip
+        refused = post(step, body)
+        assert refused.status_code in {400, 422}
+        assert field in refused.content.decode()
+    assert post("contain", {"reason": "Again."}).status_code == 409
 
 
 def test_the_api_refuses_whoever_may_not(world: World, incident: Incident) -> None:

@@ -22,9 +22,9 @@ from core.db import db_now
 from core.ids import new_id
 from ledger.models import Outbox
 from monitoring import ledger_check
+from monitoring.incident_list import incidents_page
 from monitoring.models import AgentScore, Cursor, Incident, LedgerCheck, Mark
 from monitoring.posture import posture_of
-from monitoring.queries import incidents_page
 from monitoring.shortfalls import shortfalls
 from monitoring.steps import SLUGS
 from tests.approvals.world import World, approve, assemble, backdate, enrol, request

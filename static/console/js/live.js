@@ -1,5 +1,5 @@
-// The queue's websocket. It hears identifiers only; the page fetches what this person may see.
-// Says "Live", or "Reconnecting, last heard …" and asks for decisions to wait. Events: live:hold, live:back.
+// A page's websocket. It hears identifiers only; the page fetches what this person may see.
+// Says "Live", or "Reconnecting, last heard …" and asks for decisions to wait. Events: live:hold, live:incident, live:back.
 const root = document.querySelector('[data-live-url]');
 const label = document.getElementById('live');
 const QUIET = 12_000; // the server says something every 5 s
@@ -23,7 +23,7 @@ function lose() {
 function hear(event) {
   heard = Date.now();
   const message = JSON.parse(event.data);
-  if (message.type === 'hold') tell('live:hold', message);
+  if (message.type !== 'beat') tell(`live:${message.type}`, message);
   if (root.dataset.live === 'on') return;
   wait = 250;
   show('on');

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accounts.models import Role, User
-from core.errors import Refused
+from core.errors import RoleRequired
 from ledger.entries import Actor, Subject
 
 SYSTEM = Actor(kind="system", id="narrowgate", name="Narrowgate")
@@ -22,11 +22,11 @@ def subject_of(user: User) -> Subject:
 
 
 def require_role(who: User | Actor, *roles: Role) -> None:
-    """Raise Refused unless `who` is a person with one of `roles`, or the system itself (set-up, schedules)."""
+    """Raise RoleRequired unless `who` is a person with one of `roles`, or the system itself (set-up, schedules)."""
     if isinstance(who, Actor):
         if who.kind == "system":
             return
     elif who.has_role(*roles):
         return
     names = " or ".join(Role(role).label.lower() for role in roles)
-    raise Refused(f"This takes the role {names}.", "Ask an administrator.", code="role_required")
+    raise RoleRequired(f"There is nothing here without the role {names}.", "An administrator gives roles.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, TypeVar, cast
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db.models import Model, QuerySet
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import mixins
@@ -57,6 +58,8 @@ class ByName(BaseFilterBackend):
             value = request.query_params[name]
             try:
                 queryset = queryset.filter(**{filters[name]: value})
+                with suppress(EmptyResultSet):
+                    str(queryset.query)  # an address is looked at only here
             except (ValueError, ValidationError):
                 raise Invalid(name, f"{name} cannot be {value[:40]!r}.") from None
         return queryset

@@ -16,6 +16,7 @@ from activity.models import Action
 from agents.forms import ConsoleForm
 from agents.models import Agent, Resource
 from core.errors import Invalid
+from core.moments import in_utc
 
 PERIODS = {
     "24h": ("Last 24 hours", timedelta(days=1)),
@@ -29,6 +30,18 @@ _MOST_AGENTS = 200
 _MOST_WORDS = 5
 
 
+class MomentField(forms.DateTimeField):
+    """A point in time, in UTC; one without a zone is UTC."""
+
+    def clean(self, value: Any) -> datetime | None:  # noqa: ANN401 -- Django's own
+        """Raises ValidationError for what is none."""
+        moment = super().clean(value)
+        try:
+            return in_utc(moment) if moment else None
+        except OverflowError:
+            raise forms.ValidationError("That is no time that a calendar has.") from None
+
+
 class FindForm(ConsoleForm):
     """What both lists are filtered by. Times without a zone are UTC."""
 
@@ -38,8 +51,8 @@ class FindForm(ConsoleForm):
     period = forms.ChoiceField(
         required=False, choices=[("", "Any time"), *((name, words) for name, (words, _) in PERIODS.items())]
     )
-    since = forms.DateTimeField(required=False, label="From", widget=forms.TextInput(attrs={"type": "datetime-local"}))
-    until = forms.DateTimeField(required=False, label="To", widget=forms.TextInput(attrs={"type": "datetime-local"}))
+    since = MomentField(required=False, label="From", widget=forms.TextInput(attrs={"type": "datetime-local"}))
+    until = MomentField(required=False, label="To", widget=forms.TextInput(attrs={"type": "datetime-local"}))
 
     def clean(self) -> dict[str, Any]:
         """Raises ValidationError for a time that ends before it begins."""

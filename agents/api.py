@@ -61,7 +61,7 @@ def _key(text: str) -> dict[str, object]:
     try:
         return {"id": UUID(text)}
     except ValueError:
-        return {"name": text.replace("\0", "\ufffd")}  # PostgreSQL has no text with NUL in it, so no such name
+        return {"name": text}
 
 
 class AgentViewSet(Named[Agent]):

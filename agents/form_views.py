@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Role, User
-from accounts.requests import person_of, person_or_404
+from accounts.requests import person_of
 from agents import actions
 from agents.forms import ConsoleForm, EnrolForm, ReasonForm
 from agents.models import Agent
@@ -33,7 +33,7 @@ def answer(request: HttpRequest, template: str, form: ConsoleForm, **context: An
 @login_required
 def enrol(request: HttpRequest) -> HttpResponse:
     """Register an agent with the public half of its key."""
-    engineer = person_or_404(request, Role.ENGINEER)
+    engineer = person_of(request, Role.ENGINEER)
     form = EnrolForm(request.POST or None, initial={"segment": request.GET.get("segment", "")})
     if request.method == "POST" and form.is_valid():
         given = {**form.cleaned_data}

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import Role, User
 from accounts.objects import groups_reviewing
-from accounts.requests import person_or_404
+from accounts.requests import person_of
 from agents import actions
 from agents.form_views import answer, both
 from agents.forms import LoginForm, ResourceForm, ReviewersForm, SegmentForm, TagForm, WhereForm, chosen_tags
@@ -32,7 +32,7 @@ READERS = (Role.ENGINEER, Role.ADMINISTRATOR)
 @login_required
 def resources(request: HttpRequest) -> HttpResponse:
     """Every resource, with whether the vault holds a login and how many columns are tagged."""
-    user = person_or_404(request, *READERS)
+    user = person_of(request, *READERS)
     counted = visible_resources(user).annotate(
         logins=Count("secrets", distinct=True), tagged=Count("tags", distinct=True)
     )
@@ -43,7 +43,7 @@ def resources(request: HttpRequest) -> HttpResponse:
 @login_required
 def resource(request: HttpRequest, name: str) -> HttpResponse:
     """One resource."""
-    user = person_or_404(request, *READERS)
+    user = person_of(request, *READERS)
     return _shown(request, _found(user, name))
 
 
@@ -51,7 +51,7 @@ def resource(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def add(request: HttpRequest) -> HttpResponse:
     """Put a database behind the gate, with its login."""
-    engineer = person_or_404(request, Role.ENGINEER)
+    engineer = person_of(request, Role.ENGINEER)
     form = ResourceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         made = form.act(lambda: _add(engineer, dict(form.cleaned_data)))
@@ -73,7 +73,7 @@ def _add(engineer: User, given: dict[str, Any]) -> Resource:
 @login_required
 def edit(request: HttpRequest, name: str) -> HttpResponse:
     """Change how a resource is reached."""
-    engineer = person_or_404(request, Role.ENGINEER)
+    engineer = person_of(request, Role.ENGINEER)
     found = _found(engineer, name)
     form = WhereForm(request.POST or None, initial=WhereForm.of(found))
     if request.method == "POST" and form.is_valid():
@@ -88,7 +88,7 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def login(request: HttpRequest, name: str) -> HttpResponse:
     """Store a login in the vault."""
-    engineer = person_or_404(request, Role.ENGINEER)
+    engineer = person_of(request, Role.ENGINEER)
     found = _found(engineer, name)
     form = LoginForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -108,7 +108,7 @@ def _store(found: Resource, engineer: User, given: dict[str, Any]) -> bool:
 @login_required
 def test(request: HttpRequest, name: str) -> HttpResponse:
     """Try to connect as the gate would, and say what came of it."""
-    engineer = person_or_404(request, Role.ENGINEER)
+    engineer = person_of(request, Role.ENGINEER)
     found = _found(engineer, name)
     try:
         return _shown(request, found, tried=check_connection(found.id, actor=engineer))
@@ -120,7 +120,7 @@ def test(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def scan(request: HttpRequest, name: str) -> HttpResponse:
     """Suggest tags for columns that have none."""
-    engineer = person_or_404(request, Role.ENGINEER)
+    engineer = person_of(request, Role.ENGINEER)
     found = _found(engineer, name)
     try:
         scanned = scan_columns(found.id, actor=engineer)
@@ -133,7 +133,7 @@ def scan(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def tag(request: HttpRequest, name: str) -> HttpResponse:
     """Confirm the suggestions that were ticked, or the one that was typed."""
-    engineer = person_or_404(request, Role.ENGINEER)
+    engineer = person_of(request, Role.ENGINEER)
     found = _found(engineer, name)
     ticked = chosen_tags(request.POST.getlist("chosen"))
     form = TagForm(request.POST if "tag" in request.POST else None)
@@ -152,7 +152,7 @@ def tag(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def segments(request: HttpRequest) -> HttpResponse:
     """The segments, what is in them and who reviews there; engineers make one."""
-    user = person_or_404(request, *READERS)
+    user = person_of(request, *READERS)
     form = SegmentForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
@@ -166,7 +166,7 @@ def segments(request: HttpRequest) -> HttpResponse:
 @login_required
 def reviewers(request: HttpRequest) -> HttpResponse:
     """Let a group review in a segment."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     form = ReviewersForm(request.POST)
     if form.is_valid():
         group, segment = form.cleaned_data["group"], form.cleaned_data["segment"]

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
-from accounts.requests import person_of, person_or_404
+from accounts.requests import person_of
 from activity.actions import MAY_CUT, OPEN, cut_session
 from activity.models import Action
 from activity.visibility import sessions_visible_to
@@ -62,7 +62,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @login_required
 def cut(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """End a live session, after saying what that does."""
-    user = person_or_404(request, *MAY_CUT)
+    user = person_of(request, *MAY_CUT)
     found = get_object_or_404(sessions_visible_to(user), id=session_id)
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

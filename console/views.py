@@ -9,9 +9,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.models import Role, User
-from accounts.requests import person_of, person_or_404
+from accounts.requests import person_of
 from agents.models import Agent
 from console.agent_page import agent_page
+from core.problems import api_not_found
 from monitoring.posture import PERIODS, posture_of
 
 HOMES = (
@@ -42,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 def posture(request: HttpRequest) -> HttpResponse:
     """The CISO's home."""
-    person_or_404(request, Role.CISO)
+    person_of(request, Role.CISO)
     period = request.GET.get("period", "")
     chosen = period if period in PERIODS else "24h"
     context = {"it": posture_of(PERIODS[chosen], timezone.now()), "period": chosen, "periods": PERIODS}
@@ -64,7 +65,7 @@ def no_reset(request: HttpRequest, step: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: there is no such thing, or none that this person may see."""
-    return render(request, "404.html", status=404)
+    return api_not_found() if request.path.startswith("/api/") else render(request, "404.html", status=404)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -43,6 +43,15 @@ class Refused(NarrowgateError):
         self.code = code
 
 
+class RoleRequired(Refused):
+    """It exists only for people with another role, so for this one it is not there."""
+
+    status = 404
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy, code="role_required")
+
+
 class NotFound(NarrowgateError):
     """There is no such thing, or none that this person may see: the two are never told apart."""
 

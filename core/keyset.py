@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
 
+from core.moments import moment_of
+
 A_PAGE = 50
 M = TypeVar("M", bound=Model)
 
@@ -54,8 +56,8 @@ def cut(rows: list[Any], field: str, size: int) -> Page:
 
 def _place(key: str) -> tuple[datetime, UUID] | None:
     moment, _, last = key.partition("_")
+    at = moment_of(moment)
     try:
-        at, identifier = datetime.fromisoformat(moment), UUID(last)
+        return None if at is None else (at, UUID(last))
     except ValueError:
         return None
-    return None if at.tzinfo is None else (at, identifier)

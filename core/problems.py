@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, JsonResponse
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -32,6 +32,16 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     for header, value in _headers(error).items():
         response[header] = value
     return response
+
+
+def problem_response(status: int, code: str, detail: str, remedy: str = "") -> JsonResponse:
+    """A problem of a request that did not get as far as a view of the API."""
+    return JsonResponse(_body(status, code, detail, remedy), status=status, content_type=CONTENT_TYPE)
+
+
+def api_not_found() -> JsonResponse:
+    """The problem of an address that the API does not have."""
+    return problem_response(*_DJANGO[Http404])
 
 
 def _problem(error: Exception) -> dict[str, Any] | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,8 +12,9 @@ from django.db.models import Case, Q, QuerySet, Value, When
 from accounts.models import User
 from core.cells import Value as Cell
 from core.keyset import A_PAGE, Page
+from core.moments import moment_of
 from monitoring.models import Incident
-from monitoring.queries import visible_incidents
+from monitoring.queries import from_address, visible_incidents
 
 FILTERS: Final = ("q", "kind", "severity", "status", "counted", "assignee", "since", "until")
 ORDERS: Final[Mapping[str, tuple[str, str]]] = {
@@ -84,11 +84,11 @@ def _behind(found: QuerySet[Incident], order: str, key: str) -> QuerySet[Inciden
 def _place(key: str) -> tuple[int, datetime, UUID] | None:
     rank, _, place = key.partition("_")
     moment, _, last = place.partition("_")
+    at = moment_of(moment)
     try:
-        found = int(rank), datetime.fromisoformat(moment), UUID(last)
+        return None if at is None else (int(rank), at, UUID(last))
     except ValueError:
         return None
-    return found if found[1].tzinfo else None
 
 
 def _key(row: Any) -> str:  # noqa: ANN401 -- an incident with its rank
@@ -109,7 +109,7 @@ def _matching(asked: Mapping[str, str]) -> Q:
     if asked.get("assignee"):
         matching &= Q(assignee=None) if asked["assignee"] == "nobody" else Q(assignee__username=asked["assignee"])
     if asked.get("q"):
-        matching &= Q(agent__name__icontains=asked["q"]) | Q(source__startswith=asked["q"])
+        matching &= Q(agent__name__icontains=asked["q"]) | from_address(asked["q"])
     return matching & _within(asked)
 
 
@@ -117,7 +117,6 @@ def _within(asked: Mapping[str, str]) -> Q:
     """Detected between two moments; what is no moment bounds nothing."""
     matching = Q()
     for name, field in (("since", "detected_at__gte"), ("until", "detected_at__lt")):
-        with suppress(ValueError):
-            moment = datetime.fromisoformat(asked.get(name, ""))
-            matching &= Q(**{field: moment if moment.tzinfo else moment.replace(tzinfo=UTC)})
+        moment = moment_of(asked.get(name, ""))
+        matching &= Q(**{field: moment}) if moment else Q()
     return matching

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import Role, User
-from accounts.requests import person_or_404
+from accounts.requests import person_of
 from core.keyset import page_of
+from core.moments import moment_of
 from monitoring import mark_actions
 from monitoring.decisions import decided_holds
 from monitoring.facts import facts_of, watch
@@ -32,7 +33,7 @@ _DAY = timedelta(hours=24)
 @login_required
 def step(request: HttpRequest, slug: str) -> HttpResponse:
     """What falls short of one step of zero trust."""
-    person_or_404(request, Role.CISO)
+    person_of(request, Role.CISO)
     if slug not in SLUGS:
         raise Http404
     now = timezone.now()
@@ -48,7 +49,7 @@ def step(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def decisions(request: HttpRequest) -> HttpResponse:
     """The held actions that people decided, newest first, with how long each took."""
-    user = person_or_404(request, Role.CISO, Role.AUDITOR)
+    user = person_of(request, Role.CISO, Role.AUDITOR)
     now = timezone.now()
     since, until = _moment(request, "since") or now - _DAY, _moment(request, "until") or now
     found = decided_holds(user, since, until)
@@ -60,7 +61,7 @@ def decisions(request: HttpRequest) -> HttpResponse:
 @login_required
 def marks(request: HttpRequest) -> HttpResponse:
     """What the mean times are held against."""
-    ciso = person_or_404(request, Role.CISO)
+    ciso = person_of(request, Role.CISO)
     order = {figure: place for place, figure in enumerate(Mark.Figure.values)}
     kept = sorted(Mark.objects.all(), key=lambda mark: order[mark.figure])
     forms = [MarkForm(mark, request.POST or None) for mark in kept]
@@ -88,8 +89,4 @@ def _set_one(form: MarkForm, ciso: User) -> Mark:
 
 def _moment(request: HttpRequest, name: str) -> datetime | None:
     """A time from the address; None for what is none."""
-    try:
-        moment = datetime.fromisoformat(request.GET.get(name, ""))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment_of(request.GET.get(name, ""))

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.models import Role, User
 from accounts.queries import READS_EVERYTHING
-from accounts.requests import person_of, person_or_404
+from accounts.requests import person_of
 from agents.forms import ReasonForm
 from core.errors import NarrowgateError
 from core.streaming import csv_file
@@ -35,7 +35,7 @@ STATES = (("unresolved", "Not resolved"), *Incident.Status.choices)
 @login_required
 def incidents(request: HttpRequest) -> HttpResponse:
     """Incidents: all for those who answer for the whole, an owner's own."""
-    user = person_or_404(request, *READS_EVERYTHING, Role.OWNER)
+    user = person_of(request, *READS_EVERYTHING, Role.OWNER)
     asked = _asked(request, *FILTERS, "sort")
     context = {
         "page": incidents_page(user, asked, request.GET.get("after", "")),
@@ -54,7 +54,7 @@ def incidents(request: HttpRequest) -> HttpResponse:
 @login_required
 def incidents_file(request: HttpRequest) -> HttpResponseBase:
     """The incidents that were asked for, as a file. Taking it is an entry."""
-    user = person_or_404(request, *READS_EVERYTHING, Role.OWNER)
+    user = person_of(request, *READS_EVERYTHING, Role.OWNER)
     asked = {name: value for name, value in _asked(request, *FILTERS, "sort").items() if value}
     actions.note_taken(user, asked)
     return csv_file("narrowgate-incidents.csv", COLUMNS, incident_cells(user, asked))
@@ -64,7 +64,7 @@ def incidents_file(request: HttpRequest) -> HttpResponseBase:
 @login_required
 def signals(request: HttpRequest) -> HttpResponse:
     """The signals behind scores, newest first, of agents that this person may see."""
-    user = person_or_404(request, *Role)
+    user = person_of(request, *Role)
     asked = _asked(request, "agent", "kind", "source")
     context = {
         "page": signals_page(user, asked, request.GET.get("after", "")),

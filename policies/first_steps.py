@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.models import Role
 from accounts.objects import groups_reviewing
-from accounts.requests import person_or_404
+from accounts.requests import person_of
 from agents.models import Agent, Resource, Segment
 from policies.queries import active
 
@@ -33,7 +33,7 @@ class Step:
 @login_required
 def first_steps(request: HttpRequest) -> HttpResponse:
     """From nothing to the first decided action."""
-    person_or_404(request, Role.ENGINEER)
+    person_of(request, Role.ENGINEER)
     return render(request, "policies/first_steps.html", {"steps": _standing(_steps()), "try_it": _try_it()})
 
 

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from accounts.requests import person_of, person_or_404
+from accounts.requests import person_of
 from core.errors import NarrowgateError
 from policies import actions
 from policies.check import check
@@ -33,7 +33,7 @@ _DONE = {
 @login_required
 def versions(request: HttpRequest) -> HttpResponse:
     """Every version, newest first."""
-    user = person_or_404(request, *READERS)
+    user = person_of(request, *READERS)
     page = Paginator(visible_to(user).defer("text").order_by("-number"), _A_PAGE).get_page(request.GET.get("page"))
     return render(request, "policies/versions.html", {"page": page, "writes": user.has_role(*WRITERS)})
 
@@ -50,7 +50,7 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
     """Write a version: check it as often as one likes, then propose it."""
-    user = person_or_404(request, *WRITERS)
+    user = person_of(request, *WRITERS)
     now = active()
     form = DraftForm(request.POST or None, initial={"text": now.text if now else ""})
     text = request.POST.get("text", "").replace("\r\n", "\n") if request.method == "POST" else ""
@@ -92,7 +92,7 @@ def move(request: HttpRequest, number: int, to: str) -> HttpResponse:
 @login_required
 def rollback(request: HttpRequest, number: int) -> HttpResponse:
     """Put an earlier version back in force, with a reason."""
-    user = person_or_404(request, *WRITERS)
+    user = person_of(request, *WRITERS)
     found = _found(user, number)
     form, now = RollbackForm(request.POST or None), active()
     if request.method == "POST" and form.is_valid():

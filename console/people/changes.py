@@ -21,7 +21,7 @@ from accounts import actions
 from accounts.invitation_actions import issue
 from accounts.models import Role, User
 from accounts.people import has_joined
-from accounts.requests import person_or_404
+from accounts.requests import person_of
 from accounts.role_actions import ask_to_unlink
 from agents.form_views import answer
 from agents.forms import ConsoleForm
@@ -95,7 +95,7 @@ CHANGES = {
 @login_required
 def change(request: HttpRequest, username: str, to: str) -> HttpResponse:
     """Deactivate, reactivate, link or tell apart, after saying what that does."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     person, told = found(username), CHANGES[to]
     form = told.form(posted(request))
     if form.does(lambda: told.act(person, form, administrator)):
@@ -113,7 +113,7 @@ def change(request: HttpRequest, username: str, to: str) -> HttpResponse:
 @login_required
 def invitation(request: HttpRequest, username: str) -> HttpResponse:
     """Give somebody a new way in; the link is shown this once."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     person = found(username)
     form = NothingForm(posted(request))
     if form.is_valid():

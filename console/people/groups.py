@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import actions
 from accounts.models import Role
 from accounts.objects import targets_by_group
-from accounts.requests import person_or_404
+from accounts.requests import person_of
 from agents import actions as inventory
 from agents.form_views import answer
 from agents.models import Agent, Resource, Segment
@@ -40,7 +40,7 @@ class Reviewed:
 @login_required
 def groups(request: HttpRequest) -> HttpResponse:
     """Every group with its members counted; administrators make one."""
-    person = person_or_404(request, *((Role.ADMINISTRATOR,) if request.method == "POST" else READERS))
+    person = person_of(request, *((Role.ADMINISTRATOR,) if request.method == "POST" else READERS))
     form = GroupForm(posted(request))
     if form.is_valid():
         made = form.act(lambda: actions.create_group(form.cleaned_data["name"], actor=person))
@@ -57,7 +57,7 @@ def groups(request: HttpRequest) -> HttpResponse:
 @login_required
 def group(request: HttpRequest, name: str) -> HttpResponse:
     """One group."""
-    person_or_404(request, *READERS)
+    person_of(request, *READERS)
     return _group(request, _found(name), MemberForm(), ReviewForm())
 
 
@@ -65,7 +65,7 @@ def group(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def add(request: HttpRequest, name: str) -> HttpResponse:
     """Add a member."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     one, form = _found(name), MemberForm(request.POST)
     if form.does(lambda: actions.add_member(form.cleaned_data["person"], one, actor=administrator)):
         messages.success(request, f"{form.cleaned_data['person']} is in {name}, for what is asked from now on.")
@@ -77,7 +77,7 @@ def add(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def let_review(request: HttpRequest, name: str) -> HttpResponse:
     """Let the members review a segment, a resource or an agent."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     one, form = _found(name), ReviewForm(request.POST)
     if form.does(lambda: inventory.let_review(one, form.cleaned_data["target"], actor=administrator)):
         messages.success(request, f"The members of {name} review what concerns {form.cleaned_data['target'].name}.")
@@ -89,7 +89,7 @@ def let_review(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def stop_review(request: HttpRequest, name: str) -> HttpResponse:
     """End it."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     one, kind = _found(name), request.POST.get("kind", "")
     target = KINDS[kind].objects.filter(name=request.POST.get("name", "")).first() if kind in KINDS else None
     if target is None:

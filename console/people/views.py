@@ -34,7 +34,7 @@ from accounts.people import (
     waiting_changes,
     waiting_memberships,
 )
-from accounts.requests import person_or_404
+from accounts.requests import person_of
 from accounts.role_actions import confirm_change, drop_change
 from agents.form_views import answer
 from console.people.changes import both, found, posted, show_link
@@ -54,7 +54,7 @@ READERS = (Role.ADMINISTRATOR, Role.AUDITOR, Role.CISO)
 @login_required
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody with an account: found, filtered, paged."""
-    person_or_404(request, *READERS)
+    person_of(request, *READERS)
     asked = _asked(request)
     page = page_of(User.objects.all(), asked)
     context = {
@@ -74,7 +74,7 @@ def people(request: HttpRequest) -> HttpResponse:
 @login_required
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The same list as a CSV; taking it is an entry."""
-    reader = person_or_404(request, *READERS)
+    reader = person_of(request, *READERS)
     with transaction.atomic():
         subject = Subject(kind="people", id="people", name="The list of people")
         record(Event.EXPORT_MADE, actor=actor_of(reader), subject=subject, details={"format": "csv"})
@@ -88,7 +88,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 @login_required
 def person(request: HttpRequest, username: str) -> HttpResponse:
     """One person: what they may do, since when, and what they answer for."""
-    reader = person_or_404(request, *READERS)
+    reader = person_of(request, *READERS)
     return _person(request, reader, found(username), JoinForm())
 
 
@@ -97,7 +97,7 @@ def person(request: HttpRequest, username: str) -> HttpResponse:
 @login_required
 def invite(request: HttpRequest) -> HttpResponse:
     """Make an account, and show the link with which they set a password."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     form = InviteForm(posted(request))
     if form.is_valid():
         invited = form.act(lambda: _invite(form.cleaned_data, administrator))
@@ -110,7 +110,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 @login_required
 def edit(request: HttpRequest, username: str) -> HttpResponse:
     """Change what somebody is called, their address and roles."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     edited = found(username)
     form = PersonForm(posted(request), initial=PersonForm.of(edited))
     if form.does(lambda: _edit(edited, form.cleaned_data, administrator)):
@@ -123,7 +123,7 @@ def edit(request: HttpRequest, username: str) -> HttpResponse:
 @login_required
 def join(request: HttpRequest, username: str) -> HttpResponse:
     """Add somebody to a group."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     joining, form = found(username), JoinForm(request.POST)
     if form.does(lambda: actions.add_member(joining, form.cleaned_data["group"], actor=administrator)):
         group = form.cleaned_data["group"].name
@@ -136,7 +136,7 @@ def join(request: HttpRequest, username: str) -> HttpResponse:
 @login_required
 def membership(request: HttpRequest, membership_id: int, to: str) -> HttpResponse:
     """Confirm or end a membership."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     one = Membership.objects.select_related("user", "group").filter(id=membership_id).first()
     if one is None:
         raise Http404
@@ -150,7 +150,7 @@ def membership(request: HttpRequest, membership_id: int, to: str) -> HttpRespons
 @login_required
 def pending(request: HttpRequest, change_id: UUID, to: str) -> HttpResponse:
     """Confirm or drop what another administrator asked for."""
-    administrator = person_or_404(request, Role.ADMINISTRATOR)
+    administrator = person_of(request, Role.ADMINISTRATOR)
     act = {"confirm": confirm_change, "drop": drop_change}[to]
     return _back(request, lambda: act(change_id, actor=administrator), "Confirmed." if to == "confirm" else "Dropped.")
 

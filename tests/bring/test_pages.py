@@ -258,7 +258,7 @@ def test_the_first_version_comes_into_force_and_the_next_waits_for_another(cast:
     ciso = browser(cast.ciso)
     assert "Approve it" in text(ciso.get(reverse("policies:version", args=[2])))
     assert "is approved" in text(ciso.post(reverse("policies:approve", args=[2]), follow=True))
-    assert ciso.post(reverse("policies:activate", args=[2])).status_code == 403
+    assert ciso.post(reverse("policies:activate", args=[2])).status_code == 404
     assert "is in force" in text(engineer.post(reverse("policies:activate", args=[2]), follow=True))
     back = reverse("policies:rollback", args=[1])
     assert "needs a reason" in text(engineer.post(back, {"reason": ""}))

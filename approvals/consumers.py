@@ -1,4 +1,4 @@
-"""The live queue: a pipe that says "this hold changed", and nothing about it, to those who may see it."""
+"""The live queue and the bell: pipes that say "this hold changed" or "you were told something", and nothing about it."""
 
 from __future__ import annotations
 
@@ -30,4 +30,10 @@ class QueueConsumer(Pipe):
         return person is not None and visible_to(person).filter(id=hold).exists()
 
 
-websocket_urls = [path("ws/queue/", QueueConsumer.as_asgi())]
+class BellConsumer(Pipe):
+    """Any other open page: it hears what is said to its person, and nothing else."""
+
+    beat_every: ClassVar[float] = 30.0
+
+
+websocket_urls = [path("ws/queue/", QueueConsumer.as_asgi()), path("ws/bell/", BellConsumer.as_asgi())]

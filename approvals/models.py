@@ -12,8 +12,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from approvals.notifications.models import Notification, NotificationChoices, NotificationCursor
 from core.errors import AlreadySettled, Stale
 from core.ids import new_id
+
+__all__ = ["Hold", "Notification", "NotificationChoices", "NotificationCursor", "Review"]
 
 
 def new_salt() -> bytes:

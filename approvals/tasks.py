@@ -1,4 +1,6 @@
-"""Announces what the clock has settled. The holds are found in the database, so a lost task loses nothing."""
+"""Announces what the clock has settled, and tells people what concerns them. All of it is found in the database, so a
+lost task loses nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from celery import shared_task
 
 from approvals import actions
 from approvals.models import Hold
+from approvals.notifications import mail, reader
+from approvals.notifications.actions import forget_old
 from core.db import db_now
 
 MOST_AT_ONCE: Final = 500
@@ -26,3 +30,22 @@ def expire_due() -> int:
     for hold_id in lapsing:
         actions.lapse(hold_id)
     return len(expiring) + len(lapsing)
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
+def notify() -> None:
+    """Tell what the ledger says that was not told yet."""
+    while reader.turn():
+        pass
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
+def send_mail() -> int:
+    """Mail what is due; says how many."""
+    return mail.send_all_due()
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
+def forget_notifications() -> int:
+    """Forget what is long past; says how many."""
+    return forget_old()

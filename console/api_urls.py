@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from agents.api import AgentViewSet, CredentialViewSet, ResourceViewSet, SegmentViewSet
 from approvals.api import HoldViewSet
+from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
 from monitoring.api import IncidentViewSet
 from policies.api import PolicyVersionViewSet
@@ -18,6 +19,7 @@ router.register("segments", SegmentViewSet, basename="segments")
 router.register("sessions", SessionViewSet, basename="sessions")
 router.register("actions", ActionViewSet, basename="actions")
 router.register("holds", HoldViewSet, basename="holds")
+router.register("notifications", NotificationViewSet, basename="notifications")
 router.register("policies", PolicyVersionViewSet, basename="policies")
 router.register("incidents", IncidentViewSet, basename="incidents")
 router.register("ledger/entries", EntryViewSet, basename="entries")

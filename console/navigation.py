@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Membership, Role, User
 from approvals.board import count_needing
+from approvals.notifications.queries import unread_count
 from core import words
 from monitoring.queries import unanswered
 
@@ -64,6 +65,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "rail": [_entry(place, request, user) for place in PLACES if user.has_role(*place.roles)],
         "you": _you(user),
+        "unread": unread_count(user),
     }
 
 

@@ -128,6 +128,9 @@ def _set_environment(folder: StateFolder, doors: Doors, logins: Logins) -> None:
     )
     # Each request has a thread of its own, and with it a connection of its own: none is worth keeping.
     os.environ.setdefault("DATABASE_CONN_MAX_AGE", "0")
+    # Mail is written to files in the state folder, unless somebody has a server for it.
+    (folder.path / "mail").mkdir(mode=0o700, exist_ok=True)  # invitations hold links
+    os.environ.setdefault("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
     os.environ.setdefault("SECRET_KEY", folder.secret("secret"))
     os.environ.setdefault("KEY_PASSPHRASE", folder.secret("passphrase"))
 

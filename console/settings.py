@@ -125,6 +125,10 @@ CELERY_BEAT_SCHEDULE = {
     "recount": {"task": "monitoring.tasks.recount", "schedule": 600.0, "options": {"expires": 600}},
     "make-reports": {"task": "audit.tasks.make_reports", "schedule": 1.0, "options": {"expires": 1}},
     "remove-old-reports": {"task": "audit.tasks.remove_old_reports", "schedule": 3600.0, "options": {"expires": 3600}},
+    "notify": {"task": "approvals.tasks.notify", "schedule": 1.0, "options": {"expires": 1}},
+    "send-mail": {"task": "approvals.tasks.send_mail", "schedule": 5.0, "options": {"expires": 5}},
+    "send-invitations": {"task": "accounts.tasks.send_invitations", "schedule": 5.0, "options": {"expires": 5}},
+    "forget-notifications": {"task": "approvals.tasks.forget_notifications", "schedule": 3600.0},
     "detect": {"task": "monitoring.tasks.detect", "schedule": 5.0, "options": {"expires": 5}},
 }
 
@@ -163,7 +167,17 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "Narrowgate"
+
+# ---- mail ----
 EMAIL_BACKEND = text("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_HOST = text("EMAIL_HOST", "localhost")
+EMAIL_PORT = number("EMAIL_PORT", 25)
+EMAIL_HOST_USER = text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = secret("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS")
+EMAIL_TIMEOUT = 10
+EMAIL_FILE_PATH = text("EMAIL_FILE_PATH", str(STATE_DIR / "mail"))
+DEFAULT_FROM_EMAIL = text("EMAIL_FROM", "narrowgate@localhost")
 
 # ---- the browser ----
 _HTTPS = CONSOLE_URL.startswith("https://")

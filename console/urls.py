@@ -22,6 +22,7 @@ urlpatterns = [
     path("agents/", include("agents.urls")),
     path("resources/", include("agents.resource_urls")),
     path("policies/", include("policies.urls")),
+    path("notifications/", include("approvals.notifications.urls")),
     path("start/", first_steps, name="start"),
     path("incidents/", include("monitoring.urls")),
     path("posture/", include("monitoring.posture_urls")),

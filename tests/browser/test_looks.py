@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 
 # Who opens which page; a link in the second place is followed from the page before it.
 PAGES = {
-    "maya": ["/queue/", "a.hold-row", "a.hold-row.is-done"],
+    "maya": ["/queue/", "a.hold-row", "a.hold-row.is-done", "/notifications/", "/notifications/choices/"],
     "claire": [
         "/posture/",
         "/posture/?period=30d",

@@ -17,7 +17,7 @@ function mark() {
 function count() {
   const needs = Number(list.querySelector('[data-needs]')?.dataset.needs || 0);
   document.title = `${needs ? `(${needs}) ` : ''}${queue.dataset.title}`;
-  document.querySelectorAll('.rail-count').forEach(badge => {
+  document.querySelectorAll('a[href="/queue/"] .rail-count').forEach(badge => {
     badge.hidden = !needs;
     badge.firstElementChild.textContent = needs;
   });

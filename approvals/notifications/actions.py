@@ -1,0 +1,119 @@
+"""Every change to notifications: made, read, mailed, chosen, forgotten. Reading one's own leaves no entry."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, time, timedelta
+from typing import Final
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from django.db import transaction
+
+from accounts.models import User
+from accounts.pipes import group_of
+from approvals.notifications.audience import Telling
+from approvals.notifications.kinds import Kind
+from approvals.notifications.models import Notification, NotificationChoices
+from approvals.notifications.queries import shown_to
+from approvals.notifications.quiet import due
+from core.after_commit import after_commit
+from core.db import db_now
+from core.errors import Invalid, NotFound
+from core.live import announce
+
+KEPT: Final = timedelta(days=90)
+
+
+def tell(tellings: Collection[Telling]) -> int:
+    """Write what there is to tell, as each person chose; what was told already is left alone. In a transaction.
+
+    Gives the number of people whom it concerns.
+    """
+    now = db_now()
+    choices = NotificationChoices.objects.in_bulk({one.person.id for one in tellings})
+    rows = [_row(one, choices.get(one.person.id), now) for one in tellings]
+    wanted = [row for row in rows if row.on_page or row.mail_due_at]
+    Notification.objects.bulk_create(wanted, ignore_conflicts=True, batch_size=1_000)
+    people = {row.person_id for row in wanted}
+    for person in people:
+        after_commit(_announce, person)
+    return len(people)
+
+
+def read(notification_id: UUID, *, actor: User, is_read: bool = True) -> Notification:
+    """Mark one of one's own as read, or as unread again. Raises NotFound for one that is not shown to `actor`."""
+    with transaction.atomic():
+        found = shown_to(actor).select_for_update(of=("self",)).filter(id=notification_id).first()
+        if found is None:
+            raise NotFound("There is no such notification, or none for you.")
+        if (found.read_at is not None) != is_read:
+            found.read_at = db_now() if is_read else None
+            found.save(update_fields=["read_at"])
+            after_commit(_announce, actor.id)
+    return found
+
+
+def read_all(*, actor: User) -> int:
+    """Mark everything that is shown to `actor` as read; gives how many there were."""
+    with transaction.atomic():
+        unread = shown_to(actor).filter(read_at=None).values("id")
+        number = Notification.objects.filter(id__in=unread).update(read_at=db_now())
+        after_commit(_announce, actor.id)
+    return number
+
+
+def choose(
+    *,
+    actor: User,
+    shown: Collection[str],
+    mailed: Collection[str],
+    quiet_from: time | None,
+    quiet_until: time | None,
+    zone: str,
+) -> NotificationChoices:
+    """Keep how `actor` wants to be told, of kinds in `shown` and `mailed`, from now on. Raises Invalid."""
+    if unknown := {*shown, *mailed} - {kind.value for kind in Kind}:
+        raise Invalid("shown", f"There is no kind {', '.join(sorted(unknown))}.", "Choose from the list.")
+    if zone not in available_timezones():
+        raise Invalid("zone", f"{zone[:40]!r} is no time zone.", "Write it as in Europe/Berlin.")
+    if (quiet_from is None) != (quiet_until is None):
+        missing = "quiet_until" if quiet_until is None else "quiet_from"
+        raise Invalid(missing, "Quiet hours begin and end.", "Give both times, or none.")
+    values = {
+        "unshown": sorted(kind.value for kind in Kind if kind not in shown),
+        "unmailed": sorted(kind.value for kind in Kind if kind not in mailed),
+        "quiet_from": quiet_from,
+        "quiet_until": quiet_until,
+        "zone": zone,
+    }
+    choices, _ = NotificationChoices.objects.update_or_create(person=actor, defaults=values)
+    return choices
+
+
+def forget_old() -> int:
+    """Delete what is older than KEPT and has nothing to send: the record is the ledger. Gives how many, 5,000 at most."""
+    old = Notification.objects.filter(at__lt=db_now() - KEPT, mail_due_at=None).order_by("at").values("id")[:5_000]
+    number, _ = Notification.objects.filter(id__in=old).delete()
+    return number
+
+
+def _row(telling: Telling, choices: NotificationChoices | None, now: datetime) -> Notification:
+    told, person = telling.told, telling.person
+    mailed = bool(person.email) and (choices is None or telling.kind not in choices.unmailed)
+    return Notification(
+        person=person, kind=telling.kind, event=told.event, entry=told.index, entry_uid=told.uid,
+        subject=told.subject, about=told.about[:200], at=told.at,
+        on_page=choices is None or telling.kind not in choices.unshown,
+        mail_due_at=_mail_due(choices, now) if mailed else None,
+    )  # fmt: skip
+
+
+def _mail_due(choices: NotificationChoices | None, now: datetime) -> datetime:
+    if choices is None:
+        return now
+    return due(now, begins=choices.quiet_from, ends=choices.quiet_until, zone=choices.zone)
+
+
+def _announce(person: UUID) -> None:
+    announce(group_of(person), {"type": "notified"})

@@ -1,0 +1,176 @@
+"""Whom an entry concerns: those who may see it and have to act or to answer for it. Nobody is told of what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from accounts.models import Role, User
+from accounts.quorum import Requirement, Seat, satisfied
+from agents.models import Agent
+from approvals.eligibility import Bench
+from approvals.models import Hold
+from approvals.notifications.kinds import OUTCOMES, Kind
+from approvals.notifications.told import Told
+from approvals.queries import RELATED
+from ledger.events import Event
+from ledger.models import Entry
+
+MAY_APPROVE_POLICIES = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Something to tell somebody."""
+
+    person: User
+    kind: Kind
+    told: Told
+
+
+def audience(told: Collection[Told]) -> list[Telling]:
+    """Everybody whom these entries concern; a handful of queries however many entries."""
+    known = _Known(told)
+    return [
+        Telling(person, kind, one)
+        for one in told
+        for kind, people in _concerned(one, known)
+        for person in people
+        if str(person.id) != one.actor
+    ]
+
+
+class _Known:
+    """What has to be looked up to understand a batch, each in one query, when it is first needed."""
+
+    def __init__(self, told: Collection[Told]) -> None:
+        self._told = told
+
+    def _subjects(self, *events: str) -> set[UUID]:
+        return {one.subject for one in self._told if one.event in events}
+
+    @cached_property
+    def holds(self) -> Mapping[UUID, Hold]:
+        """The holds by identifier, with whatever their standing takes."""
+        found = Hold.objects.filter(id__in=self._subjects(Event.HOLD_ASKED, *OUTCOMES)).select_related(*RELATED)
+        return {hold.id: hold for hold in found}
+
+    @cached_property
+    def agents(self) -> Mapping[UUID, Agent]:
+        """The agents by identifier."""
+        ids = self._subjects(Event.AGENT_SUSPENDED, Event.AGENT_REINSTATED)
+        return {one.id: one for one in Agent.objects.filter(id__in=ids).select_related("owner", "deputy")}
+
+    @cached_property
+    def reviewers(self) -> list[User]:
+        """The reviewers in any group that a waiting hold of the batch needs."""
+        groups = {group for hold in self.waiting for group in hold.requirement}
+        reviewers = User.objects.filter(memberships__group__name__in=groups, roles__contains=[Role.REVIEWER])
+        return list(reviewers.filter(is_active=True).distinct())
+
+    @cached_property
+    def bench(self) -> Bench:
+        """Those reviewers before those holds."""
+        return Bench(self.reviewers, self.waiting)
+
+    @cached_property
+    def waiting(self) -> list[Hold]:
+        """The holds of the batch that still wait."""
+        return [hold for hold in self.holds.values() if hold.status == Hold.Status.WAITING]
+
+    @cached_property
+    def staff(self) -> list[User]:
+        """Everybody with a role that is told of what concerns the whole."""
+        return list(User.objects.filter(is_active=True, roles__overlap=[str(role) for role in MAY_APPROVE_POLICIES]))
+
+    @cached_property
+    def asked_by(self) -> Mapping[UUID, User]:
+        """Who asked for each report."""
+        ids = {str(key) for key in self._subjects(Event.REPORT_MADE)}
+        asked = Entry.objects.filter(event=Event.REPORT_ASKED, subject_id__in=ids).values_list("subject_id", "actor_id")
+        by = {UUID(subject): actor for subject, actor in asked}
+        people = {str(one.id): one for one in User.objects.filter(id__in=by.values(), is_active=True)} if by else {}
+        return {report: people[actor] for report, actor in by.items() if actor in people}
+
+    @cached_property
+    def accounts(self) -> Mapping[UUID, User]:
+        """The accounts that changes are about."""
+        ids = self._subjects(Event.MEMBERSHIP_CHANGED, Event.CHANGE_ASKED)
+        return {one.id: one for one in User.objects.filter(id__in=ids)}
+
+    def of_role(self, *roles: Role) -> list[User]:
+        """Active people with one of `roles`."""
+        return [one for one in self.staff if one.has_role(*roles)]
+
+
+Concerned = Iterator[tuple[Kind, Iterable[User]]]
+
+
+def _concerned(told: Told, known: _Known) -> Concerned:
+    about = {
+        Event.HOLD_ASKED: _asked,
+        **dict.fromkeys(OUTCOMES, _outcome),
+        Event.INCIDENT_OPENED: _incident,
+        Event.CONTAINMENT_WITHHELD: _incident,
+        Event.AGENT_SUSPENDED: _agent,
+        Event.AGENT_REINSTATED: _agent,
+        Event.POLICY_PROPOSED: _policy,
+        Event.MEMBERSHIP_CHANGED: _second,
+        Event.CHANGE_ASKED: _second,
+        Event.REPORT_MADE: _report,
+    }
+    tell: Callable[[Told, _Known], Concerned] | None = about.get(told.event)
+    return tell(told, known) if tell else iter(())
+
+
+def _asked(told: Told, known: _Known) -> Concerned:
+    """Those who may review it; administrators, where they cannot fill its seats. Nobody, once it is settled."""
+    hold = known.holds.get(told.subject)
+    if hold is None or hold.status != Hold.Status.WAITING:
+        return
+    standings = [known.bench.standing(person, hold) for person in known.reviewers]
+    eligible = [one for one in standings if one.eligible]
+    yield Kind.REVIEW, [one.user for one in eligible]
+    seats = [Seat(str(one.user.person), one.groups) for one in eligible]
+    if not satisfied(Requirement(hold.requirement), seats):
+        yield Kind.STUCK, known.of_role(Role.ADMINISTRATOR)
+
+
+def _outcome(told: Told, known: _Known) -> Concerned:
+    hold = known.holds.get(told.subject)
+    yield Kind.OUTCOME, _answerable(hold.agent) if hold else []
+
+
+def _agent(told: Told, known: _Known) -> Concerned:
+    agent = known.agents.get(told.subject)
+    yield Kind.AGENT, _answerable(agent) if agent else []
+
+
+def _incident(told: Told, known: _Known) -> Concerned:
+    yield Kind.INCIDENT, known.of_role(Role.CISO)
+
+
+def _policy(told: Told, known: _Known) -> Concerned:
+    """Whoever may approve it: not its author, by whichever account."""
+    author = {one.person for one in known.staff if str(one.id) == told.actor}
+    yield Kind.POLICY, [one for one in known.of_role(*MAY_APPROVE_POLICIES) if one.person not in author]
+
+
+def _second(told: Told, known: _Known) -> Concerned:
+    """The administrators who may confirm: neither who asked nor whom it is about. What the system did needs nobody."""
+    asker = {one.person for one in known.staff if str(one.id) == told.actor}
+    if not asker or (told.event == Event.MEMBERSHIP_CHANGED and told.change != "added"):
+        return
+    involved = asker | {known.accounts[told.subject].person} if told.subject in known.accounts else asker
+    yield Kind.SECOND, [one for one in known.of_role(Role.ADMINISTRATOR) if one.person not in involved]
+
+
+def _report(told: Told, known: _Known) -> Concerned:
+    person = known.asked_by.get(told.subject)
+    yield Kind.REPORT, [person] if person else []
+
+
+def _answerable(agent: Agent) -> list[User]:
+    return [person for person in (agent.owner, agent.deputy) if person and person.is_active]

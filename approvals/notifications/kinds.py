@@ -1,0 +1,69 @@
+"""What there is to tell people, and in which words. Pure: no Django, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, Self
+
+from ledger.events import Event
+
+
+class Kind(StrEnum):
+    """Something that a role must know, with the sentence by which a person chooses it."""
+
+    sentence: str
+    icon: str
+
+    def __new__(cls, value: str, sentence: str, icon: str) -> Self:
+        """Keep the name as the string, and the rest beside it."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sentence, member.icon = sentence, icon
+        return member
+
+    @classmethod
+    def of(cls, value: str) -> Kind:
+        """The kind with this value. Raises StopIteration for none of ours."""
+        return next(kind for kind in cls if kind.value == value)
+
+    REVIEW = "review", "A hold waits that you may review", "player-pause"
+    OUTCOME = "outcome", "What became of a hold of an agent of yours", "gavel"
+    STUCK = "stuck", "A hold waits that too few people may review", "user-question"
+    INCIDENT = "incident", "An incident opened, or a suspension was left to people", "alert-triangle"
+    AGENT = "agent", "An agent of yours was suspended or reinstated", "robot"
+    POLICY = "policy", "Policies wait that you may approve", "file-certificate"
+    SECOND = "second", "A change waits for a second administrator", "users"
+    REPORT = "report", "A report that you asked for is ready", "report"
+
+
+ABOUT_HOLDS: Final = (Kind.REVIEW, Kind.OUTCOME, Kind.STUCK)
+
+OUTCOMES: Final[Mapping[str, str]] = {
+    Event.HOLD_SETTLED: "Approved",
+    Event.HOLD_DENIED: "Denied",
+    Event.HOLD_EXPIRED: "Nobody decided in time, so it was denied",
+    Event.HOLD_LAPSED: "Approved, but not collected in time",
+    Event.HOLD_WITHDRAWN: "Withdrawn",
+}
+_OTHERS: Final[Mapping[str, str]] = {
+    Event.INCIDENT_OPENED: "An incident opened",
+    Event.CONTAINMENT_WITHHELD: "A suspension was left to you: the day's budget is used up",
+    Event.AGENT_SUSPENDED: "Your agent was suspended",
+    Event.AGENT_REINSTATED: "Your agent may act again",
+    Event.POLICY_PROPOSED: "Policies wait for approval",
+    Event.MEMBERSHIP_CHANGED: "Somebody joined a group; a second administrator can confirm it",
+    Event.CHANGE_ASKED: "A change waits for a second administrator",
+    Event.REPORT_MADE: "Your report is ready",
+}
+WATCHED: Final = (Event.HOLD_ASKED.value, *map(str, OUTCOMES), *map(str, _OTHERS))
+"""The events that may be worth telling."""
+
+
+def title(kind: str, event: str) -> str:
+    """What happened, in a few words of ours: nothing in it was typed by anybody."""
+    if kind == Kind.STUCK:
+        return "Too few people may review this hold"
+    if kind == Kind.REVIEW:
+        return "A hold waits for your review"
+    return OUTCOMES.get(event) or _OTHERS.get(event, "Something happened")

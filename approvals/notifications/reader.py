@@ -1,0 +1,44 @@
+"""Reads the ledger behind a cursor of its own and tells people what concerns them.
+
+The cursor moves in the transaction that writes what was told: an entry is told exactly once, whatever crashes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+
+from approvals.notifications import told
+from approvals.notifications.actions import tell
+from approvals.notifications.audience import audience
+from approvals.notifications.kinds import WATCHED
+from approvals.notifications.models import NotificationCursor
+from core.db import db_now
+from ledger.models import Entry, Head
+
+AT_ONCE: Final = 500
+"""Entries of one turn."""
+NEWS: Final = timedelta(hours=24)
+"""What was recorded longer ago is told to nobody: a reader that was away, or is new, does not pour out the past."""
+
+
+@transaction.atomic
+def turn() -> bool:
+    """Tell what the next entries say; whether there may be more to read at once. Another reader's turn is left to it."""
+    cursor = NotificationCursor.objects.select_for_update(skip_locked=True).filter(id=1).first()
+    if cursor is None:
+        return False
+    size = Head.objects.values_list("size", flat=True).get(id=1)
+    if size <= cursor.next:
+        return False
+    since = db_now() - NEWS
+    watched = Entry.objects.filter(index__gte=cursor.next, index__lt=size, event__in=WATCHED).order_by("index")
+    watched = watched.exclude(subject_kind="group")  # that a group was made concerns nobody yet
+    entries = list(watched[:AT_ONCE])
+    tell(audience([one for one in told.read(entries) if one.at >= since]))
+    full = len(entries) == AT_ONCE
+    cursor.next = entries[-1].index + 1 if full else size
+    cursor.save(update_fields=["next"])
+    return full

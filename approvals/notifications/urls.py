@@ -1,0 +1,16 @@
+"""Addresses of notifications."""
+
+from django.urls import path
+
+from approvals.notifications import views
+
+app_name = "notifications"
+urlpatterns = [
+    path("", views.notifications, name="all"),
+    path("count/", views.count, name="count"),
+    path("choices/", views.choices, name="choices"),
+    path("read/", views.mark_all, name="read_all"),
+    path("<uuid:notification_id>/", views.open_one, name="open"),
+    path("<uuid:notification_id>/read/", views.mark, {"is_read": True}, name="read"),
+    path("<uuid:notification_id>/unread/", views.mark, {"is_read": False}, name="unread"),
+]

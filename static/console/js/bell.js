@@ -1,0 +1,50 @@
+// The bell: asks how much is unread when it is told that there is something, and now and then because a push can be lost.
+// The queue's page has a socket already and passes the word on (live:notified); other pages have one of their own.
+const bells = [...document.querySelectorAll('[data-bell]')];
+const own = !document.querySelector('[data-live-url]');
+const QUIET = 75_000; // the server says something every 30 s
+let wait = 1000, heard = Date.now();
+
+async function ask() {
+  try {
+    const answer = await fetch(bells[0].dataset.bell, { headers: { Accept: 'application/json' }, redirect: 'error' });
+    if (answer.ok) show((await answer.json()).unread);
+  } catch { /* the next push or the next minute asks again */ }
+}
+
+function show(unread) {
+  bells.forEach(bell => {
+    const badge = bell.querySelector('.rail-count');
+    const grown = unread > Number(badge.dataset.number || 0);
+    badge.dataset.number = unread;
+    badge.hidden = !unread;
+    badge.firstElementChild.textContent = unread > 99 ? '99+' : unread;
+    if (grown && bell === bells[0]) document.getElementById('say').textContent = `${unread} unread notifications`;
+  });
+}
+
+function listen() {
+  const address = new URL('/ws/bell/', location.href);
+  address.protocol = address.protocol.replace('http', 'ws');
+  const socket = new WebSocket(address);
+  socket.addEventListener('message', event => {
+    [wait, heard] = [1000, Date.now()];
+    if (JSON.parse(event.data).type === 'notified') ask();
+  });
+  socket.addEventListener('close', () => {
+    setTimeout(listen, wait + 500 * Math.random());
+    wait = Math.min(60_000, wait * 2);
+  });
+  const check = setInterval(() => {
+    if (Date.now() - heard < QUIET) return;
+    clearInterval(check);
+    heard = Date.now();
+    socket.close();
+  }, 10_000);
+}
+
+if (bells.length) {
+  document.addEventListener('live:notified', ask);
+  setInterval(() => { if (!document.hidden) ask(); }, 60_000);
+  if (own) listen();
+}

@@ -20,7 +20,7 @@ from tests.serving import RunningServer
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("server")]
 AGENT, BYSTANDER = "billing.production", "reports.production"
-ROUNDS = 5
+ROUNDS = 20
 WITHIN = 2.0  # seconds, for 95 of 100
 REFUSED = "SELECT card_number FROM customers WHERE card_number LIKE '4%'"
 

@@ -21,12 +21,14 @@ from approvals.models import Hold
 from core.db import db_now
 from core.ids import new_id
 from ledger.models import Outbox
-from monitoring import ledger_check
+from monitoring import counting, ledger_check
+from monitoring.count_actions import add_counts
 from monitoring.incident_list import incidents_page
 from monitoring.models import AgentScore, Cursor, Incident, LedgerCheck, Mark
 from monitoring.posture import posture_of
 from monitoring.shortfalls import shortfalls
 from monitoring.steps import SLUGS
+from monitoring.tally import KINDS
 from tests.approvals.world import World, approve, assemble, backdate, enrol, request
 from tests.cast import Cast
 
@@ -140,6 +142,26 @@ def test_time_to_decision_leads_to_the_holds_that_people_decided(world: World) -
 def test_nobody_decided_yet(world: World) -> None:
     assert "nobody decided in 24h" in _page(world)
     assert "Nobody decided anything" in _as(world.cast.ciso).get(reverse("posture:decisions")).content.decode()
+
+
+# ---- actions ----
+def test_each_count_leads_to_exactly_the_actions_that_it_counts(world: World) -> None:
+    """What the counter added up and what the reading room lists, for every decision and every period."""
+    now = db_now()
+    for decision, masked, number in (("allow", False, 3), ("allow", True, 2), ("hold", False, 4), ("deny", False, 1)):
+        for place in range(number):
+            _action(world, decision=decision, masked=masked, asked_at=now - timedelta(hours=place))
+            _action(world, decision=decision, masked=masked, asked_at=now - timedelta(days=40, hours=place))
+    add_counts(counting.counted(Action.objects.all()))
+    client = _as(world.cast.ciso)
+    for period, expected in (("24h", [3, 2, 4, 1]), ("30d", [3, 2, 4, 1]), ("90d", [6, 4, 8, 2])):
+        page = unescape(_page(world, period=period))
+        links = re.findall(r'href="(/record/actions/\?decision=(\w+)&[^"]+)"><b>([\d,]+)</b>', page)
+        assert [kind for _, kind, _ in links] == list(KINDS)
+        assert [int(number) for _, _, number in links] == expected, period
+        for address, kind, number in links:
+            rows = client.get(address).content.decode()
+            assert rows.count('class="row-link"') == int(number), (period, kind)
 
 
 # ---- the nine steps ----

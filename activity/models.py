@@ -135,6 +135,15 @@ class Action(models.Model):
             models.Index(
                 fields=["decision", "-asked_at", "-id"], condition=~models.Q(decision="allow"), name="action_stopped"
             ),
+            # What must never be: these two are empty, cost an insert nothing, and make looking for it cheap.
+            models.Index(
+                fields=["asked_at"],
+                condition=models.Q(entry_id__isnull=True, released_at__isnull=False),
+                name="action_unrecorded",
+            ),
+            models.Index(
+                fields=["asked_at"], condition=models.Q(policy_version=0, decision="allow"), name="action_undecided"
+            ),
         ]
 
     def __str__(self) -> str:

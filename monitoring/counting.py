@@ -24,6 +24,7 @@ from django.db.models.functions import TruncMinute
 
 from activity.models import Action
 from core.db import db_now
+from core.ids import identifiers
 from ledger.events import Event
 from ledger.models import Entry, Head
 from monitoring.count_actions import add_counts
@@ -73,7 +74,7 @@ def _move(cursor: Cursor, to: int, now: datetime) -> None:
 
 def decided_by(entries: Sequence[Entry]) -> list[Decided]:
     """The actions that these entries decided, counted by minute, agent and kind."""
-    own = [UUID(entry.action) for entry in entries if entry.event in OWN and _is_first(entry)]
+    own = identifiers(entry.action for entry in entries if entry.event in OWN and _is_first(entry))
     shared = [entry for entry in entries if entry.event == Event.ACTIONS_ALLOWED]
     alone = counted(Action.objects.filter(id__in=own)) if own else []
     return [*alone, *(_sharing(shared) if shared else ())]

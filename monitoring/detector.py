@@ -103,13 +103,14 @@ def _take_in(told: list[Told]) -> None:
     # 2. Signals; scores before incidents, so that locks are always taken in this order.
     observed = signals.observe([one for one in told if one.event in OBSERVED])
     about = signals.agents_about(told, ABOUT_AGENTS)
+    known = {str(agent) for agent in about}
     agents = about | {one.agent_id for one in observed if one.agent_id}
     actions.expect_score(agents)
     new = actions.keep(observed)
     # 3. Detections, then what people and we did about agents.
     finding.look_at(new)
     for one in told:
-        if one.event in ABOUT_AGENTS and UUID(one.subject_id) in about:
+        if one.event in ABOUT_AGENTS and one.subject_id in known:
             _follow(one)
 
 

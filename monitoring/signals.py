@@ -13,6 +13,7 @@ import structlog
 
 from agents.models import Agent
 from approvals.models import Hold
+from core.ids import identifiers
 from ledger.events import Event
 from ledger.models import Entry
 from monitoring.models import Signal
@@ -80,7 +81,7 @@ def observe(told: Sequence[Told]) -> list[Observation]:
 
 def agents_about(told: Iterable[Told], events: Collection[str]) -> set[UUID]:
     """The agents that entries of these events are about."""
-    ids = {one.subject_id for one in told if one.event in events}
+    ids = identifiers(one.subject_id for one in told if one.event in events)
     return set(Agent.objects.filter(id__in=ids).values_list("id", flat=True)) if ids else set()
 
 
@@ -116,14 +117,15 @@ def _opens(told: Told) -> bool:
 
 
 def _agents(told: Sequence[Told]) -> dict[str, UUID]:
-    ids = {one.actor_id for one in told if one.event in {Event.ACTION_DENIED, Event.SESSION_OPENED} and one.actor_id}
+    acting = {Event.ACTION_DENIED, Event.SESSION_OPENED}
+    ids = identifiers(one.actor_id for one in told if one.event in acting)
     names = {_claimed(one) for one in told if one.code == PROVEN_REVOKED}
     found = Agent.objects.filter(id__in=ids) | Agent.objects.filter(name__in=names)
     return {key: agent for agent, name in found.values_list("id", "name") for key in (str(agent), name)}
 
 
 def _agents_of_holds(told: Sequence[Told]) -> dict[str, UUID]:
-    ids = {one.subject_id for one in told if one.event == Event.HOLD_DENIED}
+    ids = identifiers(one.subject_id for one in told if one.event == Event.HOLD_DENIED)
     found = Hold.objects.filter(id__in=ids).values_list("id", "agent_id") if ids else ()
     return {str(hold): agent for hold, agent in found}
 
@@ -155,7 +157,9 @@ def _opening(told: Told, known: _Known) -> Iterator[Observation]:
     agent = known.agents.get(told.actor_id)
     if agent is None:
         return
-    resource = UUID(told.subject_id)
+    resource = _identifier(told.subject_id)
+    if resource is None:
+        return
     if (agent, resource) not in known.used:
         known.used.add((agent, resource))
         yield Observation(Kind.FIRST_USE, told, agent_id=agent, resource_id=resource)

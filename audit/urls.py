@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from audit import list_views, views
+from audit import list_views, report_views, views
 
 app_name = "record"
 urlpatterns = [
@@ -15,5 +15,11 @@ urlpatterns = [
     path("actions/<uuid:action_id>/", list_views.action, name="action"),
     path("ledger/", views.ledger, name="ledger"),
     path("ledger/<int:index>/", views.entry, name="entry"),
+    path("reports/", report_views.reports, name="reports"),
+    path("reports/new/", report_views.new, name="report_new"),
+    path("reports/<uuid:report_id>/", report_views.report, name="report"),
+    path("reports/<uuid:report_id>/progress/", report_views.progress, name="report_progress"),
+    path("reports/<uuid:report_id>/cancel/", report_views.cancel, name="report_cancel"),
+    path("reports/<uuid:report_id>/files/<str:name>/", report_views.take, name="report_file"),
     path("evidence/", views.evidence, name="evidence"),
 ]

@@ -8,6 +8,7 @@ from agents.api import AgentViewSet, CredentialViewSet, ResourceViewSet, Segment
 from approvals.api import HoldViewSet
 from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
+from audit.report_api import ReportViewSet
 from monitoring.api import IncidentViewSet
 from policies.api import PolicyVersionViewSet
 
@@ -22,6 +23,7 @@ router.register("holds", HoldViewSet, basename="holds")
 router.register("notifications", NotificationViewSet, basename="notifications")
 router.register("policies", PolicyVersionViewSet, basename="policies")
 router.register("incidents", IncidentViewSet, basename="incidents")
+router.register("reports", ReportViewSet, basename="reports")
 router.register("ledger/entries", EntryViewSet, basename="entries")
 
 urlpatterns = [

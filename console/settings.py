@@ -249,6 +249,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "The console's API, for people. Agents use the gateway's door.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ReportKindEnum": "audit.models.Report.Kind",
+        "ReportFormatEnum": "audit.models.Report.Format",
+    },
     "SERVE_AUTHENTICATION": ["accounts.authentication.ApiTokenAuthentication"],
     "POSTPROCESSING_HOOKS": ["console.api_problems.describe"],
 }

@@ -30,7 +30,7 @@ from audit.reports.as_pdf import NoPango
 from audit.reports.gather import gather
 from audit.reports.integrity import span_of
 from audit.reports.period import Period
-from audit.reports.shape import summary
+from audit.reports.shape import for_page
 from core.errors import AlreadySettled, NarrowgateError
 from ledger import export, queries
 
@@ -147,8 +147,7 @@ def _gathered(report: Report, door: Door) -> Path:
     with _part() as part:
         head = gather(report, part, passed)
         with part.open("rb") as lines:
-            _, shown = summary(lines)
-        report.summary = shown.as_json()
+            report.summary = for_page(lines).as_json()
         actions.keep_summary(report.id, summary=report.summary, entries=head.entries, root=head.root)
         return kept.path if kept else _keep(report, Format.JSONL, part).path
 

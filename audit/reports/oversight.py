@@ -104,9 +104,10 @@ def _headline(n: dict[str, Any]) -> str:
     if not n["asked"]:
         return "No action waited for people in this period."
     waited = f"{words.plural(n['asked'], 'action')} waited for people: {words.count(n['approved'])} approved, {words.count(n['denied'])} denied"
+    waits = f", {words.count(n['waiting'])} still waiting" if n["waiting"] else ""
     left = f", {words.count(n['expired'])} that nobody decided in time and therefore denied" if n["expired"] else ""
     fast = f" Half of the decisions took {words.span(n['median'])} or less." if n["median"] is not None else ""
-    return f"{waited}{left}.{fast}"
+    return f"{waited}{waits}{left}.{fast}"
 
 
 def _figures(holds: QuerySet[Hold], n: dict[str, Any]) -> tuple[Figure, ...]:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 FORMAT = "narrowgate-report-1"
+PAGE_ROWS, PAGE_TEXT = 25, 600
+"""Rows of a table, and characters of a text, that the console's page of a report shows."""
 
 Cell = str | int | float | None
 Row = Mapping[str, Cell]
@@ -209,6 +211,20 @@ def summary(
         elif "chart" in part:
             found.charts.append(_chart({"title": part["chart"], **_without(part, "chart")}))
     return head, found
+
+
+def for_page(lines: Iterable[str | bytes]) -> Summary:
+    """What the console's own page shows: the first PAGE_ROWS rows, the columns that it has room for, texts cut."""
+    _, found = summary(lines, most=lambda table: min(table.printed, PAGE_ROWS))
+    for table in found.tables:
+        table.columns = table.shown_columns
+        keys = {column.key for column in table.columns}
+        table.rows = [{key: _cut(value) for key, value in row.items() if key in keys} for row in table.rows]
+    return found
+
+
+def _cut(value: Cell) -> Cell:
+    return value if not isinstance(value, str) or len(value) <= PAGE_TEXT else f"{value[:PAGE_TEXT]} …"
 
 
 def table_of(said: Mapping[str, Any]) -> Shown:

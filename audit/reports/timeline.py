@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Aggregate, Count, DateTimeField, F, FloatField, Func, Q, QuerySet, Value
@@ -12,7 +12,8 @@ from django.db.models.functions import Extract
 from audit.reports.period import Period
 from audit.reports.shape import Chart, Series
 
-MOST_COLUMNS = 62
+MOST_COLUMNS = 61  # and one more where the first begins before the period
+_SOME_MIDNIGHT = datetime(2000, 1, 1, tzinfo=UTC)  # columns begin at round times
 _STEPS = tuple(timedelta(hours=hours) for hours in (0.5, 3, 12, 24, 48, 168, 720, 2184))
 
 
@@ -49,15 +50,16 @@ def over_time(
     """How many of each `kind` in equal steps; `series` are (value of kind, name, colour), lowest in the stack first."""
     since, until = period.since, period.until
     step = step_of(since, until)
-    length = max(1, -(-(until - since) // step))
-    place = Func(Value(step), F(field), Value(since), function="date_bin", output_field=DateTimeField())
+    first = since - (since - _SOME_MIDNIGHT) % min(step, timedelta(days=1))
+    length = max(1, -(-(until - first) // step))
+    place = Func(Value(step), F(field), Value(first), function="date_bin", output_field=DateTimeField())
     counted = rows.annotate(place=place, series=kind).values_list("place", "series").annotate(n=Count("pk")).order_by()
     values: Mapping[str, list[int]] = {value: [0] * length for value, _, _ in series}
     for at, value, number in counted:
         if value in values:
-            values[value][(at - since) // step] += number
+            values[value][(at - first) // step] += number
     drawn = tuple(Series(name, colour, tuple(values[value])) for value, name, colour in series)
-    return Chart(title, "columns", _labels(since, step, length), drawn, f"A column is {_words(step)}.")
+    return Chart(title, "columns", _labels(first, step, length), drawn, f"A column is {_words(step)}.")
 
 
 def _labels(since: datetime, step: timedelta, length: int) -> tuple[str, ...]:

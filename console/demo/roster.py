@@ -33,7 +33,7 @@ SCOPES_OF = {
     "auditor": [EXPORT],
     "owner": [AGENTS_WRITE],
     "engineer": [AGENTS_WRITE, POLICIES_WRITE],
-    "ciso": [AGENTS_WRITE, POLICIES_WRITE, INCIDENTS_WRITE],
+    "ciso": [EXPORT, AGENTS_WRITE, POLICIES_WRITE, INCIDENTS_WRITE],
     "administrator": [AGENTS_WRITE, POLICIES_WRITE],
 }
 

@@ -30,6 +30,8 @@ PAGES = {
         "/record/ledger/",
         "a.row-link",
         "/record/?agent=nobody-at-all",
+        "/record/reports/new/",
+        "/record/reports/?status=failed",
     ],
     "erik": ["/agents/", "a.row-link", "/account/2fa/", "/account/password/change/"],
     "ada": [

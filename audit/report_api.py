@@ -47,7 +47,7 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
     asked_by = serializers.CharField(source="asked_by.username")
     scope = serializers.CharField(source="scope_kind")
     name = serializers.CharField(source="scope_name")
-    entry = serializers.UUIDField(source="entry_uid")
+    entry = serializers.UUIDField(source="entry_uid", allow_null=True)
     headline = serializers.SerializerMethodField()
     figures = serializers.SerializerMethodField()
     files = FileSerializer(many=True)

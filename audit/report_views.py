@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from accounts.requests import person_or_404
+from accounts.requests import person_of
 from audit import actions
 from audit.models import READERS, Report, ReportFile
 from audit.reading import note_read
@@ -41,7 +41,7 @@ MEDIA = {
 @login_required
 def reports(request: HttpRequest) -> HttpResponse:
     """Reports, the newest first."""
-    user = person_or_404(request, *READERS)
+    user = person_of(request, *READERS)
     asked = {name: request.GET.get(name, "").strip()[:20] for name in ("kind", "status")}
     kept = {name: value for name, value in asked.items() if value}
     page = page_of(
@@ -58,7 +58,7 @@ def reports(request: HttpRequest) -> HttpResponse:
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
     """Ask for a report; an address may fill in what is known."""
-    user = person_or_404(request, *READERS)
+    user = person_of(request, *READERS)
     given = {name: request.GET[name][:100] for name in ("kind", "period", "scope", "name") if name in request.GET}
     form = ReportForm(request.POST or None, initial=given)
     if request.method == "POST" and form.is_valid():
@@ -72,7 +72,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @login_required
 def report(request: HttpRequest, report_id: UUID) -> HttpResponse:
     """One report."""
-    user = person_or_404(request, *READERS)
+    user = person_of(request, *READERS)
     found = _report(user, report_id)
     note_read(user, "report", str(found.id), {})
     summary = Summary.from_json(found.summary) if found.summary else None
@@ -89,7 +89,7 @@ def report(request: HttpRequest, report_id: UUID) -> HttpResponse:
 @login_required
 def progress(request: HttpRequest, report_id: UUID) -> HttpResponse:
     """How far it is; once it is nowhere else to go, the page is loaded again. No read of the record."""
-    found = _report(person_or_404(request, *READERS), report_id)
+    found = _report(person_of(request, *READERS), report_id)
     if not found.is_unfinished:
         return HttpResponse(headers={"HX-Refresh": "true"})
     return render(request, "audit/reports/parts/progress.html", {"it": found})
@@ -99,7 +99,7 @@ def progress(request: HttpRequest, report_id: UUID) -> HttpResponse:
 @login_required
 def cancel(request: HttpRequest, report_id: UUID) -> HttpResponse:
     """Stop the making."""
-    user = person_or_404(request, *READERS)
+    user = person_of(request, *READERS)
     found = _report(user, report_id)
     try:
         actions.cancel(found.id, actor=user)
@@ -114,7 +114,7 @@ def cancel(request: HttpRequest, report_id: UUID) -> HttpResponse:
 @login_required
 def take(request: HttpRequest, report_id: UUID, name: str) -> HttpResponseBase:
     """Take a file away. Taking it is an entry."""
-    user = person_or_404(request, *READERS)
+    user = person_of(request, *READERS)
     file = file_of(_report(user, report_id), name)
     try:
         actions.note_download(file, actor=user)

@@ -41,6 +41,13 @@ def test_every_operation_keeps_to_it(case: schemathesis.Case[Any], cast: Cast) -
     case.validate_response(_sent(Caller(cast.engineer).client, case), checks=CHECKS)
 
 
+@pytest.mark.django_db
+@schema.include(path_regex="/reports").parametrize()
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+def test_so_do_reports_for_whom_they_exist(case: schemathesis.Case[Any], cast: Cast) -> None:
+    case.validate_response(_sent(Caller(cast.auditor).client, case), checks=CHECKS)
+
+
 def _sent(client: Client, case: schemathesis.Case[Any]) -> httpx.Response:
     """The answer to `case`, as schemathesis reads it."""
     asked = requests.Request(**case.as_transport_kwargs(base_url="http://testserver")).prepare()

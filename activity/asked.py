@@ -102,7 +102,7 @@ def read(form: FindForm) -> dict[str, Any]:
     return form.cleaned_data
 
 
-def filters(form: FindForm) -> dict[str, str]:
+def filters(form: forms.Form) -> dict[str, str]:
     """What was asked for, as it was typed: for the entry that says so."""
     return {name: value[:200] for name in form.fields if (value := str(form.data.get(name, "")).strip())}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -12,16 +12,20 @@ from accounts.actors import actor_of, require_role
 from accounts.models import Role, User
 from agents import keys, naming
 from agents.actors import agent_subject, credential_subject
-from agents.models import Agent, AgentKey, Credential, Segment
+from agents.differences import changed
+from agents.locking import MAY_REINSTATE, answerable, locked_agent, require_status
+from agents.models import Agent, AgentKey, Credential, Reinstatement, Segment
 from agents.resource_actions import (
     add_resource,
     change_resource,
     confirm_tag,
-    create_segment,
+    remove_tag,
+    retire_resource,
     store_secret,
 )
 from agents.review_actions import let_review, stop_review
 from agents.revision import bump_revision
+from agents.segment_actions import change_segment, create_segment, require_open, retire_segment
 from core.db import db_now
 from core.errors import AlreadySettled, Invalid, NotFound, Refused
 from ledger.entries import Actor
@@ -31,15 +35,23 @@ from ledger.write import record
 __all__ = [
     "add_key",
     "add_resource",
+    "ask_to_reinstate",
     "bump_revision",
+    "change_agent",
     "change_resource",
+    "change_segment",
     "confirm_tag",
     "create_segment",
+    "decline_reinstatement",
     "enrol",
     "let_review",
     "reinstate",
+    "remove_tag",
     "retire",
+    "retire_resource",
+    "retire_segment",
     "revoke_credential",
+    "revoke_credentials",
     "revoke_key",
     "set_risk",
     "stop_review",
@@ -48,6 +60,15 @@ __all__ = [
 ]
 
 MAY_CONTAIN = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
+
+
+class About(TypedDict, total=False):
+    """What is registered of an agent and may be changed."""
+
+    purpose: str
+    segment: Segment
+    owner: User
+    deputy: User | None
 
 
 def enrol(
@@ -71,6 +92,7 @@ def enrol(
     )  # fmt: skip
     try:
         with transaction.atomic():
+            require_open(segment)
             agent.save(force_insert=True)
             stored = _store_key(agent, key)
             details = {"owner": str(owner.id), "purpose": purpose, "segment": segment.name, "kid": stored.kid}
@@ -87,7 +109,7 @@ def add_key(agent_id: UUID, *, public_jwk: Mapping[str, Any], actor: User) -> Ag
     key = keys.public_key(public_jwk)
     try:
         with transaction.atomic():
-            agent = _locked(agent_id)
+            agent = locked_agent(agent_id)
             stored = _store_key(agent, key)
             record(Event.KEY_ADDED, actor=actor_of(actor), subject=agent_subject(agent), details={"kid": stored.kid})
     except IntegrityError:
@@ -117,9 +139,10 @@ def suspend(agent_id: UUID, *, actor: User | Actor, reason: str) -> Agent:
     Raises Refused, NotFound, and AlreadySettled when it is not active.
     """
     with transaction.atomic():
-        agent = _locked(agent_id)
+        agent = locked_agent(agent_id)
         _require_may_stop(agent, actor)
-        _move(agent, {Agent.Status.ACTIVE}, Agent.Status.SUSPENDED, reason)
+        require_status(agent, {Agent.Status.ACTIVE})
+        _move(agent, Agent.Status.SUSPENDED, reason)
         now = db_now()
         live = agent.credentials.filter(revoked_at=None, expires_at__gt=now)
         ended = live.update(revoked_at=now, revoked_reason="Agent suspended.")
@@ -129,16 +152,76 @@ def suspend(agent_id: UUID, *, actor: User | Actor, reason: str) -> Agent:
     return agent
 
 
-def reinstate(agent_id: UUID, *, actor: User, reason: str) -> Agent:
-    """Let a suspended agent act again, with new credentials. Raises Refused for its owner and deputy."""
-    require_role(actor, Role.ENGINEER, Role.CISO)
+def ask_to_reinstate(agent_id: UUID, *, actor: User, reason: str) -> Reinstatement:
+    """Ask that a suspended agent may act again: another person confirms it.
+
+    Raises Refused (neither engineer, CISO nor somebody who answers for it), NotFound, and AlreadySettled when it is not
+    suspended or somebody has asked already.
+    """
     with transaction.atomic():
-        agent = _locked(agent_id)
-        if actor.person in _answerable(agent):
-            raise Refused("Nobody reinstates their own agent.", "Ask another platform engineer.", code="own_agent")
-        _move(agent, {Agent.Status.SUSPENDED}, Agent.Status.ACTIVE, reason)
-        record(Event.AGENT_REINSTATED, actor=actor_of(actor), subject=agent_subject(agent), details={"reason": reason})
+        agent = locked_agent(agent_id)
+        if not actor.is_active or actor.person not in answerable(agent):
+            require_role(actor, *MAY_REINSTATE)
+        require_status(agent, {Agent.Status.SUSPENDED})
+        if agent.reinstatements.filter(status=Reinstatement.Status.WAITING).exists():
+            raise AlreadySettled(
+                f"Somebody has asked already to reinstate {agent.name}.", "A second person confirms it."
+            )
+        asked = Reinstatement.objects.create(agent=agent, reason=reason, asked_by=actor, asked_at=db_now())
+        details = {"reason": reason, "reinstatement": str(asked.id)}
+        record(Event.REINSTATEMENT_ASKED, actor=actor_of(actor), subject=agent_subject(agent), details=details)
+    return asked
+
+
+def reinstate(reinstatement_id: UUID, *, actor: User) -> Agent:
+    """Confirm, as a second person, that a suspended agent may act again, with new credentials.
+
+    Raises Refused (code `own_agent` for whoever answers for it, `same_person` for whoever asked, or the role), NotFound, and
+    AlreadySettled when that was answered or the agent is not suspended any more.
+    """
+    require_role(actor, *MAY_REINSTATE)
+    with transaction.atomic():
+        agent, asked = _locked_wish(reinstatement_id)
+        _require_second(agent, asked, actor)
+        require_status(agent, {Agent.Status.SUSPENDED})
+        _answer(asked, Reinstatement.Status.CONFIRMED, actor, "")
+        _move(agent, Agent.Status.ACTIVE, asked.reason)
+        details = {"reason": asked.reason, "asked_by": str(asked.asked_by_id), "reinstatement": str(asked.id)}
+        record(Event.AGENT_REINSTATED, actor=actor_of(actor), subject=agent_subject(agent), details=details)
         bump_revision()
+    return agent
+
+
+def decline_reinstatement(reinstatement_id: UUID, *, actor: User, reason: str) -> Reinstatement:
+    """Say no to reinstating an agent, or take back one's own asking. Raises Refused, NotFound, AlreadySettled."""
+    with transaction.atomic():
+        agent, asked = _locked_wish(reinstatement_id)
+        if actor.id != asked.asked_by_id or not actor.is_active:
+            require_role(actor, *MAY_REINSTATE)
+        _answer(asked, Reinstatement.Status.DECLINED, actor, reason)
+        details = {"reason": reason, "reinstatement": str(asked.id)}
+        record(Event.REINSTATEMENT_DECLINED, actor=actor_of(actor), subject=agent_subject(agent), details=details)
+    return asked
+
+
+def change_agent(agent_id: UUID, *, actor: User, **about: Unpack[About]) -> Agent:
+    """Change what is registered of an agent: purpose, segment, who answers for it. Nothing happens where nothing differs.
+
+    Raises Refused (not an engineer), Invalid, NotFound, and AlreadySettled for one that is retired.
+    """
+    require_role(actor, Role.ENGINEER)
+    with transaction.atomic():
+        agent = locked_agent(agent_id)
+        require_status(agent, {Agent.Status.PROPOSED, Agent.Status.ACTIVE, Agent.Status.SUSPENDED})
+        difference = changed(agent, about)
+        if difference:
+            _require_answerable(agent.owner, agent.deputy, agent.purpose)
+            if "segment" in difference:
+                require_open(agent.segment)
+            agent.save(update_fields=list(difference))
+            details = {"changed": difference}
+            record(Event.AGENT_CHANGED, actor=actor_of(actor), subject=agent_subject(agent), details=details)
+            bump_revision()
     return agent
 
 
@@ -146,8 +229,11 @@ def retire(agent_id: UUID, *, actor: User, reason: str) -> Agent:
     """End an agent for good. Its name is never used again."""
     require_role(actor, Role.ENGINEER)
     with transaction.atomic():
-        agent = _locked(agent_id)
-        _move(agent, {Agent.Status.ACTIVE, Agent.Status.SUSPENDED, Agent.Status.PROPOSED}, Agent.Status.RETIRED, reason)
+        agent = locked_agent(agent_id)
+        require_status(agent, {Agent.Status.ACTIVE, Agent.Status.SUSPENDED, Agent.Status.PROPOSED})
+        for asked in agent.reinstatements.select_for_update(of=("self",)).filter(status=Reinstatement.Status.WAITING):
+            _answer(asked, Reinstatement.Status.DECLINED, None, "The agent was retired.")
+        _move(agent, Agent.Status.RETIRED, reason)
         now = db_now()
         agent.credentials.filter(revoked_at=None, expires_at__gt=now).update(
             revoked_at=now, revoked_reason="Agent retired."
@@ -161,7 +247,7 @@ def retire(agent_id: UUID, *, actor: User, reason: str) -> Agent:
 def set_risk(agent_id: UUID, risk: int, *, because: list[str], actor: Actor) -> Agent:
     """Set an agent's risk, 0 to 100, with the reasons. Leaves an entry only where it changed; nothing decides by it yet."""
     with transaction.atomic():
-        agent = _locked(agent_id)
+        agent = locked_agent(agent_id)
         if agent.risk != risk:
             details = {"risk": {"before": agent.risk, "after": risk}, "because": because}
             agent.risk = risk
@@ -190,17 +276,51 @@ def revoke_credential(credential_id: UUID, *, actor: User | Actor, reason: str) 
     return credential
 
 
-def _locked(agent_id: UUID) -> Agent:
-    held = Agent.objects.select_for_update(of=("self",)).select_related("owner", "deputy", "enroller", "segment")
-    agent = held.filter(id=agent_id).first()
-    if agent is None:
-        raise NotFound("There is no such agent.")
-    return agent
+def revoke_credentials(agent_id: UUID, *, actor: User | Actor, reason: str) -> int:
+    """End every live credential of an agent, which may get new ones; gives how many those were, an entry each."""
+    with transaction.atomic():
+        agent = locked_agent(agent_id)
+        _require_may_stop(agent, actor)
+        now = db_now()
+        live = list(agent.credentials.select_for_update(of=("self",)).filter(revoked_at=None, expires_at__gt=now))
+        agent.credentials.filter(id__in=[one.id for one in live]).update(revoked_at=now, revoked_reason=reason)
+        for one in live:
+            subject = credential_subject(one)
+            record(Event.CREDENTIAL_REVOKED, actor=actor_of(actor), subject=subject, details={"reason": reason})
+        if live:
+            bump_revision()
+    return len(live)
 
 
-def _move(agent: Agent, allowed: set[Agent.Status], to: Agent.Status, reason: str) -> None:
-    if agent.status not in allowed:
-        raise AlreadySettled(f"{agent.name} is {agent.get_status_display().lower()}.")
+def _locked_wish(reinstatement_id: UUID) -> tuple[Agent, Reinstatement]:
+    """The agent and then what was asked of it, held in that order, as every change of an agent does."""
+    known = Reinstatement.objects.filter(id=reinstatement_id).first()
+    if known is None:
+        raise NotFound("Nobody has asked for that.")
+    agent = locked_agent(known.agent_id)
+    asked = Reinstatement.objects.select_for_update(of=("self",)).select_related("asked_by").get(id=reinstatement_id)
+    if asked.status != Reinstatement.Status.WAITING:
+        raise AlreadySettled(f"That was {asked.get_status_display().lower()} already.")
+    return agent, asked
+
+
+def _require_second(agent: Agent, asked: Reinstatement, actor: User) -> None:
+    if actor.person in answerable(agent):
+        raise Refused(
+            "Nobody reinstates their own agent.", "Ask another platform engineer or the CISO.", code="own_agent"
+        )
+    if actor.person == asked.asked_by.person:
+        raise Refused(
+            "You asked for it: a second person confirms.", "Ask another engineer or the CISO.", code="same_person"
+        )
+
+
+def _answer(asked: Reinstatement, to: Reinstatement.Status, actor: User | None, answer: str) -> None:
+    asked.status, asked.answered_by, asked.answered_at, asked.answer = to, actor, db_now(), answer
+    asked.save(update_fields=["status", "answered_by", "answered_at", "answer"])
+
+
+def _move(agent: Agent, to: Agent.Status, reason: str) -> None:
     agent.status, agent.status_reason = to, reason
     agent.save(update_fields=["status", "status_reason"])
 
@@ -210,13 +330,9 @@ def _store_key(agent: Agent, key: keys.Key) -> AgentKey:
     return AgentKey.objects.create(agent=agent, kid=jwk["kid"], algorithm=jwk["alg"], public_jwk=jwk)
 
 
-def _answerable(agent: Agent) -> set[UUID]:
-    return {agent.owner.person} | ({agent.deputy.person} if agent.deputy else set())
-
-
 def _require_may_stop(agent: Agent, actor: User | Actor) -> None:
     """Whoever answers for an agent may stop it, and so may those who contain."""
-    if isinstance(actor, User) and actor.is_active and actor.person in _answerable(agent):
+    if isinstance(actor, User) and actor.is_active and actor.person in answerable(agent):
         return
     require_role(actor, *MAY_CONTAIN)
 

@@ -23,8 +23,14 @@ from accounts.objects import groups_reviewing
 from accounts.scopes import AGENTS_WRITE
 from agents import actions, lookups
 from agents import api_bodies as bodies
-from agents.models import Agent, Credential, Resource, Segment
-from agents.queries import visible_agents, visible_credentials, visible_resources, visible_segments
+from agents.models import Agent, Credential, Reinstatement, Resource, Segment
+from agents.queries import (
+    visible_agents,
+    visible_credentials,
+    visible_reinstatements,
+    visible_resources,
+    visible_segments,
+)
 from agents.resource_checks import check_connection, scan_columns
 
 M = TypeVar("M", bound=Model)
@@ -36,6 +42,17 @@ def read(body: type[BaseSerializer[Any]], request: Request, *, partial: bool = F
     given.is_valid(raise_exception=True)
     checked: dict[str, Any] = given.validated_data
     return checked
+
+
+def named_things(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with the things that names stand for; an empty name is nobody. Raises Invalid."""
+    found = {**given}
+    if "segment" in found:
+        found["segment"] = lookups.segment_named(found["segment"])
+    for field in ("owner", "deputy"):
+        if field in found:
+            found[field] = lookups.person_named(found[field], field) if found[field] else None
+    return found
 
 
 class Named(Visible[M]):
@@ -97,11 +114,26 @@ class AgentViewSet(Named[Agent]):
         """Stop an agent: its credentials end and its connections are cut within a second."""
         return self._move(request, actions.suspend)
 
-    @extend_schema(request=bodies.ReasonBody, responses=bodies.AgentSerializer)
+    @extend_schema(request=bodies.ChangeAgentBody, responses=bodies.AgentSerializer)
+    def partial_update(self, request: Request, name: str) -> Response:
+        """Change its purpose, its segment or who answers for it."""
+        require_role(self.person, Role.ENGINEER)
+        about = named_things(read(bodies.ChangeAgentBody, request))
+        return self.said(actions.change_agent(self.get_object().id, actor=self.person, **about))
+
+    @extend_schema(request=bodies.ReasonBody, responses={201: bodies.ReinstatementSerializer})
     @action(detail=True, methods=["post"])
     def reinstate(self, request: Request, name: str) -> Response:
-        """Let a suspended agent act again. Not one's own."""
-        return self._move(request, actions.reinstate)
+        """Ask that a suspended agent may act again. Another person confirms it."""
+        asked = actions.ask_to_reinstate(self.get_object().id, actor=self.person, **read(bodies.ReasonBody, request))
+        return Response(bodies.ReinstatementSerializer(asked).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=bodies.ReasonBody, responses=bodies.EndedBody)
+    @action(detail=True, methods=["post"], url_path="revoke-credentials")
+    def revoke_credentials(self, request: Request, name: str) -> Response:
+        """End every live credential of an agent, everywhere within a second. It may get new ones."""
+        given = read(bodies.ReasonBody, request)
+        return Response({"ended": actions.revoke_credentials(self.get_object().id, actor=self.person, **given)})
 
     @extend_schema(request=bodies.ReasonBody, responses=bodies.AgentSerializer)
     @action(detail=True, methods=["post"])
@@ -112,6 +144,32 @@ class AgentViewSet(Named[Agent]):
     def _move(self, request: Request, move: Callable[..., Agent]) -> Response:
         agent = self.get_object()
         return self.said(move(agent.id, actor=self.person, **read(bodies.ReasonBody, request)))
+
+
+class ReinstatementViewSet(Visible[Reinstatement]):
+    """Wishes that suspended agents may act again, newest first; `?status=waiting` for those that wait for a second person."""
+
+    queryset = Reinstatement.objects.none()
+    serializer_class = bodies.ReinstatementSerializer
+    visible = visible_reinstatements
+    write_scope = AGENTS_WRITE
+    filters: ClassVar = {"agent": "agent__name", "status": "status"}
+    ordering: tuple[str, ...] = ("-asked_at", "-id")
+    lookup_value_converter = "uuid"
+
+    @extend_schema(request=None, responses=bodies.ReinstatementSerializer)
+    @action(detail=True, methods=["post"])
+    def confirm(self, request: Request, pk: UUID) -> Response:
+        """Let the agent act again, as a second person who does not answer for it."""
+        actions.reinstate(self.get_object().id, actor=self.person)
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request=bodies.ReasonBody, responses=bodies.ReinstatementSerializer)
+    @action(detail=True, methods=["post"])
+    def decline(self, request: Request, pk: UUID) -> Response:
+        """Say no, or take back what one asked oneself."""
+        actions.decline_reinstatement(self.get_object().id, actor=self.person, **read(bodies.ReasonBody, request))
+        return Response(self.get_serializer(self.get_object()).data)
 
 
 class CredentialViewSet(Visible[Credential]):
@@ -157,11 +215,19 @@ class ResourceViewSet(Named[Resource]):
                 actions.store_secret(resource.id, **login, actor=self.person)
         return self.said(resource, status.HTTP_201_CREATED)
 
-    @extend_schema(request=bodies.WhereBody, responses=bodies.ResourceSerializer)
+    @extend_schema(request=bodies.ChangeResourceBody, responses=bodies.ResourceSerializer)
     def partial_update(self, request: Request, name: str) -> Response:
-        """Change how it is reached."""
-        where: Any = read(bodies.WhereBody, request, partial=True)
-        return self.said(actions.change_resource(self.get_object().id, actor=self.person, **where))
+        """Change what is registered of it and how it is reached."""
+        require_role(self.person, Role.ENGINEER)
+        given: Any = named_things(read(bodies.ChangeResourceBody, request, partial=True))
+        return self.said(actions.change_resource(self.get_object().id, actor=self.person, **given))
+
+    @extend_schema(request=bodies.ReasonBody, responses=bodies.ResourceSerializer)
+    @action(detail=True, methods=["post"])
+    def retire(self, request: Request, name: str) -> Response:
+        """Take it from behind the gate for good: sessions end within a second, its logins leave the vault."""
+        given = read(bodies.ReasonBody, request)
+        return self.said(actions.retire_resource(self.get_object().id, actor=self.person, **given))
 
     @extend_schema(request=bodies.LoginBody, responses={204: None})
     @action(detail=True, methods=["put"])
@@ -194,6 +260,13 @@ class ResourceViewSet(Named[Resource]):
         tag = actions.confirm_tag(resource.id, **read(bodies.TagSerializer, request), actor=self.person)
         return Response(bodies.TagSerializer(tag).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(request=bodies.RemoveTagBody, responses={204: None})
+    @action(detail=True, methods=["post"], url_path="tags/remove", pagination_class=None)
+    def remove_tag(self, request: Request, name: str) -> Response:
+        """Take a tag off a column: it is masked no longer."""
+        actions.remove_tag(self.get_object().id, **read(bodies.RemoveTagBody, request), actor=self.person)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
 
 class SegmentViewSet(Named[Segment]):
     """Segments."""
@@ -209,6 +282,19 @@ class SegmentViewSet(Named[Segment]):
         """Make a segment."""
         segment = actions.create_segment(**read(bodies.SegmentBody, request), actor=self.person)
         return self.said(segment, status.HTTP_201_CREATED)
+
+    @extend_schema(request=bodies.ChangeSegmentBody, responses=bodies.SegmentSerializer)
+    def partial_update(self, request: Request, name: str) -> Response:
+        """Change what it is for. Its name stays: policies name it."""
+        given = read(bodies.ChangeSegmentBody, request)
+        return self.said(actions.change_segment(self.get_object().id, actor=self.person, **given))
+
+    @extend_schema(request=bodies.ReasonBody, responses=bodies.SegmentSerializer)
+    @action(detail=True, methods=["post"])
+    def retire(self, request: Request, name: str) -> Response:
+        """End an empty segment."""
+        given = read(bodies.ReasonBody, request)
+        return self.said(actions.retire_segment(self.get_object().id, actor=self.person, **given))
 
     @extend_schema(methods=["get"], responses=bodies.ReviewersBody(many=True), filters=False)
     @extend_schema(methods=["post"], request=bodies.ReviewersBody, responses={201: bodies.ReviewersBody})

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from agents.connection_test import Tried
-from agents.models import Agent, ColumnTag, Credential, Resource, ResourceSecret, Segment
+from agents.models import Agent, ColumnTag, Credential, Reinstatement, Resource, ResourceSecret, Segment
 from agents.naming import LONGEST
 from agents.resource_checks import Scan
 from agents.scan import Suggestion
@@ -56,7 +56,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
         """What is shown."""
 
         model = Segment
-        fields: ClassVar = ["id", "name", "purpose"]
+        fields: ClassVar = ["id", "name", "purpose", "retired_at"]
 
 
 class CredentialSerializer(serializers.ModelSerializer[Credential]):
@@ -108,6 +108,45 @@ class EnrolBody(serializers.Serializer[Any]):
     public_jwk = serializers.DictField()
 
 
+class ChangeAgentBody(serializers.Serializer[Any]):
+    """What of an agent is to change; what is left out stays. An empty deputy is nobody."""
+
+    purpose = serializers.CharField(max_length=300, required=False)
+    segment = serializers.CharField(max_length=40, required=False)
+    owner = serializers.CharField(max_length=150, required=False)
+    deputy = serializers.CharField(max_length=150, required=False, allow_blank=True)
+
+
+class ReinstatementSerializer(serializers.ModelSerializer[Reinstatement]):
+    """A wish that a suspended agent may act again; a second person confirms or declines it."""
+
+    agent = serializers.CharField(source="agent.name")
+    asked_by = serializers.CharField(source="asked_by.username")
+    answered_by = serializers.CharField(source="answered_by.username", default=None)
+
+    class Meta:
+        """What is shown."""
+
+        model = Reinstatement
+        fields: ClassVar = [
+            "id",
+            "agent",
+            "reason",
+            "asked_by",
+            "asked_at",
+            "status",
+            "answered_by",
+            "answered_at",
+            "answer",
+        ]
+
+
+class EndedBody(serializers.Serializer[Any]):
+    """How many credentials ended."""
+
+    ended = serializers.IntegerField()
+
+
 class KeyBody(serializers.Serializer[Any]):
     """One more public key of an agent."""
 
@@ -132,6 +171,12 @@ class SegmentBody(serializers.Serializer[Any]):
 
     name = serializers.RegexField(SLUG, max_length=40, error_messages={"invalid": SLUG_RULE})
     purpose = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class ChangeSegmentBody(serializers.Serializer[Any]):
+    """What a segment is for. Its name stays: policies name it."""
+
+    purpose = serializers.CharField(max_length=200, allow_blank=True)
 
 
 class ReviewersBody(serializers.Serializer[Any]):
@@ -159,6 +204,23 @@ class WhereBody(serializers.Serializer[Any]):
     search_path = serializers.CharField(max_length=200, required=False)
     role = serializers.CharField(max_length=63, required=False, allow_blank=True)
     connections = serializers.IntegerField(min_value=1, max_value=10_000, required=False)
+
+
+class ChangeResourceBody(WhereBody):
+    """What of a resource is to change; what is left out stays. An empty owner is nobody."""
+
+    purpose = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    segment = serializers.CharField(max_length=40, required=False)
+    owner = serializers.CharField(max_length=150, required=False, allow_blank=True)
+
+
+class RemoveTagBody(serializers.Serializer[Any]):
+    """A column whose tag is to be taken off, and why."""
+
+    schema = serializers.CharField(max_length=63, default="public")
+    table = serializers.CharField(max_length=63)
+    column = serializers.CharField(max_length=63)
+    reason = serializers.CharField(**REASON)
 
 
 class AddResourceBody(WhereBody):

@@ -13,7 +13,7 @@ from django.core.validators import RegexValidator
 from accounts.models import User
 from agents import naming
 from agents.api_bodies import SLUG, SLUG_RULE, TAG
-from agents.models import Resource, ResourceSecret, Segment
+from agents.models import Agent, Resource, ResourceSecret, Segment
 from core.errors import Invalid, NarrowgateError
 
 T = TypeVar("T")
@@ -87,6 +87,7 @@ class KeyField(forms.JSONField):
 
 
 PEOPLE = User.objects.filter(is_active=True).order_by("name", "username")
+OPEN_SEGMENTS = Segment.objects.filter(retired_at=None).order_by("name")
 
 
 class EnrolForm(ConsoleForm):
@@ -99,7 +100,7 @@ class EnrolForm(ConsoleForm):
     )
     purpose = forms.CharField(max_length=300, help_text="What it is for, in one sentence. Reviewers read it.")
     segment = forms.ModelChoiceField(
-        Segment.objects.order_by("name"),
+        OPEN_SEGMENTS,
         to_field_name="name",
         empty_label="Choose one",
         help_text="Where it meets its resources.",
@@ -126,6 +127,28 @@ class EnrolForm(ConsoleForm):
         return name
 
 
+class AgentForm(ConsoleForm):
+    """What is registered of an agent and may be changed."""
+
+    purpose = forms.CharField(max_length=300, help_text="Reviewers read it.")
+    segment = forms.ModelChoiceField(
+        OPEN_SEGMENTS, to_field_name="name", empty_label=None, help_text="Policies that name a segment follow at once."
+    )
+    owner = forms.ModelChoiceField(PEOPLE, empty_label=None, help_text="They can never approve for it.")
+    deputy = forms.ModelChoiceField(PEOPLE, required=False, empty_label="Nobody")
+
+    @classmethod
+    def of(cls, agent: Agent) -> dict[str, Any]:
+        """What the form says about `agent` as it is."""
+        return {name: getattr(agent, name) for name in cls.base_fields}
+
+
+class PurposeForm(ConsoleForm):
+    """What a segment is for."""
+
+    purpose = forms.CharField(max_length=200, required=False, help_text="What meets in it.")
+
+
 class SegmentForm(ConsoleForm):
     """A segment to make."""
 
@@ -138,7 +161,7 @@ class SegmentForm(ConsoleForm):
 class ReviewersForm(ConsoleForm):
     """A group that may review in a segment."""
 
-    segment = forms.ModelChoiceField(Segment.objects.order_by("name"), to_field_name="name", empty_label="Choose one")
+    segment = forms.ModelChoiceField(OPEN_SEGMENTS, to_field_name="name", empty_label="Choose one")
     group = forms.ModelChoiceField(Group.objects.order_by("name"), to_field_name="name", empty_label="Choose one")
 
 
@@ -190,6 +213,27 @@ class WhereForm(ConsoleForm):
         return {name: getattr(resource, name) for name in cls.base_fields}
 
 
+class ChangeResourceForm(WhereForm):
+    """What is registered of a resource, and how it is reached."""
+
+    field_order = ("purpose", "segment", "owner")
+
+    purpose = forms.CharField(max_length=200, required=False, help_text="What is in it.")
+    segment = forms.ModelChoiceField(
+        OPEN_SEGMENTS, to_field_name="name", empty_label=None, help_text="Policies that name a segment follow at once."
+    )
+    owner = forms.ModelChoiceField(PEOPLE, required=False, empty_label="Nobody", help_text="Who answers for it.")
+
+
+class UntagForm(ConsoleForm):
+    """A column whose tag is taken off, and why."""
+
+    schema = forms.CharField(max_length=63, widget=forms.HiddenInput)
+    table = forms.CharField(max_length=63, widget=forms.HiddenInput)
+    column = forms.CharField(max_length=63, widget=forms.HiddenInput)
+    reason = ReasonForm.base_fields["reason"]
+
+
 class ResourceForm(WhereForm):
     """A database to put behind the gate, with its login."""
 
@@ -201,7 +245,7 @@ class ResourceForm(WhereForm):
         help_text="What agents call it: for psql it is the database’s name.",
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
-    segment = forms.ModelChoiceField(Segment.objects.order_by("name"), to_field_name="name", empty_label="Choose one")
+    segment = forms.ModelChoiceField(OPEN_SEGMENTS, to_field_name="name", empty_label="Choose one")
     purpose = forms.CharField(max_length=200, required=False, help_text="What is in it.")
     owner = forms.ModelChoiceField(PEOPLE, required=False, empty_label="Nobody", help_text="Who answers for it.")
     user = LoginForm.base_fields["user"]

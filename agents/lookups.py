@@ -12,10 +12,10 @@ from core.errors import Invalid
 
 
 def segment_named(name: str) -> Segment:
-    """The segment called `name`. Raises Invalid with the nearest one."""
-    found = Segment.objects.filter(name=name).first()
+    """The segment called `name` that is not retired. Raises Invalid with the nearest one."""
+    found = Segment.objects.filter(name=name, retired_at=None).first()
     if found is None:
-        known = list(Segment.objects.order_by("name").values_list("name", flat=True)[:200])
+        known = list(Segment.objects.filter(retired_at=None).order_by("name").values_list("name", flat=True)[:200])
         raise Invalid("segment", f"There is no segment {name}.", _nearest(name, known, "Make one first."))
     return found
 

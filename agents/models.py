@@ -17,6 +17,7 @@ class Segment(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.SlugField(max_length=40, unique=True)
     purpose = models.CharField(max_length=200, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)  # it is empty, and stays so
 
     class Meta:
         permissions: ClassVar = [("review_segment", "May review holds on this segment's resources")]
@@ -64,6 +65,44 @@ class Agent(models.Model):
     def spiffe_id(self) -> str:
         """Its SPIFFE ID: `spiffe://<trust domain>/agent/<name>`."""
         return f"spiffe://{settings.TRUST_DOMAIN}/agent/{self.name}"
+
+
+class Reinstatement(models.Model):
+    """A wish that a suspended agent may act again: one person asks, another one confirms."""
+
+    class Status(models.TextChoices):
+        """waiting → confirmed | declined."""
+
+        WAITING = "waiting", "Waiting"
+        CONFIRMED = "confirmed", "Confirmed"
+        DECLINED = "declined", "Declined"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="reinstatements")
+    reason = models.CharField(max_length=300)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    answered_at = models.DateTimeField(null=True, blank=True)
+    answer = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-asked_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["agent"], condition=models.Q(status="waiting"), name="reinstatement_one_waits"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status="confirmed") | ~models.Q(answered_by=models.F("asked_by")),
+                name="reinstatement_second_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent}: {self.reason}"
 
 
 class AgentKey(models.Model):
@@ -187,6 +226,7 @@ class Credential(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["agent", "-issued_at"], name="credential_by_agent"),
+            models.Index(fields=["expires_at"], name="credential_by_expiry"),
             models.Index(
                 fields=["revoked_at"], condition=models.Q(revoked_at__isnull=False), name="credential_revoked"
             ),

@@ -7,7 +7,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Role, User
 from accounts.objects import Reviewable, reviewable_by
 from accounts.queries import READS_EVERYTHING
-from agents.models import Agent, Credential, Resource, Segment
+from agents.locking import MAY_REINSTATE
+from agents.models import Agent, Credential, Reinstatement, Resource, Segment
 
 
 def visible_agents(user: User) -> QuerySet[Agent]:
@@ -18,6 +19,22 @@ def visible_agents(user: User) -> QuerySet[Agent]:
     may = reviewable_by(user)
     came = Credential.objects.filter(_reviewed(may, "resource__"), agent=OuterRef("pk"))
     return agents.filter(_own(user) | Q(segment__in=may.segments) | Q(id__in=may.agents) | Exists(came))
+
+
+def visible_reinstatements(user: User) -> QuerySet[Reinstatement]:
+    """What was asked for the agents that `user` may see, newest first."""
+    asked = Reinstatement.objects.select_related("agent__owner", "agent__deputy", "asked_by", "answered_by")
+    return asked.filter(agent__in=visible_agents(user).values("id"))
+
+
+def reinstatements_for(user: User) -> QuerySet[Reinstatement]:
+    """Those that wait and that `user` may confirm: not asked by them, for agents that others answer for."""
+    if not user.has_role(*MAY_REINSTATE):
+        return Reinstatement.objects.none()
+    waiting = visible_reinstatements(user).filter(status=Reinstatement.Status.WAITING)
+    return waiting.exclude(
+        Q(asked_by__person=user.person) | Q(agent__owner__person=user.person) | Q(agent__deputy__person=user.person)
+    )
 
 
 def visible_segments(user: User) -> QuerySet[Segment]:

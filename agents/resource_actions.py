@@ -1,4 +1,4 @@
-"""Every change to segments and resources, their logins and their tags. Each leaves its entry in the same transaction."""
+"""Every change to resources, their logins and their tags. Each leaves its entry in the same transaction."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import actor_of, require_role
 from accounts.models import Role, User
-from agents.actors import resource_subject, segment_subject
+from agents.actors import resource_subject
+from agents.differences import changed
 from agents.models import ColumnTag, Resource, ResourceSecret, Segment
 from agents.revision import bump_revision
+from agents.segment_actions import require_open
 from agents.vault import Login, sealed_login
 from core.db import db_now
-from core.errors import Invalid, NotFound
+from core.errors import AlreadySettled, Invalid, NotFound
 from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
@@ -33,18 +35,12 @@ class Where(TypedDict, total=False):
     connections: int
 
 
-def create_segment(name: str, *, purpose: str = "", actor: User | Actor) -> Segment:
-    """Make a segment. Raises Refused and Invalid."""
-    require_role(actor, Role.ENGINEER)
-    try:
-        with transaction.atomic():
-            segment = Segment.objects.create(name=name, purpose=purpose)
-            details = {"purpose": purpose}
-            record(Event.SEGMENT_CREATED, actor=actor_of(actor), subject=segment_subject(segment), details=details)
-            bump_revision()
-    except IntegrityError:
-        raise Invalid("name", f"There is already a segment {name}.", "Choose another name.") from None
-    return segment
+class Registered(Where, total=False):
+    """What is registered of a resource and may be changed."""
+
+    purpose: str
+    segment: Segment
+    owner: User | None
 
 
 def add_resource(
@@ -62,6 +58,7 @@ def add_resource(
     _require_tls(resource)
     try:
         with transaction.atomic():
+            require_open(segment)
             resource.save(force_insert=True)
             details = {"segment": segment.name, "database": resource.database, "host": resource.host}
             record(Event.RESOURCE_ADDED, actor=actor_of(actor), subject=resource_subject(resource), details=details)
@@ -71,20 +68,42 @@ def add_resource(
     return resource
 
 
-def change_resource(resource_id: UUID, *, actor: User | Actor, **where: Unpack[Where]) -> Resource:
-    """Change how a resource is reached. Nothing happens where nothing differs."""
+def change_resource(resource_id: UUID, *, actor: User | Actor, **given: Unpack[Registered]) -> Resource:
+    """Change what is registered of a resource and how it is reached. Nothing happens where nothing differs.
+
+    Raises Refused, Invalid, NotFound, and AlreadySettled for one that is retired.
+    """
     require_role(actor, Role.ENGINEER)
     with transaction.atomic():
         resource = _locked(resource_id)
-        changed = {name: value for name, value in where.items() if getattr(resource, name) != value}
-        for name, value in changed.items():
-            setattr(resource, name, value)
-        if changed:
+        difference = changed(resource, given)
+        if difference:
             _require_tls(resource)
-            resource.save(update_fields=list(changed))
-            details = {"changed": sorted(changed), "host": resource.host, "database": resource.database}
+            if "segment" in difference:
+                require_open(resource.segment)
+            resource.save(update_fields=list(difference))
+            details = {"changed": difference}
             record(Event.RESOURCE_CHANGED, actor=actor_of(actor), subject=resource_subject(resource), details=details)
             bump_revision()
+    return resource
+
+
+def retire_resource(resource_id: UUID, *, reason: str, actor: User | Actor) -> Resource:
+    """Take a resource from behind the gate for good: its sessions end within a second, its logins leave the vault.
+
+    Raises Refused, NotFound, AlreadySettled.
+    """
+    require_role(actor, Role.ENGINEER)
+    with transaction.atomic():
+        resource = _locked(resource_id)
+        resource.retired_at = now = db_now()
+        resource.save(update_fields=["retired_at"])
+        live = resource.credentials.filter(revoked_at=None, expires_at__gt=now)
+        ended = live.update(revoked_at=now, revoked_reason="Resource retired.")
+        logins, _ = resource.secrets.all().delete()
+        details = {"reason": reason, "credentials": ended, "logins": logins}
+        record(Event.RESOURCE_RETIRED, actor=actor_of(actor), subject=resource_subject(resource), details=details)
+        bump_revision()
     return resource
 
 
@@ -121,21 +140,43 @@ def confirm_tag(
     with transaction.atomic():
         resource = _locked(resource_id)
         confirmed_by = actor if isinstance(actor, User) else None
+        before = resource.tags.filter(schema=schema, table=table, column=column).values("tag", "lookup").first()
         found, _ = ColumnTag.objects.update_or_create(
             resource=resource, schema=schema, table=table, column=column,
             defaults={"tag": tag, "lookup": lookup, "confirmed_by": confirmed_by},
         )  # fmt: skip
-        details = {"column": f"{schema}.{table}.{column}", "tag": tag, "lookup": lookup}
+        details = {"column": f"{schema}.{table}.{column}", "tag": tag, "lookup": lookup, "before": before}
         record(Event.TAG_CONFIRMED, actor=actor_of(actor), subject=resource_subject(resource), details=details)
         bump_revision()
     return found
 
 
+def remove_tag(
+    resource_id: UUID, *, table: str, column: str, schema: str = "public", reason: str, actor: User | Actor
+) -> ColumnTag:
+    """Take a tag off a column, which is given back: from now on it is masked no longer. Raises Refused, NotFound, AlreadySettled (retired)."""
+    require_role(actor, Role.ENGINEER)
+    with transaction.atomic():
+        resource = _locked(resource_id)
+        tag = resource.tags.filter(schema=schema, table=table, column=column).first()
+        if tag is None:
+            raise NotFound("That column has no tag.")
+        tag.delete()
+        before = {"tag": tag.tag, "lookup": tag.lookup}
+        details = {"column": f"{schema}.{table}.{column}", "before": before, "reason": reason}
+        record(Event.TAG_REMOVED, actor=actor_of(actor), subject=resource_subject(resource), details=details)
+        bump_revision()
+    return tag
+
+
 def _locked(resource_id: UUID) -> Resource:
-    held = Resource.objects.select_for_update(of=("self",)).select_related("segment")
+    """The resource, held; one that is retired changes no more."""
+    held = Resource.objects.select_for_update(of=("self",)).select_related("segment", "owner")
     resource = held.filter(id=resource_id).first()
     if resource is None:
         raise NotFound("There is no such resource.")
+    if resource.retired_at:
+        raise AlreadySettled(f"{resource.name} is retired.")
     return resource
 
 

@@ -3,15 +3,20 @@
 from django.urls import path
 
 from agents import resource_views as views
+from agents import segment_views
 
 app_name = "resources"
 urlpatterns = [
     path("", views.resources, name="all"),
     path("add/", views.add, name="add"),
-    path("segments/", views.segments, name="segments"),
-    path("segments/reviewers/", views.reviewers, name="reviewers"),
+    path("segments/", segment_views.segments, name="segments"),
+    path("segments/reviewers/", segment_views.reviewers, name="reviewers"),
+    path("segments/<slug:name>/edit/", segment_views.edit_segment, name="edit_segment"),
+    path("segments/<slug:name>/retire/", segment_views.retire_segment, name="retire_segment"),
     path("r/<slug:name>/", views.resource, name="one"),
     path("r/<slug:name>/edit/", views.edit, name="edit"),
+    path("r/<slug:name>/retire/", views.retire, name="retire"),
+    path("r/<slug:name>/tags/remove/", views.untag, name="untag"),
     path("r/<slug:name>/login/", views.login, name="login"),
     path("r/<slug:name>/test/", views.test, name="test"),
     path("r/<slug:name>/scan/", views.scan, name="scan"),

@@ -1,4 +1,4 @@
-"""Resources and segments by page: list, one, add, change, login, test, scan, tags, who reviews where."""
+"""Resources by page: list, one, add, change, retire, login, test, scan, tags."""
 
 from __future__ import annotations
 
@@ -19,10 +19,20 @@ from accounts.objects import groups_reviewing
 from accounts.requests import person_of
 from agents import actions
 from agents.form_views import answer, both
-from agents.forms import LoginForm, ResourceForm, ReviewersForm, SegmentForm, TagForm, WhereForm, chosen_tags
-from agents.models import Resource, Segment
+from agents.forms import (
+    ChangeResourceForm,
+    LoginForm,
+    ReasonForm,
+    ResourceForm,
+    TagForm,
+    UntagForm,
+    chosen_tags,
+)
+from agents.history import history_of
+from agents.models import Resource
 from agents.queries import visible_resources
 from agents.resource_checks import Scan, check_connection, scan_columns
+from core.db import db_now
 from core.errors import NarrowgateError
 
 READERS = (Role.ENGINEER, Role.ADMINISTRATOR)
@@ -75,13 +85,31 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
     """Change how a resource is reached."""
     engineer = person_of(request, Role.ENGINEER)
     found = _found(engineer, name)
-    form = WhereForm(request.POST or None, initial=WhereForm.of(found))
+    form = ChangeResourceForm(request.POST or None, initial=ChangeResourceForm.of(found))
     if request.method == "POST" and form.is_valid():
-        where: Any = form.cleaned_data
-        if form.act(lambda: actions.change_resource(found.id, actor=engineer, **where)):
+        given: Any = form.cleaned_data
+        if form.act(lambda: actions.change_resource(found.id, actor=engineer, **given)):
             messages.success(request, "Changed. New sessions go there; test the connection.")
             return redirect("resources:one", found.name)
     return answer(request, "agents/forms/resource_edit.html", form, resource=found)
+
+
+@both
+@login_required
+def retire(request: HttpRequest, name: str) -> HttpResponse:
+    """Take a resource from behind the gate for good, after saying what that ends."""
+    engineer = person_of(request, Role.ENGINEER)
+    found = _found(engineer, name)
+    form = ReasonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        if form.act(lambda: actions.retire_resource(found.id, actor=engineer, reason=reason)):
+            messages.success(request, f"{found.name} is behind the gate no longer.")
+            return redirect("resources:one", found.name)
+    live = found.credentials.filter(revoked_at=None, expires_at__gt=db_now()).count()
+    return answer(
+        request, "agents/forms/resource_retire.html", form, resource=found, live=live, logins=found.secrets.count()
+    )
 
 
 @both
@@ -90,7 +118,9 @@ def login(request: HttpRequest, name: str) -> HttpResponse:
     """Store a login in the vault."""
     engineer = person_of(request, Role.ENGINEER)
     found = _found(engineer, name)
-    form = LoginForm(request.POST or None)
+    form = LoginForm(
+        request.POST or None, initial={"user": request.GET.get("user", ""), "use": request.GET.get("use", "")}
+    )
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         if form.act(lambda: _store(found, engineer, given)):
@@ -150,40 +180,22 @@ def tag(request: HttpRequest, name: str) -> HttpResponse:
 
 @both
 @login_required
-def segments(request: HttpRequest) -> HttpResponse:
-    """The segments, what is in them and who reviews there; engineers make one."""
-    user = person_of(request, *READERS)
-    form = SegmentForm(request.POST or None)
+def untag(request: HttpRequest, name: str) -> HttpResponse:
+    """Take a tag off a column, after saying what that shows."""
+    engineer = person_of(request, Role.ENGINEER)
+    found = _found(engineer, name)
+    column = {part: request.GET.get(part, "") for part in ("schema", "table", "column")}
+    form = UntagForm(request.POST or None, initial=column)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
-        if form.act(lambda: actions.create_segment(**given, actor=user)):
-            messages.success(request, f"There is a segment {given['name']}.")
-            return redirect("resources:segments")
-    return _segments(request, form, ReviewersForm())
-
-
-@require_POST
-@login_required
-def reviewers(request: HttpRequest) -> HttpResponse:
-    """Let a group review in a segment."""
-    administrator = person_of(request, Role.ADMINISTRATOR)
-    form = ReviewersForm(request.POST)
-    if form.is_valid():
-        group, segment = form.cleaned_data["group"], form.cleaned_data["segment"]
-        actions.let_review(group, segment, actor=administrator)
-        messages.success(request, f"The members of {group.name} review what is asked in {segment.name}.")
-        return redirect("resources:segments")
-    return _segments(request, SegmentForm(), form)
-
-
-def _segments(request: HttpRequest, form: SegmentForm, review: ReviewersForm) -> HttpResponse:
-    counted = Segment.objects.annotate(
-        agent_count=Count("agents", distinct=True), resource_count=Count("resources", distinct=True)
-    ).order_by("name")
-    rows = [(one, [group.name for group in groups_reviewing(one).order_by("name")]) for one in counted]
-    context = {"rows": rows, "form": form, "review": review}
-    status = 422 if form.errors or review.errors else 200
-    return render(request, "agents/forms/segments.html", context, status=status)
+        if form.act(lambda: actions.remove_tag(found.id, actor=engineer, **given)):
+            messages.success(request, f"{given['table']}.{given['column']} is masked no longer.")
+            return redirect("resources:one", found.name)
+    named = {part: request.POST.get(part, column[part]) for part in column}
+    tag = found.tags.filter(**named).first()
+    if tag is None:
+        raise Http404
+    return answer(request, "agents/forms/resource_untag.html", form, resource=found, tag=tag)
 
 
 def _found(user: User, name: str) -> Resource:
@@ -196,12 +208,15 @@ def _found(user: User, name: str) -> Resource:
 def _shown(
     request: HttpRequest, found: Resource, form: TagForm | None = None, *, status: int = 200, **context: object
 ) -> HttpResponse:
+    engineer = isinstance(request.user, User) and request.user.has_role(Role.ENGINEER)
     shown = {
         "resource": found,
+        "may_edit": engineer and found.retired_at is None,
         "logins": found.secrets.order_by("use"),
         "tags": found.tags.select_related("confirmed_by").order_by("schema", "table", "column"),
         "reviewers": [group.name for group in groups_reviewing(found.segment).order_by("name")],
         "form": form or TagForm(),
+        "changes": history_of(found.id),
         **context,
     }
     return render(request, "agents/forms/resource.html", shown, status=status)

@@ -1,4 +1,4 @@
-"""`narrowgate agent`: enrol one's own, see them, stop one, let it act again."""
+"""`narrowgate agent`: enrol one's own, see them, change and stop one, let it act again with a second person."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 from joserfc.jwk import ECKey, OKPKey
 
-from cli.api_client import AsOption, TokenFileOption, connect
+from cli.api_client import Api, AsOption, TokenFileOption, connect, given
 from cli.output import table
 from cli.state import StateOption
 from cli.token import read_key
 from core.errors import NarrowgateError
 from core.files import create_private
 
-agent = typer.Typer(name="agent", help="Agents: enrol, list, suspend, reinstate.", no_args_is_help=True)
+agent = typer.Typer(
+    name="agent", help="Agents: enrol, list, change, stop, reinstate with a second person.", no_args_is_help=True
+)
 Name = Annotated[str, typer.Argument(help="The agent's name, as in support.production.")]
 Reason = Annotated[str, typer.Option(help="Why; it is in the ledger for good.")]
 
@@ -71,9 +73,61 @@ def suspend(
 def reinstate(
     name: Name, reason: Reason, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
 ) -> None:
-    """Let a suspended agent act again. Nobody does that for their own."""
-    said = connect(state, token_file, person).post(f"agents/{name}/reinstate", {"reason": reason})
-    typer.echo(f"{said['name']} is {said['status']}.")
+    """Ask that a suspended agent may act again. A second person confirms it."""
+    asked = connect(state, token_file, person).post(f"agents/{name}/reinstate", {"reason": reason})
+    typer.echo(f"Asked. A second person confirms it: narrowgate agent confirm {asked['agent']}")
+
+
+@agent.command()
+def confirm(name: Name, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = "") -> None:
+    """Confirm, as a second person, that a suspended agent may act again. Nobody does that for their own."""
+    api = connect(state, token_file, person)
+    asked = _waiting(api, name)
+    api.post(f"reinstatements/{asked['id']}/confirm")
+    typer.echo(f"{name} is active. {asked['asked_by']} had asked: {asked['reason']}")
+
+
+@agent.command()
+def decline(
+    name: Name, reason: Reason, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
+) -> None:
+    """Say no to reinstating an agent, or take back what you asked."""
+    api = connect(state, token_file, person)
+    api.post(f"reinstatements/{_waiting(api, name)['id']}/decline", {"reason": reason})
+    typer.echo(f"{name} stays suspended.")
+
+
+def _waiting(api: Api, name: str) -> dict[str, str]:
+    """What was asked for an agent and waits for a second person. Raises NarrowgateError where nothing does."""
+    for asked in api.each("reinstatements", agent=name, status="waiting"):
+        return asked
+    raise NarrowgateError(f"Nobody has asked to reinstate {name}.", "Ask with narrowgate agent reinstate.")
+
+
+@agent.command()
+def change(  # noqa: PLR0917 -- typer reads options from parameters
+    name: Name,
+    purpose: Annotated[str | None, typer.Option(help="What it is for, in one sentence.")] = None,
+    segment: Annotated[str | None, typer.Option(help="The segment it belongs to.")] = None,
+    owner: Annotated[str | None, typer.Option(help="The user name of the person who answers for it.")] = None,
+    deputy: Annotated[str | None, typer.Option(help="The user name of whoever stands in; empty for nobody.")] = None,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Change what is registered of an agent. Its name stays."""
+    body = given(purpose=purpose, segment=segment, owner=owner, deputy=deputy)
+    said = connect(state, token_file, person).patch(f"agents/{name}", body)
+    typer.echo(f"{said['name']} is in {said['segment']}; {said['owner']} answers for it. {said['purpose']}")
+
+
+@agent.command()
+def revoke(
+    name: Name, reason: Reason, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
+) -> None:
+    """End every live credential of an agent, everywhere within a second. It may get new ones."""
+    said = connect(state, token_file, person).post(f"agents/{name}/revoke-credentials", {"reason": reason})
+    typer.echo(f"Ended: {said['ended']}.")
 
 
 @agent.command()

@@ -44,6 +44,10 @@ class Api:
         """Put `body` at `path`. Raises NarrowgateError with the console's reason."""
         self._call("PUT", path, json=dict(body))
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- JSON
+        """Change what `body` names at `path`. Raises NarrowgateError with the console's reason."""
+        return self._call("PATCH", path, json=dict(body))
+
     def each(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """Every member of a collection, page after page."""
         page = self._call("GET", path, params={"limit": "200", **query})
@@ -80,6 +84,14 @@ def connect(state: Path | None, token_file: Path | None, person: str) -> Api:
             f"Give --token-file FILE, set {TOKEN_VARIABLE}, or --as PERSON of the demo.",
         )
     return Api(console, token)
+
+
+def given(**options: str | int | None) -> dict[str, str | int]:
+    """The options that were given. Raises NarrowgateError when none was."""
+    found = {name: value for name, value in options.items() if value is not None}
+    if not found:
+        raise NarrowgateError("Nothing was to be changed.", "Name at least one option; --help lists them.")
+    return found
 
 
 def refusal(said: object) -> NarrowgateError:

@@ -8,14 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.api_client import Api, AsOption, TokenFileOption, connect
+from cli.api_client import Api, AsOption, TokenFileOption, connect, given
 from cli.output import table
 from cli.state import StateOption
 from core.errors import NarrowgateError
 
-resource = typer.Typer(name="resource", help="Resources: add, list, login, test, scan, tag.", no_args_is_help=True)
+resource = typer.Typer(
+    name="resource", help="Resources: add, list, change, retire, login, test, scan, tag.", no_args_is_help=True
+)
 Name = Annotated[str, typer.Argument(help="The resource's name, as agents will call it.")]
 UserOption = Annotated[str, typer.Option(help="The database user that the gate signs in as.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is in the ledger for good.")]
 PasswordOption = Annotated[
     Path | None, typer.Option(help="A file with the password, or - for standard input; else it is asked for.")
 ]
@@ -74,6 +77,39 @@ def login(  # noqa: PLR0917 -- typer reads options from parameters
     typer.echo(f"The vault holds {user} for {name}.")
 
 
+@resource.command()
+def change(  # noqa: PLR0917 -- typer reads options from parameters
+    name: Name,
+    host: Annotated[str | None, typer.Option(help="Its host name, or the folder of a unix socket.")] = None,
+    port: Annotated[int | None, typer.Option(help="Its port.")] = None,
+    database: Annotated[str | None, typer.Option(help="The database's name on that server.")] = None,
+    segment: Annotated[str | None, typer.Option(help="The segment it belongs to.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Who answers for it; empty for nobody.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="What is in it.")] = None,
+    role: Annotated[str | None, typer.Option(help="The role that agents' statements run as.")] = None,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Change what is registered of a resource and how it is reached. Test the connection afterwards."""
+    body = given(host=host, port=port, database=database, segment=segment, owner=owner, purpose=purpose, role=role)
+    said = connect(state, token_file, person).patch(f"resources/{name}", body)
+    typer.echo(f"{said['name']} is changed. Test the way to it: narrowgate resource test {said['name']}")
+
+
+@resource.command()
+def retire(
+    name: Name,
+    reason: ReasonOption,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Take a resource from behind the gate for good: sessions end within a second, its logins leave the vault."""
+    said = connect(state, token_file, person).post(f"resources/{name}/retire", {"reason": reason})
+    typer.echo(f"{said['name']} is behind the gate no longer.")
+
+
 @resource.command("test")
 def try_connection(
     name: Name, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
@@ -125,12 +161,29 @@ def tag(  # noqa: PLR0917 -- typer reads options from parameters
     person: AsOption = "",
 ) -> None:
     """Say what kind of data a column holds: from now on it is masked unless a permit unmasks the tag."""
+    _tag(connect(state, token_file, person), name, {**_place(column), "tag": tag_name, "lookup": lookup})
+
+
+@resource.command()
+def untag(  # noqa: PLR0917 -- typer reads options from parameters
+    name: Name,
+    column: Annotated[str, typer.Argument(help="schema.table.column, or table.column in public.")],
+    reason: ReasonOption,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Take the tag off a column: from now on it is masked no longer."""
+    connect(state, token_file, person).post(f"resources/{name}/tags/remove", {**_place(column), "reason": reason})
+    typer.echo(f"{column} is masked no longer.")
+
+
+def _place(column: str) -> dict[str, str]:
     parts = column.split(".")
     if len(parts) not in {2, 3} or not all(parts):
         raise NarrowgateError(f"{column} is not a column.", "Write table.column, or schema.table.column.")
     schema, table_name, column_name = parts if len(parts) == 3 else ["public", *parts]
-    body = {"schema": schema, "table": table_name, "column": column_name, "tag": tag_name, "lookup": lookup}
-    _tag(connect(state, token_file, person), name, body)
+    return {"schema": schema, "table": table_name, "column": column_name}
 
 
 def _tag(api: Api, name: str, body: dict[str, Any]) -> None:

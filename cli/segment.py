@@ -10,7 +10,9 @@ from cli.api_client import AsOption, TokenFileOption, connect
 from cli.output import table
 from cli.state import StateOption
 
-segment = typer.Typer(name="segment", help="Segments: create, list, let a group review.", no_args_is_help=True)
+segment = typer.Typer(
+    name="segment", help="Segments: create, list, change, retire, let a group review.", no_args_is_help=True
+)
 Name = Annotated[str, typer.Argument(help="The segment's name.")]
 
 
@@ -45,3 +47,29 @@ def let_review(
     """Let a group's members review in a segment, as an administrator."""
     connect(state, token_file, person).post(f"segments/{name}/reviewers", {"group": group})
     typer.echo(f"The members of {group} review what is asked in {name}.")
+
+
+@segment.command()
+def change(
+    name: Name,
+    purpose: Annotated[str, typer.Option(help="What meets in it.")],
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Change what a segment is for. Its name stays: policies name it."""
+    said = connect(state, token_file, person).patch(f"segments/{name}", {"purpose": purpose})
+    typer.echo(f"{said['name']}: {said['purpose']}")
+
+
+@segment.command()
+def retire(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why; it is in the ledger for good.")],
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """End an empty segment for good."""
+    said = connect(state, token_file, person).post(f"segments/{name}/retire", {"reason": reason})
+    typer.echo(f"{said['name']} is retired.")

@@ -10,7 +10,8 @@ from django.utils import timezone
 from accounts.models import User
 from activity.models import Action, Session
 from activity.visibility import actions_visible_to, sessions_visible_to
-from agents.models import Agent, AgentKey, Credential
+from agents.history import Change, history_of
+from agents.models import Agent, AgentKey, Credential, Reinstatement
 from agents.queries import visible_agents, visible_credentials
 from approvals.models import Hold
 from approvals.queries import visible_to
@@ -33,6 +34,8 @@ class AgentPage:
     week: dict[str, int]
     risk: Score
     incidents: list[Incident]
+    changes: list[Change]
+    waiting: Reinstatement | None
 
 
 def agent_page(name: str, user: User) -> AgentPage:
@@ -51,4 +54,6 @@ def agent_page(name: str, user: User) -> AgentPage:
         week=week_of(agent.id, timezone.now()),
         risk=score_of(agent),
         incidents=list(visible_incidents(user).filter(agent=agent)[:5]),
+        changes=history_of(agent.id),
+        waiting=agent.reinstatements.filter(status=Reinstatement.Status.WAITING).select_related("asked_by").first(),
     )

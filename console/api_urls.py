@@ -4,7 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
-from agents.api import AgentViewSet, CredentialViewSet, ResourceViewSet, SegmentViewSet
+from agents.api import AgentViewSet, CredentialViewSet, ReinstatementViewSet, ResourceViewSet, SegmentViewSet
 from approvals.api import HoldViewSet
 from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
@@ -14,6 +14,7 @@ from policies.api import PolicyVersionViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("agents", AgentViewSet, basename="agents")
+router.register("reinstatements", ReinstatementViewSet, basename="reinstatements")
 router.register("credentials", CredentialViewSet, basename="credentials")
 router.register("resources", ResourceViewSet, basename="resources")
 router.register("segments", SegmentViewSet, basename="segments")

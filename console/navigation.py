@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.models import Membership, Role, User
+from agents.locking import MAY_REINSTATE
+from agents.queries import reinstatements_for
 from approvals.board import count_needing
 from approvals.notifications.queries import unread_count
 from core import words
@@ -79,6 +81,8 @@ def _count(place: _Place, user: User) -> int | None:
     """How much on that place needs this person; None where nothing is counted."""
     if place.name == "queue:queue":
         return count_needing(user)
+    if place.name == "agents:agents" and user.has_role(*MAY_REINSTATE):
+        return reinstatements_for(user).count()
     if place.name == "incidents:incidents" and user.has_role(Role.CISO):
         return unanswered(user)
     return None

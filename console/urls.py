@@ -19,7 +19,7 @@ urlpatterns = [
     path("", include("console.people.urls")),
     path("api/", include("console.api_urls")),
     path("queue/", include("approvals.urls")),
-    path("agents/", include("agents.urls")),
+    path("agents/", include("console.urls_agents")),
     path("resources/", include("agents.resource_urls")),
     path("policies/", include("policies.urls")),
     path("notifications/", include("approvals.notifications.urls")),

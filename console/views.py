@@ -11,7 +11,6 @@ from django.views.decorators.http import require_GET, require_safe
 from accounts.models import Role, User
 from accounts.requests import person_of
 from agents.models import Agent
-from console.agent_page import agent_page
 from core.problems import api_not_found
 from monitoring.posture import PERIODS, posture_of
 
@@ -48,13 +47,6 @@ def posture(request: HttpRequest) -> HttpResponse:
     chosen = period if period in PERIODS else "24h"
     context = {"it": posture_of(PERIODS[chosen], timezone.now()), "period": chosen, "periods": PERIODS}
     return render(request, "monitoring/posture.html", context)
-
-
-@require_GET
-@login_required
-def agent(request: HttpRequest, name: str) -> HttpResponse:
-    """One agent."""
-    return render(request, "console/agent.html", {"it": agent_page(name, person_of(request)), "now": timezone.now()})
 
 
 @require_safe

@@ -38,8 +38,13 @@ class Event(StrEnum):
     # ---- agents ----
     AGENT_CHANGED = "agent:changed", "What is registered of an agent was changed."
     AGENT_ENROLLED = "agent:enrolled", "An agent was registered, with its owner and purpose."
-    AGENT_REINSTATED = "agent:reinstated", "A suspended agent may act again."
+    AGENT_REINSTATED = "agent:reinstated", "A second person confirmed that a suspended agent may act again."
     AGENT_SUSPENDED = "agent:suspended", "An agent may not act until it is reinstated."
+    REINSTATEMENT_ASKED = "reinstatement:asked", "Somebody asked that a suspended agent may act again, and why."
+    REINSTATEMENT_DECLINED = (
+        "reinstatement:declined",
+        "A wish to reinstate an agent was declined or taken back, and why.",
+    )
     KEY_ADDED = "key:added", "A public key was registered for an agent."
     KEY_REVOKED = "key:revoked", "A public key of an agent counts no longer."
 
@@ -124,11 +129,14 @@ class Event(StrEnum):
     # ---- resources and segments ----
     RESOURCE_ADDED = "resource:added", "A resource was put behind the gate."
     RESOURCE_CHANGED = "resource:changed", "What is registered of a resource was changed."
+    RESOURCE_RETIRED = "resource:retired", "A resource is behind the gate no longer; its logins left the vault."
     SECRET_STORED = "secret:stored", "A resource's login was put into the vault."
     SECRET_USED = "secret:used", "The gate took a resource's login from the vault."
     SEGMENT_CHANGED = "segment:changed", "A segment was changed: what it is, or who may review in it."
     SEGMENT_CREATED = "segment:created", "A segment was made."
+    SEGMENT_RETIRED = "segment:retired", "A segment that was empty takes no agents and resources any more."
     TAG_CONFIRMED = "tag:confirmed", "A person confirmed what kind of data a column holds."
+    TAG_REMOVED = "tag:removed", "A column's tag was taken off: its values are masked no longer, and why."
 
     # ---- sessions ----
     SESSION_CLOSED = "session:closed", "A session ended, and why."
@@ -137,7 +145,11 @@ class Event(StrEnum):
     SESSION_REFUSED = "session:refused", "A connection was refused before it became a session, and why."
 
 
-SCHEMAS: dict[Event, int] = {}
+SCHEMAS: dict[Event, int] = {
+    Event.AGENT_REINSTATED: 2,  # with who asked
+    Event.RESOURCE_CHANGED: 2,  # with each field before and after
+    Event.TAG_CONFIRMED: 2,  # with what it said before
+}
 
 
 def schema_of(event: Event) -> int:

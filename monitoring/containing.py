@@ -30,7 +30,7 @@ class Effect:
         return [
             f"{ended} within a second{running}.",
             f"Releases nothing that waits for people: {words.plural(self.waiting, 'hold')} of its just now.",
-            "It gets no new credential until somebody other than its owner and deputy reinstates it.",
+            "It gets no new credential until one person asks and another one, neither its owner nor its deputy, confirms.",
             "This incident counts as contained from now on.",
         ]
 

@@ -129,7 +129,7 @@ def test_a_page_goes_on_where_the_last_one_ended_whatever_arrives(world: World) 
     assert set(seen) == known
 
 
-@pytest.mark.parametrize("key", ["", "nonsense", "2026-01-01_x", "2026-01-01T00:00:00_" + "0" * 32])
+@pytest.mark.parametrize("key", ["", "nonsense", "2026-01-01_x", "2026-13-01T00:00:00_" + "0" * 32])
 def test_a_key_that_is_none_is_the_beginning(world: World, key: str) -> None:
     one = asked(world.agent, world.resource)
     assert ids(actions_page(world.cast.auditor, {}, key).rows) == [one.id]

@@ -47,6 +47,11 @@ def test_an_agent_is_enrolled_suspended_and_reinstated(engineer: Caller, cast: C
     assert (status, said["status"], said["owner"], said["deputy"]) == (201, "active", "olga", "dev")
     for verb, after in (("suspend", "suspended"), ("reinstate", "active"), ("retire", "retired")):
         status, said = engineer.post(f"agents/triage.production/{verb}", {"reason": "A test"})
+        if verb == "reinstate":
+            assert (status, said["status"], said["asked_by"]) == (201, "waiting", "enzo")
+            assert engineer.post(f"reinstatements/{said['id']}/confirm")[1]["code"] == "same_person"
+            assert Caller(cast.ciso).post(f"reinstatements/{said['id']}/confirm")[1]["status"] == "confirmed"
+            status, said = engineer.get("agents/triage.production")
         assert (status, said["status"], said["status_reason"]) == (200, after, "A test")
     events = list(
         Outbox.objects.filter(event__startswith="agent:").order_by("node_seq").values_list("event", flat=True)
@@ -99,7 +104,8 @@ def test_owners_stop_their_own_and_nobody_reinstates_theirs(engineer: Caller, ca
     engineer.post("agents", agent_body(cast))
     owner = Caller(cast.owner)
     assert owner.post("agents/triage.production/suspend", {"reason": "Mine"})[0] == 200
-    assert owner.post("agents/triage.production/reinstate", {"reason": "Mine"})[1]["code"] == "role_required"
+    _, asked = owner.post("agents/triage.production/reinstate", {"reason": "Mine"})
+    assert owner.post(f"reinstatements/{asked['id']}/confirm")[1]["code"] == "role_required"
     assert engineer.post("agents/triage.production/suspend", {"reason": "Again"})[0] == 409
     for stranger in (cast.reviewer, cast.outsider):  # they do not even see it
         assert Caller(stranger).post("agents/triage.production/suspend", {"reason": "No"})[0] == 404

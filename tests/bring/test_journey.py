@@ -227,9 +227,36 @@ def test_a_suspended_agent_gets_nothing(bench: Bench) -> None:
     bench.types("agent", "suspend", AGENT, "--reason", "Odd", who="maya", status=1, says="scopes do not cover")
     bench.types("agent", "suspend", AGENT, "--reason", "Odd", who="lena", says="is suspended")
     bench.types("token", AGENT, "--resource", RESOURCE, "--key", f"{AGENT}.jwk", who="", status=1)
-    bench.types("agent", "reinstate", AGENT, "--reason", "Fine", who="lena", status=1, says="platform engineer or ciso")
-    bench.types("agent", "reinstate", AGENT, "--reason", "Fine", says="is active")
+    bench.types("agent", "reinstate", AGENT, "--reason", "Fine", who="lena", says="A second person confirms it")
+    bench.types("agent", "reinstate", AGENT, "--reason", "Fine", status=1, says="Somebody has asked already")
+    bench.types("agent", "confirm", AGENT, who="lena", status=1, says="platform engineer or ciso")
+    bench.types("agent", "decline", AGENT, "--reason", "Not yet", says="stays suspended")
+    bench.types("agent", "confirm", AGENT, status=1, says="Nobody has asked to reinstate")
+    bench.types("agent", "reinstate", AGENT, "--reason", "Fine")
+    bench.types("agent", "confirm", AGENT, status=1, says="You asked for it: a second person confirms.")
+    bench.types("agent", "confirm", AGENT, who="claire", says="is active. erik had asked: Fine")
     wait_until(lambda: bench.asks("SELECT 2")[0] == "2\n")
+
+
+def test_what_was_brought_is_changed_and_retired(bench: Bench, clinic: Clinic) -> None:
+    bench.types("agent", "change", AGENT, status=1, says="Nothing was to be changed.")
+    bench.types("agent", "change", AGENT, "--owner", "nobody", status=1, says="Nobody here is called nobody.")
+    bench.types("agent", "change", AGENT, "--purpose", "Sorts them", who="claire", status=1, says="platform engineer")
+    bench.types("agent", "change", AGENT, "--purpose", "Sorts them", "--deputy", "omar", says="Sorts them")
+    bench.types("resource", "change", RESOURCE, "--purpose", "Who is ill", says="Test the way to it")
+    bench.types("segment", "change", SEGMENT, "--purpose", "Patients", says="clinic: Patients")
+    bench.types("segment", "retire", SEGMENT, "--reason", "Over", status=1, says="Move or retire them first.")
+    bench.types("resource", "tag", RESOURCE, "visits.note", "email", says="is tagged email")
+    bench.types("resource", "untag", RESOURCE, "visits.note", "--reason", "A mistake", says="masked no longer")
+    bench.types("resource", "untag", RESOURCE, "visits.note", "--reason", "Again", status=1, says="has no tag")
+    bench.types("segment", "create", "annex", "--purpose", "For a day")
+    where = ["--host", clinic.host, "--database", "clinic", "--segment", "annex", "--tls", "off", "--user", LOGIN]
+    bench.types("resource", "add", "annex-records", *where, "--password-file", "-", typed=f"{PASSWORD}\n")
+    bench.types("resource", "retire", "annex-records", "--reason", "Over", who="maya", status=1, says="scopes do not")
+    bench.types("resource", "retire", "annex-records", "--reason", "Over", says="behind the gate no longer")
+    bench.types("resource", "change", "annex-records", "--port", "1", status=1, says="annex-records is retired.")
+    bench.types("segment", "retire", "annex", "--reason", "Over", says="annex is retired.")
+    bench.types("agent", "revoke", AGENT, "--reason", "A drill", says="Ended: ")
 
 
 def test_without_a_token_the_command_says_what_to_give(bench: Bench) -> None:

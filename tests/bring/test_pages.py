@@ -100,21 +100,21 @@ def test_what_cannot_be_enrolled_is_kept_as_typed(
 
 def test_suspending_says_what_it_does_and_needs_a_reason(engineer: Client, agent: Agent) -> None:
     address = reverse("agents:suspend", args=[agent.name])
-    assert "cut within a second" in text(engineer.get(address))
+    assert "no live connection and no live credential just now" in text(engineer.get(address))
     assert "Say why" in text(engineer.post(address, {"reason": " "}))
     assert "is suspended" in text(engineer.post(address, {"reason": "Odd"}, follow=True))
     assert "nothing to suspend" in text(engineer.get(address))
-    assert "may act again" in text(
+    assert "A second person confirms" in text(
         engineer.post(reverse("agents:reinstate", args=[agent.name]), {"reason": "Fine"}, follow=True)
     )
-    assert Agent.objects.get().status == "active"
+    assert Agent.objects.get().status == "suspended"
 
 
 def test_the_owner_stops_and_does_not_reinstate(cast: Cast, agent: Agent) -> None:
     owner = browser(cast.owner)
     assert "Suspend…" in text(owner.get(reverse("console:agent", args=[agent.name])))
     assert owner.post(reverse("agents:suspend", args=[agent.name]), {"reason": "Mine"}).status_code == 302
-    assert owner.post(reverse("agents:reinstate", args=[agent.name]), {"reason": "Mine"}).status_code == 404
+    assert owner.post(reverse("agents:reinstate", args=[agent.name]), {"reason": "Mine"}).status_code == 302
     assert Agent.objects.get().status == "suspended"
 
 
@@ -125,7 +125,12 @@ def test_the_owner_stops_and_does_not_reinstate(cast: Cast, agent: Agent) -> Non
         ("start", [], {"engineer"}),
         ("agents:enrol", [], {"engineer"}),
         ("agents:suspend", ["triage.production"], {"engineer", "ciso", "administrator", "owner"}),
-        ("agents:reinstate", ["triage.production"], {"engineer", "ciso"}),
+        ("agents:reinstate", ["triage.production"], {"engineer", "ciso", "owner"}),
+        ("agents:revoke", ["triage.production"], {"engineer", "ciso", "administrator", "owner"}),
+        ("agents:edit", ["triage.production"], {"engineer"}),
+        ("resources:retire", ["records"], {"engineer"}),
+        ("resources:edit_segment", ["clinic"], {"engineer"}),
+        ("resources:retire_segment", ["clinic"], {"engineer"}),
         ("agents:retire", ["triage.production"], {"engineer"}),
         ("resources:all", [], {"engineer", "administrator"}),
         ("resources:one", ["records"], {"engineer", "administrator"}),
@@ -218,7 +223,14 @@ def test_without_tls_beyond_this_machine_is_refused_at_its_field(engineer: Clien
 def test_the_way_and_the_login_are_changed(engineer: Client, records: Resource) -> None:
     page = engineer.get(reverse("resources:edit", args=["records"])).content.decode()
     assert records.host in page
-    form = {"host": records.host, "port": "5432", "database": "clinique", "tls": "off", "search_path": "public"}
+    form = {
+        "host": records.host,
+        "port": "5432",
+        "database": "clinique",
+        "tls": "off",
+        "search_path": "public",
+        "segment": "clinic",
+    }
     engineer.post(reverse("resources:edit", args=["records"]), {**form, "connections": "5"})
     records.refresh_from_db()
     assert (records.database, records.connections) == ("clinique", 5)

@@ -29,6 +29,7 @@ class Console:
     """The console's API as one of the demo's people."""
 
     def __init__(self, server: RunningServer, username: str) -> None:
+        self.server = server
         person = next(one for one in server.demo["people"] if one["username"] == username)
         headers = {"Authorization": f"Token {person['api_token']}"}
         self._client = httpx.Client(base_url=f"{server.demo['console']}/api/v1", headers=headers, trust_env=False)
@@ -43,7 +44,7 @@ class Console:
 
     def post(self, path: str, **body: str) -> Any:
         answer = self._client.post(path, json=body)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code in {200, 201}, answer.text
         return answer.json()
 
 
@@ -83,12 +84,16 @@ def _agent(console: Console, name: str) -> Any:
 
 
 def _answer(console: Console) -> None:
-    """A person resolves the incident and reinstates the agent."""
+    """A person resolves the incident, and two reinstate the agent."""
     for status in ("open", "acknowledged"):
         for incident in console.get("/incidents", agent=AGENT, status=status)["results"]:
             console.post(f"/incidents/{incident['id']}/resolve", reason="A rehearsal.")
     if _agent(console, AGENT)["status"] == "suspended":
-        console.post(f"/agents/{AGENT}/reinstate", reason="A rehearsal.")
+        engineer = Console(console.server, "erik")
+        engineer.post(f"/agents/{AGENT}/reinstate", reason="A rehearsal.")
+        engineer.close()
+        (asked,) = console.get("/reinstatements", agent=AGENT, status="waiting")["results"]
+        console.post(f"/reinstatements/{asked['id']}/confirm")
 
 
 def test_five_denials_cut_every_connection_within_two_seconds(server: RunningServer, ciso: Console) -> None:

@@ -246,7 +246,8 @@ def test_a_person_who_answers_frees_the_budget(watched: Watched) -> None:
 def test_what_a_person_answered_for_does_not_suspend_again(watched: Watched) -> None:
     watched.deny(5)
     watched.read()
-    inventory.reinstate(watched.agent.id, actor=watched.cast.engineer, reason="A bad deploy")
+    asked = inventory.ask_to_reinstate(watched.agent.id, actor=watched.cast.engineer, reason="A bad deploy")
+    inventory.reinstate(asked.id, actor=watched.cast.ciso)
     watched.read()
     assert watched.agent.status == ACTIVE
     assert not Signal.objects.filter(settled_at=None).exists()

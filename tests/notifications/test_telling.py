@@ -86,7 +86,8 @@ def test_the_outcome_is_told_to_whoever_answers_for_the_agent(telling: Telling, 
 def test_suspending_and_reinstating_is_told_to_the_owner_and_deputy(telling: Telling) -> None:
     agent = telling.world.agent
     inventory.suspend(agent.id, actor=telling.cast.ciso, reason="Looks odd.")
-    inventory.reinstate(agent.id, actor=telling.cast.engineer, reason="It was not.")
+    asked = inventory.ask_to_reinstate(agent.id, actor=telling.cast.engineer, reason="It was not.")
+    inventory.reinstate(asked.id, actor=telling.cast.ciso)
     telling.read()
     assert telling.told(telling.cast.owner) == [("agent", "agent:suspended"), ("agent", "agent:reinstated")]
     assert telling.who("agent") == {"olga", "dev"}

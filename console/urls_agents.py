@@ -1,0 +1,20 @@
+"""The fleet's addresses. Its pages join other apps, so they are the console's."""
+
+from django.urls import path
+
+from agents import form_views
+from console import fleet_views, reinstating_views
+
+app_name = "agents"
+urlpatterns = [
+    path("", fleet_views.agents, name="agents"),
+    path("export/", fleet_views.agents_file, name="agents_file"),
+    path("enrol/", form_views.enrol, name="enrol"),
+    path("<str:name>/edit/", fleet_views.edit, name="edit"),
+    path("<str:name>/suspend/", fleet_views.stop, {"how": "suspend"}, name="suspend"),
+    path("<str:name>/revoke/", fleet_views.stop, {"how": "revoke"}, name="revoke"),
+    path("<str:name>/retire/", fleet_views.stop, {"how": "retire"}, name="retire"),
+    path("<str:name>/reinstate/", reinstating_views.reinstate, name="reinstate"),
+    path("<str:name>/reinstate/<uuid:asked>/confirm/", reinstating_views.confirm, name="confirm"),
+    path("<str:name>/reinstate/<uuid:asked>/decline/", reinstating_views.decline, name="decline"),
+]

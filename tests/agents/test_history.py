@@ -1,0 +1,36 @@
+"""What was changed of a thing, read back from the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.urls import reverse
+
+from agents import actions, history
+from console.database import Logins
+from ledger.entries import Actor
+from tests.approvals.world import assemble
+from tests.audit.test_api import sequence
+from tests.bring.callers import browser
+from tests.cast import Cast
+
+
+def test_a_history_names_people_and_leaves_the_kept_score_out(
+    fresh_database: Logins, fresh_cast: Cast, tmp_path: Path
+) -> None:
+    world = assemble(fresh_cast)
+    monitoring = Actor(kind="system", id="monitoring", name="Monitoring")
+    actions.set_risk(world.agent.id, 40, because=["x"], actor=monitoring)
+    actions.change_agent(world.agent.id, actor=fresh_cast.engineer, owner=fresh_cast.ciso, deputy=None)
+    actions.suspend(world.agent.id, actor=fresh_cast.ciso, reason="Od\u200bd")
+    sequence(fresh_database, tmp_path)
+    changes = history.history_of(world.agent.id)
+    assert [one.entry.event for one in changes] == ["agent:suspended", "agent:changed", "agent:enrolled"]
+    assert ("reason", "Od\u200bd") in changes[0].told
+    assert {(one.field, one.before, one.after) for one in changes[1].differences} == {
+        ("owner", "Olga Owner", "Cleo Ciso"), ("deputy", "Dev Deputy", ""),
+    }  # fmt: skip
+    page = browser(fresh_cast.auditor).get(reverse("console:agent", args=[world.agent.name])).content.decode()
+    assert "<del>Olga Owner</del>" in page
+    assert "U+200B" in page
+    assert "entry " in page

@@ -95,6 +95,11 @@ def groups_by_target(targets: Iterable[Model]) -> Mapping[Key, set[str]]:
     return found
 
 
+def anything_reviewed() -> bool:
+    """Whether any group may review anything."""
+    return GroupObjectPermission.objects.filter(permission__codename__in=_CODENAMES).exists()
+
+
 def targets_by_group(groups: Iterable[Group]) -> Mapping[int, set[Key]]:
     """What the members of each group may review, by the group's identifier; one query however many."""
     found: dict[int, set[Key]] = defaultdict(set)

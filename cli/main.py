@@ -8,6 +8,8 @@ import sys
 import typer
 
 from cli.agent import agent
+from cli.group import group
+from cli.person import person
 from cli.policy import policy
 from cli.resource import resource
 from cli.segment import segment
@@ -25,8 +27,8 @@ commands = typer.Typer(
 )
 for command in (token, sql, verify):
     commands.command()(command)
-for group in (agent, segment, resource, policy):
-    commands.add_typer(group)
+for commands_of in (agent, segment, resource, policy, person, group):
+    commands.add_typer(commands_of)
 
 
 @commands.callback()

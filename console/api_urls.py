@@ -9,6 +9,7 @@ from approvals.api import HoldViewSet
 from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
 from audit.report_api import ReportViewSet
+from console.people.api import ChangeViewSet, GroupViewSet, PersonViewSet
 from monitoring.api import IncidentViewSet
 from policies.api import PolicyVersionViewSet
 
@@ -22,6 +23,9 @@ router.register("sessions", SessionViewSet, basename="sessions")
 router.register("actions", ActionViewSet, basename="actions")
 router.register("holds", HoldViewSet, basename="holds")
 router.register("notifications", NotificationViewSet, basename="notifications")
+router.register("people", PersonViewSet, basename="people")
+router.register("groups", GroupViewSet, basename="groups")
+router.register("changes", ChangeViewSet, basename="changes")
 router.register("policies", PolicyVersionViewSet, basename="policies")
 router.register("incidents", IncidentViewSet, basename="incidents")
 router.register("reports", ReportViewSet, basename="reports")

@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from accounts.models import Role
-from accounts.objects import groups_reviewing
+from accounts.models import Membership, Role
+from accounts.objects import anything_reviewed
 from accounts.requests import person_of
 from agents.models import Agent, Resource, Segment
 from policies.queries import active
@@ -33,7 +33,7 @@ class Step:
 @login_required
 def first_steps(request: HttpRequest) -> HttpResponse:
     """From nothing to the first decided action."""
-    person_of(request, Role.ENGINEER)
+    person_of(request, Role.ENGINEER, Role.ADMINISTRATOR)
     return render(request, "policies/first_steps.html", {"steps": _standing(_steps()), "try_it": _try_it()})
 
 
@@ -41,10 +41,10 @@ def _steps() -> list[tuple[Step, bool]]:
     segment = Segment.objects.order_by("name").first()
     login = Resource.objects.filter(secrets__isnull=False, retired_at=None).exists()
     agent = Agent.objects.filter(status=Agent.Status.ACTIVE).exists()
-    reviewed = any(groups_reviewing(one).exists() for one in Segment.objects.all()[:50])
     return [
         (_SEGMENT, segment is not None),
-        (_REVIEWERS, reviewed),
+        (_PERSON, Membership.objects.filter(user__is_active=True, user__roles__contains=[Role.REVIEWER]).exists()),
+        (_REVIEWERS, anything_reviewed()),
         (_RESOURCE, login),
         (_AGENT, agent),
         (_POLICY, active() is not None),
@@ -82,12 +82,20 @@ _SEGMENT = Step(
     "Make a segment",
     'narrowgate segment create customer-care --purpose "What talks with customers"',
 )
+_PERSON = Step(
+    "Invite a person with a role and groups",
+    "Actions that a policy holds wait for people. An administrator makes a group, and invites reviewers into it.",
+    "people:all",
+    "See the people",
+    "narrowgate group create dba\n"
+    'narrowgate person invite rita --name "Rita Roe" --email rita@example.com --role reviewer --group dba',
+)
 _REVIEWERS = Step(
-    "Let a group review in it",
-    "Actions that a policy holds wait for people. An administrator says which group reviews here.",
-    "resources:segments",
-    "See the segments",
-    "narrowgate segment let-review customer-care dba",
+    "Let a group review",
+    "In a segment, of one resource, or of one agent: an administrator says which group decides there.",
+    "people:groups",
+    "See the groups",
+    "narrowgate group let-review dba segment customer-care",
 )
 _RESOURCE = Step(
     "Put a database behind the gate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accounts.models import Role
-from accounts.scopes import AGENTS_WRITE, EXPORT, INCIDENTS_WRITE, POLICIES_WRITE, READ, REVIEW
+from accounts.scopes import AGENTS_WRITE, EXPORT, INCIDENTS_WRITE, PEOPLE_WRITE, POLICIES_WRITE, READ, REVIEW
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ SCOPES_OF = {
     "owner": [AGENTS_WRITE],
     "engineer": [AGENTS_WRITE, POLICIES_WRITE],
     "ciso": [EXPORT, AGENTS_WRITE, POLICIES_WRITE, INCIDENTS_WRITE],
-    "administrator": [AGENTS_WRITE, POLICIES_WRITE],
+    "administrator": [AGENTS_WRITE, POLICIES_WRITE, PEOPLE_WRITE],
 }
 
 PEOPLE = (

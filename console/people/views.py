@@ -17,7 +17,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts import actions
 from accounts.actors import actor_of
-from accounts.invitation_actions import issue
 from accounts.models import Membership, Role, User
 from accounts.people import (
     A_PAGE,
@@ -38,6 +37,7 @@ from accounts.requests import person_of
 from accounts.role_actions import confirm_change, drop_change
 from agents.form_views import answer
 from console.people.changes import both, found, posted, show_link
+from console.people.editing import edit_person, invite_person
 from console.people.forms import InviteForm, JoinForm, PersonForm
 from console.people.owning import owned_by
 from core.cells import csv_lines
@@ -100,9 +100,9 @@ def invite(request: HttpRequest) -> HttpResponse:
     administrator = person_of(request, Role.ADMINISTRATOR)
     form = InviteForm(posted(request))
     if form.is_valid():
-        invited = form.act(lambda: _invite(form.cleaned_data, administrator))
+        invited = form.act(lambda: invite_person(form.cleaned_data, administrator))
         if invited:
-            return show_link(request, *invited)
+            return show_link(request, invited[0], invited[2])
     return answer(request, "console/people/invite.html", form)
 
 
@@ -113,7 +113,7 @@ def edit(request: HttpRequest, username: str) -> HttpResponse:
     administrator = person_of(request, Role.ADMINISTRATOR)
     edited = found(username)
     form = PersonForm(posted(request), initial=PersonForm.of(edited))
-    if form.does(lambda: _edit(edited, form.cleaned_data, administrator)):
+    if form.does(lambda: edit_person(edited, form.cleaned_data, administrator)):
         messages.success(request, f"{form.cleaned_data['name']} is changed.")
         return redirect("people:person", username)
     return answer(request, "console/people/edit.html", form, person=edited)
@@ -184,24 +184,6 @@ def _person(request: HttpRequest, reader: User, one: User, form: JoinForm) -> Ht
         "own": reader.person == one.person,
     }
     return answer(request, "console/people/person.html", form, **context)
-
-
-def _invite(given: dict[str, Any], administrator: User) -> tuple[User, str]:
-    with transaction.atomic():
-        who = {name: given[name] for name in ("email", "name", "roles")}
-        invited = actions.invite(given["username"], **who, actor=administrator)
-        for group in given["groups"]:
-            actions.add_member(invited, group, actor=administrator)
-        _, secret = issue(invited, actor=administrator)
-    return invited, secret
-
-
-def _edit(edited: User, given: dict[str, Any], administrator: User) -> User:
-    with transaction.atomic():
-        changed = actions.change(edited, name=given["name"], email=given["email"], actor=administrator)
-        if sorted(given["roles"]) == sorted(changed.roles):
-            return changed
-        return actions.set_roles(changed, given["roles"], actor=administrator)
 
 
 def _asked(request: HttpRequest) -> Asked:

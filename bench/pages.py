@@ -97,7 +97,8 @@ def _names() -> dict[str, str]:
 
     month_ago = db_now() - timedelta(days=30)
     incident = Incident.objects.filter(status="resolved").order_by("-detected_at")[0]
-    session = Session.objects.exclude(ended_at=None).order_by("-began_at")[0]
+    owned = Agent.objects.filter(owner__username="owner")
+    session = Session.objects.filter(agent_id__in=owned.values("id")).exclude(ended_at=None).order_by("-began_at")[0]
     agent = Agent.objects.get(id=session.agent_id).name
     return {
         "agent": agent, "session": str(session.id), "incident": str(incident.id), "month_ago": quote(month_ago.isoformat())

@@ -1,5 +1,5 @@
 -- A large deployment for bench/pages.py. :agents, :actions, :days and :per_session are put in by the script.
--- Everything is older than now and spread over :days days; a session asks in bursts of 25, a burst of reads shares an entry.
+-- One agent in a hundred is the owner's, who signs in; everything is older than now and spread over :days days; a session asks in bursts of 25, a burst of reads shares an entry.
 
 CREATE TEMP TABLE agent_numbers AS
 SELECT n, gen_random_uuid() AS id, (SELECT array_agg(id ORDER BY name) FROM agents_segment) AS segments,
@@ -9,7 +9,7 @@ FROM generate_series(1, :agents) AS n;
 INSERT INTO agents_agent (id, name, function, environment, instance, purpose, segment_id, owner_id, deputy_id, enroller_id,
     status, status_reason, enrolled_at, risk)
 SELECT id, 'worker-' || n || '.production', 'worker-' || n, 'production', '', 'Works through queue ' || n,
-    segments[1 + n % array_length(segments, 1)], :owner, NULL, :engineer,
+    segments[1 + n % array_length(segments, 1)], CASE WHEN n % 100 = 0 THEN :owner::uuid ELSE :engineer::uuid END, NULL, :engineer,
     CASE WHEN risk >= 80 THEN 'suspended' WHEN n % 50 = 0 THEN 'retired' ELSE 'active' END, '', now() - interval '100 days', risk
 FROM agent_numbers;
 

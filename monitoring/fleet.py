@@ -72,7 +72,7 @@ class Group:
 
 
 def treemap(counts: FleetCounts, riskiest: Sequence[Agent]) -> list[Group]:
-    """Lay out the fleet; `riskiest` are the first of all by risk, ALL_SHOWN of them where there are so many."""
+    """Lay out the fleet; `riskiest` are the first of all by risk: everybody up to ALL_SHOWN, else ALONE."""
     by_segment = _tiles(counts, _alone(counts, riskiest))
     weights = {name: sum(tile.weight for tile in tiles) for name, tiles in by_segment.items()}
     names = sorted(weights, key=lambda name: (-weights[name], name))

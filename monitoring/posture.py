@@ -16,7 +16,7 @@ from monitoring.answers import Answers, answers_of
 from monitoring.counts import over_time
 from monitoring.decisions import Decisions, decisions_of
 from monitoring.facts import Watch, facts_of, watch
-from monitoring.fleet import ALL_SHOWN, Group, treemap
+from monitoring.fleet import ALL_SHOWN, ALONE, Group, treemap
 from monitoring.fleet_counts import ATTENTION_FROM, FleetCounts, fleet_counts, riskiest
 from monitoring.score import Score
 from monitoring.steps import Step, met, steps
@@ -86,7 +86,7 @@ def posture_of(period: timedelta, now: datetime) -> Posture:
     since = (now - period).replace(second=0, microsecond=0)
     step = figures.step_of(now - since)
     fleet, seen = fleet_counts(), watch(since, now)
-    ranked = riskiest(ALL_SHOWN)
+    ranked = riskiest(ALL_SHOWN if fleet.agents <= ALL_SHOWN else ALONE)
     counted = over_time(since, step)
     return Posture(
         now=now,

@@ -54,6 +54,7 @@ PAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("sessions", "/record/", ("ciso", "auditor", "owner", "reviewer")),
     ("session", "/record/sessions/{session}/", ("auditor",)),
     ("ledger", "/record/ledger/", ("auditor",)),
+    ("reports", "/record/reports/", ("auditor",)),
     ("queue", "/queue/", ("reviewer", "owner")),
     ("resources", "/resources/", ("engineer",)),
     ("people", "/people/", ("administrator",)),

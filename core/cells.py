@@ -36,6 +36,8 @@ _PER_LINE = 200
 
 def text(value: str) -> str:
     """`value` as the text of a cell that no program takes for a formula."""
+    if value.isascii() and value.isprintable() and value[:1].isalnum() and len(value) <= LONGEST:
+        return value  # most are, and there are millions
     drawn = value.replace("\r\n", "\n").translate(_CONTROLS).encode("utf-8", "replace").decode()
     return _guarded(_cut(drawn))
 
@@ -78,7 +80,7 @@ def _taken(piece: io.StringIO) -> str:
 def _in_csv(value: Value) -> str | int | float | Decimal:
     """A cell that stays text too where the separator is a semicolon or a tab, or a line's end closes a quoted cell."""
     cell = shown(value)
-    if not isinstance(cell, str):
+    if not isinstance(cell, str) or not _CELL_STARTS.search(cell):
         return cell
     return _CELL_STARTS.sub(lambda found: found[1] + _guarded(found[2]), cell)
 

@@ -62,7 +62,7 @@ ACTIONS = (
     Column("asked_at", "Asked", "time"),
     Column("agent", "Agent", "name"),
     Column("resource", "Resource", "name"),
-    Column("verb", "Verb", "name"),
+    Column("verb", "Verb", "verb"),
     Column("decision", "Decision", "decision"),
     Column("statement", "Statement", "code"),
     Column("reason", "Why"),

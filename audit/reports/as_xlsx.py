@@ -21,6 +21,7 @@ _WIDTHS = {
     "code": 60,
     "text": 28,
     "name": 26,
+    "verb": 14,
     "claim": 34,
     "time": 20,
     "seconds": 12,

@@ -48,7 +48,7 @@ HOLDS = (
     Column("asked_at", "Asked", "time"),
     Column("agent", "Agent", "name"),
     Column("resource", "Resource", "name"),
-    Column("verb", "Verb", "name"),
+    Column("verb", "Verb", "verb"),
     Column("statement", "Statement", "code"),
     Column("outcome", "Outcome", "decision"),
     Column("decided_by", "Decided by"),

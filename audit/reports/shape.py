@@ -22,7 +22,8 @@ Row = Mapping[str, Cell]
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in rows, its title, and how its values read: `text`, `code`, `name`, `claim`, `time`, `seconds`, `count`,
+    """A column: its key in rows, its title, and how its values read: `text`, `code`, `name`, `verb`, `claim`, `time`, `seconds`,
+    `count`,
     `position`, `decision` or `hash`.
     """
 

@@ -30,8 +30,8 @@ class PasswordForm(ConsoleForm):
     again = forms.CharField(
         max_length=1000,
         strip=False,
-        required=False,
         label="The same again",
+        error_messages={"required": "Type it once more."},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 

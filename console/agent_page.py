@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.http import Http404
 from django.utils import timezone
@@ -15,7 +16,7 @@ from agents.models import Agent, AgentKey, Credential, Reinstatement
 from agents.queries import visible_agents, visible_credentials
 from approvals.models import Hold
 from approvals.queries import visible_to
-from monitoring.counts import week_of
+from monitoring.counts import week_of, week_since
 from monitoring.models import Incident
 from monitoring.queries import score_of, visible_incidents
 from monitoring.score import Score
@@ -32,6 +33,7 @@ class AgentPage:
     sessions: list[Session]
     actions: list[Action]
     week: dict[str, int]
+    week_since: datetime
     risk: Score
     incidents: list[Incident]
     changes: list[Change]
@@ -52,6 +54,7 @@ def agent_page(name: str, user: User) -> AgentPage:
         sessions=list(sessions_visible_to(user).filter(agent_id=agent.id)[:6]),
         actions=list(actions[:10]),
         week=week_of(agent.id, timezone.now()),
+        week_since=week_since(timezone.now()),
         risk=score_of(agent),
         incidents=list(visible_incidents(user).filter(agent=agent)[:5]),
         changes=history_of(agent.id),

@@ -23,11 +23,16 @@ from agents.models import Agent, Credential
 from agents.queries import visible_agents
 from approvals.risk import BANDS
 from core.keyset import A_PAGE, Page
+from monitoring.fleet_counts import ATTENTION_FROM
 
 EXPORTED_AT_A_TIME = 500
-_BOUNDS = {number: (least, 100) for least, number, _ in BANDS} | {
-    number: (least, BANDS[place - 1][0] - 1) for place, (least, number, _) in enumerate(BANDS) if place
-}
+ATTENTION = "attention"
+"""High and severe together, as the posture page counts who needs attention."""
+_BOUNDS = (
+    {str(number): (least, 100) for least, number, _ in BANDS}
+    | {str(number): (least, BANDS[place - 1][0] - 1) for place, (least, number, _) in enumerate(BANDS) if place}
+    | {ATTENTION: (next(least for least, number, _ in BANDS if number == ATTENTION_FROM), 100)}
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,13 @@ class FleetForm(ConsoleForm):
         required=False, choices=[("", "In service"), ("any", "Any status"), *Agent.Status.choices]
     )
     band = forms.ChoiceField(
-        required=False, label="Risk", choices=[("", "Any risk"), *((str(number), word) for _, number, word in BANDS)]
+        required=False,
+        label="Risk",
+        choices=[
+            ("", "Any risk"),
+            *((str(number), word) for _, number, word in BANDS),
+            (ATTENTION, "Needs attention: high or severe"),
+        ],
     )
     sort = forms.ChoiceField(
         required=False, label="Order", choices=[(name, order.label) for name, order in ORDERS.items()]
@@ -94,7 +105,7 @@ def matching(user: User, asked: Mapping[str, Any]) -> QuerySet[Agent]:
     for name, field in (("segment", "segment__name"), ("owner", "owner__username")):
         found = found.filter(**{field: asked[name]}) if asked.get(name) else found
     if asked.get("band"):
-        found = found.filter(risk__range=_BOUNDS[int(asked["band"])])
+        found = found.filter(risk__range=_BOUNDS[asked["band"]])
     if not asked.get("status"):
         return found.exclude(status=Agent.Status.RETIRED)
     return found if asked["status"] == "any" else found.filter(status=asked["status"])

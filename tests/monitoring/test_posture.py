@@ -164,6 +164,20 @@ def test_each_count_leads_to_exactly_the_actions_that_it_counts(world: World) ->
             assert rows.count('class="row-link"') == int(number), (period, kind)
 
 
+def test_an_agents_week_leads_to_exactly_the_actions_that_it_counts(world: World) -> None:
+    other = enrol(world.cast, world.segment, "billing.production")
+    for days in (0, 3, 6, 9):
+        _action(world, decision="deny", asked_at=db_now() - timedelta(days=days))
+        _action(world, agent_id=other.id, asked_at=db_now() - timedelta(days=days))
+    add_counts(counting.counted(Action.objects.all()))
+    client = _as(world.cast.owner)
+    page = unescape(client.get(reverse("console:agent", args=[world.agent.name])).content.decode())
+    links = re.findall(r'href="(/record/actions/\?agent=[^"]+)">(\d+) \w+<', page)
+    assert [int(number) for _, number in links] == [0, 0, 0, 3]
+    for address, number in links:
+        assert client.get(address).content.decode().count('class="row-link"') == int(number)
+
+
 # ---- the nine steps ----
 def test_every_step_counts_exactly_the_rows_that_it_lists(world: World) -> None:
     """Make everything fall short, some of it twice; each list is as long as its figure says."""
@@ -267,6 +281,26 @@ def test_a_large_fleet_is_grouped_and_every_agent_is_counted_once(world: World) 
     assert it.fleet.attention == sum(agent.risk >= 60 for agent in made)
     assert sum(number for _, _, number in it.fleet.bands) == 301
     assert [total.score for _, total in it.riskiest] == sorted((agent.risk for agent in made), reverse=True)[:10]
+
+
+def test_every_number_of_the_fleet_leads_to_exactly_those_agents(world: World) -> None:
+    for number, risk in enumerate((0, 19, 20, 45, 59, 60, 79, 80, 96), start=1):
+        agent = enrol(world.cast, world.segment, f"billing.production.{number:02}")
+        Agent.objects.filter(id=agent.id).update(risk=risk, status="retired" if risk == 19 else "active")
+    page, client = unescape(_page(world)), _as(world.cast.ciso)
+    places = {
+        r'href="(/agents/\?band=\d)"><i class="sw sw-r\d"></i>\w+ (\d+)<': 5,
+        r'href="(/agents/\?band=attention)">(\d+) of 9 agents<': 1,
+        r'href="(/agents/)">(\d+) agents as a list<': 1,
+    }
+    counted = []
+    for place, expected in places.items():
+        links = re.findall(place, page)
+        assert len(links) == expected, place
+        for address, number in links:
+            assert client.get(address).content.decode().count("row-link") == int(number), address
+            counted.append(int(number))
+    assert counted == [2, 1, 2, 2, 2, 4, 9]
 
 
 def test_more_agents_cost_no_more_queries(world: World, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:

@@ -6,6 +6,9 @@ from django.http import Http404, HttpRequest
 
 from accounts.models import Role, User
 
+ANY_ROLE = tuple(Role)
+"""Whoever has something to do here. A person without a role sees nothing but that."""
+
 
 def person_of(request: HttpRequest, *roles: Role) -> User:
     """The signed-in person, with one of `roles` if any are named; behind `login_required`.

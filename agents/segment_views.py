@@ -25,7 +25,7 @@ from agents.segment_actions import inhabitants
 @login_required
 def segments(request: HttpRequest) -> HttpResponse:
     """The segments, what is in them and who reviews there; engineers make one."""
-    user = person_of(request, *READERS)
+    user = person_of(request, *([Role.ENGINEER] if request.method == "POST" else READERS))
     form = SegmentForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.requests import person_of
+from accounts.requests import ANY_ROLE, person_of
 from activity.asked import ActionsForm, FindForm, SessionsForm, filters, read
 from activity.listing import Listed, Row, actions_page, all_actions, all_sessions, sessions_page
 from activity.models import Session
@@ -43,7 +43,7 @@ SESSION_COLUMNS = (
 @login_required
 def actions(request: HttpRequest) -> HttpResponse:
     """Actions, newest first."""
-    user, form = person_of(request), ActionsForm(request.GET)
+    user, form = person_of(request, *ANY_ROLE), ActionsForm(request.GET)
     page = actions_page(user, form.cleaned_data, request.GET.get("after", "")) if form.is_valid() else Listed([])
     note_read(user, "actions", "", filters(form))
     context = {"verbs": sorted(VERBS), "resources": visible_resources(user).order_by("name")[:500]}
@@ -54,7 +54,7 @@ def actions(request: HttpRequest) -> HttpResponse:
 @login_required
 def action(request: HttpRequest, action_id: UUID) -> HttpResponse:
     """One action."""
-    user = person_of(request)
+    user = person_of(request, *ANY_ROLE)
     found = action_page(action_id, user)
     note_read(user, "action", str(action_id), {}, session=str(found.action.session_id))
     return render(request, "audit/action.html", {"it": found, "reads_ledger": user.has_role(*READERS)})
@@ -64,7 +64,7 @@ def action(request: HttpRequest, action_id: UUID) -> HttpResponse:
 @login_required
 def sessions(request: HttpRequest) -> HttpResponse:
     """Sessions, newest first."""
-    user, form = person_of(request), SessionsForm(request.GET)
+    user, form = person_of(request, *ANY_ROLE), SessionsForm(request.GET)
     page = sessions_page(user, form.cleaned_data, request.GET.get("after", "")) if form.is_valid() else Listed([])
     note_read(user, "sessions", "", filters(form))
     context = {"rows": counted(page.rows), "resources": visible_resources(user).order_by("name")[:500]}
@@ -75,7 +75,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
 @login_required
 def actions_file(request: HttpRequest) -> HttpResponseBase:
     """The actions that were asked for, as a file. Taking it is an entry."""
-    user = person_of(request)
+    user = person_of(request, *ANY_ROLE)
     try:
         asked = read(ActionsForm(request.GET))
     except Invalid as error:
@@ -88,7 +88,7 @@ def actions_file(request: HttpRequest) -> HttpResponseBase:
 @login_required
 def sessions_file(request: HttpRequest) -> HttpResponseBase:
     """The sessions that were asked for, as a file. Taking it is an entry."""
-    user = person_of(request)
+    user = person_of(request, *ANY_ROLE)
     try:
         asked = read(SessionsForm(request.GET))
     except Invalid as error:
@@ -98,7 +98,12 @@ def sessions_file(request: HttpRequest) -> HttpResponseBase:
 
 
 def _list(request: HttpRequest, template: str, form: FindForm, page: Listed, **context: Any) -> HttpResponse:  # noqa: ANN401
-    shown = {"page": page, "form": form, "asked": filters(form), "reads_ledger": person_of(request).has_role(*READERS)}
+    shown = {
+        "page": page,
+        "form": form,
+        "asked": filters(form),
+        "reads_ledger": person_of(request, *ANY_ROLE).has_role(*READERS),
+    }
     status = 200 if form.is_valid() else UNUSABLE
     return render(request, template, {**shown, **context}, status=status)
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import Role, User
-from accounts.requests import person_of
+from accounts.requests import ANY_ROLE, person_of
 from activity.asked import filters
 from activity.models import Session
 from agents import actions
@@ -43,7 +43,7 @@ COLUMNS = (
 @login_required
 def agents(request: HttpRequest) -> HttpResponse:
     """Every agent this person may see: filtered, ordered, by key."""
-    user, form = person_of(request), FleetForm(request.GET)
+    user, form = person_of(request, *ANY_ROLE), FleetForm(request.GET)
     usable = form.is_valid()
     page = fleet_page(user, form.cleaned_data, request.GET.get("after", "")) if usable else Page([])
     context = {
@@ -62,7 +62,7 @@ def agents(request: HttpRequest) -> HttpResponse:
 @login_required
 def agents_file(request: HttpRequest) -> HttpResponseBase:
     """The agents that were asked for, as a file. Taking it is an entry."""
-    user, form = person_of(request), FleetForm(request.GET)
+    user, form = person_of(request, *ANY_ROLE), FleetForm(request.GET)
     if not form.is_valid():
         messages.error(request, "Nothing was taken: the filters cannot be used.")
         return redirect("agents:agents")

@@ -51,9 +51,10 @@ def draft(text: str, *, actor: User, note: str = "") -> PolicyVersion:
 
 def propose(version_id: UUID, *, actor: User) -> PolicyVersion:
     """Ask for a draft to be approved. Raises Refused (not its author), Stale (not a draft)."""
+    require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     with transaction.atomic():
         version = _locked(version_id, Status.DRAFT)
-        if version.author_id != actor.id or not actor.is_active:
+        if version.author_id != actor.id:
             raise Refused("Only its author proposes a draft.", "Draft a version of your own.", code="not_yours")
         require_valid(version.text)
         version.status = Status.PROPOSED

@@ -1,0 +1,128 @@
+"""A console with one of everything in it, so that every address leads to something."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from accounts import actions as people
+from accounts.models import PendingChange, Role
+from agents import actions as inventory
+from agents.models import Credential
+from approvals.notifications.models import Notification
+from audit import actions as reports
+from audit.reports import making
+from audit.reports.period import Period
+from audit.reports.scope import Scope
+from core.ids import new_id
+from ledger.sequencer import Sequencer
+from ledger.signer import FileSigner
+from monitoring.models import Incident
+from monitoring.steps import SLUGS
+from policies import actions as policies
+from tests.activity import asking
+from tests.approvals.world import World, assemble, enrol, held
+from tests.cast import Cast
+from tests.monitoring.conftest import sequenced
+
+ROLES = ("reviewer", "ciso", "auditor", "engineer", "owner", "administrator", "outsider")
+"""Who is asked for: one of each role, and somebody with none."""
+POLICY = '@id("reads") @why("Reads.")\npermit (principal, action in Action::"sql:read", resource);\n'
+WHY = "Asked by the matrix"
+
+
+class Everything:
+    """The world, and what stands for each part of an address."""
+
+    def __init__(self, cast: Cast) -> None:
+        self.cast = cast
+        self.world: World = assemble(cast)
+        self._work()
+        self._inventory()
+        self._people()
+        self.version = policies.install(POLICY, actor=cast.engineer)
+
+    def _work(self) -> None:
+        agent, resource, now = self.world.agent, self.world.resource, timezone.now()
+        self.session = asking.session(agent, resource)
+        self.action = asking.asked(agent, resource, session_id=self.session.id)
+        self.hold = held(self.world, session_id=self.session.id)
+        began, kind = now - timedelta(minutes=1), Incident.Kind.DENIALS
+        self.incident = Incident.objects.create(
+            kind=kind, agent=agent, severity="high", began_at=began, detected_at=now
+        )
+        period = Period(now - timedelta(hours=1), now)
+        self.report = reports.ask(
+            kind="oversight", period=period, scope=Scope("all"), formats=["csv"], actor=self.cast.auditor
+        )
+
+    def _inventory(self) -> None:
+        agent, resource, now = self.world.agent, self.world.resource, timezone.now()
+        inventory.store_secret(resource.id, user="none", password="none", actor=self.cast.engineer)
+        inventory.confirm_tag(resource.id, table="customers", column="ssn", tag="ssn", actor=self.cast.engineer)
+        self.credential = Credential.objects.create(
+            agent=agent, key=agent.keys.get(), resource=resource, issued_at=now, expires_at=now + timedelta(minutes=10)
+        )
+        self.suspended = enrol(self.cast, self.world.segment, "billing.production")
+        inventory.suspend(self.suspended.id, actor=self.cast.ciso, reason=WHY)
+        self.reinstatement = inventory.ask_to_reinstate(self.suspended.id, actor=self.cast.owner, reason=WHY)
+
+    def _people(self) -> None:
+        cast, day = self.cast, timedelta(days=1)
+        self.token, _ = people.create_api_token(
+            cast.administrator, name="mine", scopes=["read"], lifetime=day, actor=cast.administrator
+        )
+        people.set_roles(cast.teammate, [Role.REVIEWER, Role.ADMINISTRATOR], actor=cast.second_administrator)
+        self.change = PendingChange.objects.get()
+        self.notification = Notification.objects.create(
+            person=cast.reviewer, kind="review", event="hold:asked", entry=0, entry_uid=new_id(), subject=self.hold.id,
+            about=self.hold.summary, at=timezone.now(),
+        )  # fmt: skip
+
+    def parts(self, route: str) -> dict[str, Any]:
+        """What to put into an address: the thing it is about."""
+        if "asked" in route:
+            return {"name": self.suspended.name, "asked": self.reinstatement.id}
+        named = {
+            "agents": self.world.agent.name, "resources": self.world.resource.name, "groups": "dba",
+            "segments": self.world.segment.name,
+        }  # fmt: skip
+        identified = {
+            "actions": self.action.id, "sessions": self.session.id, "holds": self.hold.id, "queue": self.hold.id,
+            "incidents": self.incident.id, "credentials": self.credential.id, "changes": self.change.id,
+            "tokens": self.token.id, "reports": self.report.id, "notifications": self.notification.id,
+            "reinstatements": self.reinstatement.id,
+        }  # fmt: skip
+        words = route.split("/")
+        about = [word for word in words if word in named or word in identified][-1:] or [""]
+        return {
+            "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
+            "number": self.version.number, "index": 0, "slug": SLUGS[0], "username": self.cast.owner.username, "membership_id": 1,
+            **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
+        }  # fmt: skip
+
+
+_IDENTIFIED = ("action", "session", "hold", "incident", "change", "token", "report", "notification")
+
+
+@contextmanager
+def everything(cast: Cast, dsn: str, folder: Path) -> Iterator[Everything]:
+    """The console, its ledger written down, its report made."""
+    stop = threading.Event()
+    sequencer = Sequencer(dsn, FileSigner.load_or_create(folder / "ledger.key", "tests"))
+    thread = threading.Thread(target=sequencer.run, args=(stop,))
+    thread.start()
+    try:
+        made = Everything(cast)
+        sequenced()
+        assert making.make(made.report.id)
+        yield made
+    finally:
+        stop.set()
+        thread.join(10)

@@ -1,0 +1,235 @@
+"""Who may do what at every address of the console. Whoever is not named gets 404: for them it is not there.
+
+R reviewer, C CISO, A auditor, E platform engineer, O owner, M administrator; X is somebody without a role. `told`
+are those who see the thing and are told which rule keeps it from them (403). Bodies are good ones: it is the
+person that is refused, not what they typed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+EVERYBODY, ROLES = "RCAEOMX", "RCAEOM"
+READERS = "CAEM"
+WHY = {"reason": "Asked by the matrix"}
+TAGGED = {"schema": "public", "table": "customers", "column": "ssn", **WHY}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method of one address."""
+
+    method: str
+    route: str
+    may: str
+    body: dict[str, Any] = field(default_factory=dict)
+    told: str = ""
+
+
+def _pages(*rows: tuple[str, str]) -> list[Row]:
+    return [Row("get", route, may) for route, may in rows]
+
+
+def _posts(*rows: tuple[Any, ...]) -> list[Row]:
+    return [Row("post", *row) for row in rows]
+
+
+PEOPLE = [
+    *_pages(
+        ("account/", EVERYBODY),
+        ("people/", "CAM"), ("people/export.csv", "CAM"), ("people/<str:username>/", "CAM"),
+        ("groups/", "CAM"), ("groups/<str:name>/", "CAM"),
+        ("invite/", "M"), ("people/<str:username>/edit/", "M"), ("people/<str:username>/invitation/", "M"),
+        ("people/<str:username>/deactivate/", "M"), ("people/<str:username>/reactivate/", "M"),
+        ("people/<str:username>/link/", "M"), ("people/<str:username>/unlink/", "M"),
+    ),
+    *_posts(
+        ("account/", EVERYBODY), ("account/tokens/<uuid:token_id>/revoke/", "M"),
+        ("invite/", "M"), ("people/<str:username>/edit/", "M"), ("people/<str:username>/join/", "M"),
+        ("people/<str:username>/invitation/", "M"), ("people/<str:username>/deactivate/", "M", WHY),
+        ("people/<str:username>/reactivate/", "M", WHY), ("people/<str:username>/link/", "M"), ("people/<str:username>/unlink/", "M"),
+        ("people/changes/<uuid:change_id>/confirm/", "M"), ("people/changes/<uuid:change_id>/drop/", "M"),
+        ("people/memberships/<int:membership_id>/confirm/", "M"), ("people/memberships/<int:membership_id>/end/", "M"),
+        ("groups/", "M"), ("groups/<str:name>/add/", "M"), ("groups/<str:name>/let-review/", "M"),
+        ("groups/<str:name>/stop-review/", "M", {"kind": "segment", "name": "production"}),
+    ),
+]  # fmt: skip
+
+INVENTORY = [
+    *_pages(
+        ("agents/", ROLES), ("agents/<str:name>/", ROLES), ("agents/enrol/", "E"),
+        ("agents/<str:name>/suspend/", "CEOM"), ("agents/<str:name>/reinstate/", "CEO"), ("agents/<str:name>/retire/", "E"),
+        ("resources/", "EM"), ("resources/r/<slug:name>/", "EM"), ("resources/segments/", "EM"),
+        ("resources/add/", "E"), ("resources/r/<slug:name>/edit/", "E"), ("resources/r/<slug:name>/login/", "E"),
+        ("start/", "EM"),
+    ),
+    *_posts(
+        ("agents/enrol/", "E"), ("agents/<str:name>/suspend/", "CEOM", WHY),
+        ("agents/<str:name>/reinstate/", "CEO", WHY), ("agents/<str:name>/retire/", "E", WHY),
+        ("resources/add/", "E"), ("resources/segments/", "E", {"name": "clinic"}), ("resources/segments/reviewers/", "M"),
+        ("resources/r/<slug:name>/edit/", "E"), ("resources/r/<slug:name>/login/", "E"), ("resources/r/<slug:name>/test/", "E"),
+        ("resources/r/<slug:name>/scan/", "E"), ("resources/r/<slug:name>/tags/", "E"),
+    ),
+]  # fmt: skip
+
+POLICIES = [
+    *_pages(
+        ("policies/", "RCAEM"), ("policies/<int:number>/", "RCAEM"),
+        ("policies/new/", "EM"), ("policies/<int:number>/rollback/", "EM"),
+    ),
+    *_posts(
+        ("policies/new/", "EM"), ("policies/<int:number>/propose/", "EM"), ("policies/<int:number>/approve/", "CEM"),
+        ("policies/<int:number>/activate/", "EM"), ("policies/<int:number>/rollback/", "EM", WHY),
+    ),
+]  # fmt: skip
+
+WORK = [
+    *_pages(
+        ("", EVERYBODY),
+        ("queue/", ROLES), ("queue/list/", ROLES), ("queue/<uuid:hold_id>/", ROLES),
+        ("posture/", "C"), ("posture/marks/", "C"), ("posture/decisions/", "CA"), ("posture/steps/<slug:slug>/", "C"),
+        ("incidents/", "CAEOM"), ("incidents/<uuid:incident_id>/", "CAEOM"), ("incidents/signals/", ROLES),
+        ("incidents/<uuid:incident_id>/contain/", "C"),
+    ),
+    *_posts(
+        ("queue/<uuid:hold_id>/approve/", "R", {"digest": "its own"}, "CAEOM"),
+        ("queue/<uuid:hold_id>/deny/", "R", {"digest": "its own", "why": "Not now"}, "CAEOM"),
+        ("queue/<uuid:hold_id>/withdraw/", "O", WHY, "RCAEM"),
+        ("posture/marks/", "C"),
+        ("incidents/export/", "CAEOM"), ("incidents/<uuid:incident_id>/acknowledge/", "C"),
+        ("incidents/<uuid:incident_id>/severity/", "C", {"severity": "low"}), ("incidents/<uuid:incident_id>/contain/", "C", WHY),
+        ("incidents/<uuid:incident_id>/assign/", "C", {"assignee": "cleo"}), ("incidents/<uuid:incident_id>/note/", "C", {"text": "Seen"}),
+        ("incidents/<uuid:incident_id>/resolve/", "C", WHY),
+    ),
+]  # fmt: skip
+
+RECORD = [
+    *_pages(
+        ("record/", ROLES), ("record/sessions/<uuid:session_id>/", ROLES), ("record/actions/", ROLES), ("record/actions/<uuid:action_id>/", ROLES),
+        ("record/sessions/<uuid:session_id>/cut/", "CE"),
+        ("record/ledger/", READERS), ("record/ledger/<int:index>/", READERS),
+    ),
+    *_posts(
+        ("record/sessions/export/", ROLES), ("record/actions/export/", ROLES), ("record/evidence/", READERS),
+        ("record/sessions/<uuid:session_id>/cut/", "CE", WHY),
+    ),
+]  # fmt: skip
+
+# Lists of the API are there for everybody with a token, and hold what each may see: for somebody without a role, nothing.
+_LISTS = (
+    "agents",
+    "credentials",
+    "resources",
+    "segments",
+    "sessions",
+    "actions",
+    "holds",
+    "policies",
+    "incidents",
+    "ledger/entries",
+)
+API = [
+    *_pages(
+        ("api/schema/", EVERYBODY), *((f"api/v1/{name}", EVERYBODY) for name in _LISTS),
+        ("api/v1/agents/<str:name>", ROLES), ("api/v1/credentials/<uuid:pk>", ROLES),
+        ("api/v1/resources/<str:name>", ROLES), ("api/v1/resources/<str:name>/tags", ROLES),
+        ("api/v1/segments/<str:name>", ROLES), ("api/v1/segments/<str:name>/reviewers", ROLES),
+        ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/holds/<uuid:pk>", ROLES),
+        ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
+        ("api/v1/ledger/entries/<int:pk>", READERS), ("api/v1/ledger/checkpoint", READERS), ("api/v1/ledger/proof", READERS),
+    ),
+    *_posts(
+        ("api/v1/agents", "E", {"name": "billing.production", "purpose": "Bills", "segment": "production", "owner": "olga", "public_jwk": {"kty": "a new one"}}),
+        ("api/v1/agents/<str:name>/keys", "E", {"public_jwk": {"kty": "a new one"}}),
+        ("api/v1/agents/<str:name>/suspend", "CEOM", WHY), ("api/v1/agents/<str:name>/reinstate", "CEO", WHY),
+        ("api/v1/agents/<str:name>/retire", "E", WHY), ("api/v1/credentials/<uuid:pk>/revoke", "CEOM", WHY),
+        ("api/v1/resources", "E", {"name": "crm", "segment": "production", "host": "localhost", "database": "crm", "tls": "off"}),
+        ("api/v1/resources/<str:name>/tags", "E", {"schema": "public", "table": "t", "column": "ssn", "tag": "ssn"}),
+        ("api/v1/resources/<str:name>/scan", "E"), ("api/v1/resources/<str:name>/test", "E"),
+        ("api/v1/segments", "E", {"name": "clinic"}), ("api/v1/segments/<str:name>/reviewers", "M", {"group": "dba"}),
+        ("api/v1/sessions/<uuid:pk>/cut", "CE", WHY),
+        ("api/v1/holds/<uuid:pk>/approve", "R", {"digest": "its own"}, "CAEOM"),
+        ("api/v1/holds/<uuid:pk>/deny", "R", {"digest": "its own", **WHY}, "CAEOM"),
+        ("api/v1/holds/<uuid:pk>/withdraw", "O", WHY, "RCAEM"),
+        ("api/v1/policies", "EM", {"text": "a policy"}), ("api/v1/policies/check", "CEM", {"text": "a policy"}),
+        ("api/v1/policies/install", "", {"text": "a policy"}, "EM"), ("api/v1/policies/<int:number>/propose", "EM"),
+        ("api/v1/policies/<int:number>/approve", "CEM"), ("api/v1/policies/<int:number>/activate", "EM"),
+        ("api/v1/policies/<int:number>/rollback", "EM", WHY),
+        ("api/v1/incidents/<uuid:pk>/acknowledge", "C"), ("api/v1/incidents/<uuid:pk>/assign", "C", {"assignee": "cleo"}),
+        ("api/v1/incidents/<uuid:pk>/contain", "C", WHY), ("api/v1/incidents/<uuid:pk>/note", "C", {"text": "Seen"}),
+        ("api/v1/incidents/<uuid:pk>/resolve", "C", WHY), ("api/v1/incidents/<uuid:pk>/severity", "C", {"severity": "low"}),
+    ),
+    Row("patch", "api/v1/resources/<str:name>", "E", {"port": 5433}),
+    Row("put", "api/v1/resources/<str:name>/secret", "E", {"user": "a", "password": "b"}),
+]  # fmt: skip
+
+NOTIFICATIONS = [
+    *_pages(
+        ("notifications/", EVERYBODY), ("notifications/count/", EVERYBODY), ("notifications/choices/", EVERYBODY),
+        ("notifications/<uuid:notification_id>/", "R"),
+        ("api/v1/notifications", EVERYBODY), ("api/v1/notifications/<uuid:pk>", "R"),
+    ),
+    *_posts(
+        ("notifications/choices/", EVERYBODY), ("notifications/read/", EVERYBODY),
+        ("notifications/<uuid:notification_id>/read/", "R"), ("notifications/<uuid:notification_id>/unread/", "R"),
+        ("api/v1/notifications/read-all", EVERYBODY), ("api/v1/notifications/<uuid:pk>/read", "R"),
+    ),
+]  # fmt: skip
+
+REPORTS = [
+    *_pages(
+        ("record/reports/", "CA"), ("record/reports/new/", "CA"), ("record/reports/<uuid:report_id>/", "CA"),
+        ("record/reports/<uuid:report_id>/progress/", "CA"),
+        ("api/v1/reports", EVERYBODY), ("api/v1/reports/<uuid:pk>", "CA"), ("api/v1/reports/<uuid:pk>/files/<str:name>", "CA"),
+    ),
+    *_posts(
+        ("record/reports/new/", "CA"), ("record/reports/<uuid:report_id>/cancel/", "CA"),
+        ("record/reports/<uuid:report_id>/files/<str:name>/", "CA"),
+        ("api/v1/reports", "CA", {"kind": "oversight", "period": "7d", "formats": ["csv"]}), ("api/v1/reports/<uuid:pk>/cancel", "CA"),
+    ),
+]  # fmt: skip
+
+CHANGES = [
+    *_pages(
+        ("agents/<str:name>/edit/", "E"), ("agents/<str:name>/revoke/", "CEOM"),
+        ("resources/segments/<slug:name>/edit/", "E"), ("resources/segments/<slug:name>/retire/", "E"),
+        ("resources/r/<slug:name>/retire/", "E"),
+        ("api/v1/reinstatements", EVERYBODY), ("api/v1/reinstatements/<uuid:pk>", ROLES),
+        ("api/v1/people", EVERYBODY), ("api/v1/people/<str:username>", "CAEOM"),
+        ("api/v1/groups", EVERYBODY), ("api/v1/groups/<str:name>", "RCAEM"), ("api/v1/groups/<str:name>/reviews", "RCAEM"),
+        ("api/v1/changes", EVERYBODY), ("api/v1/changes/<uuid:pk>", "M"),
+    ),
+    *_posts(
+        ("agents/export/", ROLES), ("agents/<str:name>/edit/", "E"), ("agents/<str:name>/revoke/", "CEOM", WHY),
+        ("agents/<str:name>/reinstate/<uuid:asked>/confirm/", "CE"), ("agents/<str:name>/reinstate/<uuid:asked>/decline/", "CEO", WHY),
+        ("resources/segments/<slug:name>/edit/", "E"), ("resources/segments/<slug:name>/retire/", "E", WHY),
+        ("resources/r/<slug:name>/retire/", "E", WHY), ("resources/r/<slug:name>/tags/remove/", "E", TAGGED),
+        ("api/v1/agents/<str:name>/revoke-credentials", "CEOM", WHY),
+        ("api/v1/reinstatements/<uuid:pk>/confirm", "CE"), ("api/v1/reinstatements/<uuid:pk>/decline", "CEO", WHY),
+        ("api/v1/resources/<str:name>/tags/remove", "E", TAGGED),
+        ("api/v1/resources/<str:name>/retire", "E", WHY), ("api/v1/segments/<str:name>/retire", "", WHY, "E"),
+        ("api/v1/people", "M", {"username": "nina", "name": "Nina", "email": "nina@example.com", "roles": []}),
+        ("api/v1/people/<str:username>/deactivate", "M"), ("api/v1/people/<str:username>/reactivate", "M"),
+        ("api/v1/people/<str:username>/invitation", "M"), ("api/v1/people/<str:username>/link", "M", {"other": "otto"}),
+        ("api/v1/people/<str:username>/unlink", "M"),
+        ("api/v1/groups", "M", {"name": "legal"}), ("api/v1/groups/<str:name>/add", "M", {"person": "otto"}),
+        ("api/v1/groups/<str:name>/confirm", "", {"person": "rita"}, "M"), ("api/v1/groups/<str:name>/remove", "M", {"person": "rita"}),
+        ("api/v1/groups/<str:name>/reviews", "M", {"kind": "segment", "name": "production"}),
+        ("api/v1/groups/<str:name>/stop-review", "M", {"kind": "segment", "name": "production"}),
+        ("api/v1/changes/<uuid:pk>/confirm", "M"), ("api/v1/changes/<uuid:pk>/drop", "M"),
+    ),
+    Row("get", "resources/r/<slug:name>/tags/remove/", "E", TAGGED),
+    Row("patch", "api/v1/agents/<str:name>", "E", {"purpose": "Helps"}),
+    Row("patch", "api/v1/segments/<str:name>", "E", {"purpose": "Shops"}),
+    Row("patch", "api/v1/people/<str:username>", "M", {"name": "Olga"}),
+]  # fmt: skip
+
+TABLE = [*NOTIFICATIONS, *REPORTS, *CHANGES, *PEOPLE, *INVENTORY, *POLICIES, *WORK, *RECORD, *API]
+
+NOBODYS = {"health", "account/password/reset/", "account/password/reset/<path:step>", "invitation/<str:secret>/"}
+"""Addresses that are for people who are not signed in."""
+OPEN = {"api/schema/"}
+"""Addresses that say nothing of anybody's: the description of the API."""
+ALLAUTHS = "allauth."
+"""Views of allauth: each shows everybody their own sign-in, and nothing of ours."""

@@ -1,0 +1,99 @@
+"""Every address × every role: those who may, and for all others nothing is there. No address is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from console.database import Logins
+from tests.bring.callers import Caller, browser, new_key
+from tests.cast import Cast
+from tests.matrix.everything import POLICY, ROLES, Everything, everything
+from tests.matrix.table import ALLAUTHS, NOBODYS, OPEN, TABLE, Row
+
+LETTERS = dict(zip("RCAEOMX", ROLES, strict=True))
+METHODS = ("get", "post", "put", "patch", "delete")
+RULED = {400, 409, 422}
+"""The thing itself answers (it is settled, or cannot be reached): whoever hears of that may."""
+
+
+def routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for one in resolver.url_patterns:
+        if isinstance(one, URLResolver):
+            yield from routes(one, before + str(one.pattern))
+        elif not one.lookup_str.startswith(ALLAUTHS):
+            yield before + str(one.pattern), one
+
+
+def test_every_address_is_in_the_table() -> None:
+    known = {row.route for row in TABLE} | NOBODYS
+    assert {route for route, _ in routes(get_resolver())} == known
+
+
+def test_every_address_for_every_role(fresh_cast: Cast, fresh_database: Logins, tmp_path: Path) -> None:
+    wrong = []
+    with everything(fresh_cast, fresh_database.sequencer, tmp_path) as world:
+        people = {role: getattr(world.cast, role) for role in ROLES}
+        doors = {role: (browser(person), Caller(person).client) for role, person in people.items()}
+        for row in TABLE:
+            for letter, role in LETTERS.items():
+                status = _asked(doors[role][row.route.startswith("api/")], row, world)
+                if not _as_it_should(status, row, letter):
+                    wrong.append(f"{row.method} /{row.route} as {role}: {status}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nobody_signed_in_is_let_in_anywhere(fresh_cast: Cast, fresh_database: Logins, tmp_path: Path) -> None:
+    with everything(fresh_cast, fresh_database.sequencer, tmp_path) as world:
+        for row in TABLE:
+            status = _asked(Client(), row, world)
+            if row.route not in OPEN:
+                assert status == (401 if row.route.startswith("api/") else 302), row
+
+
+def test_what_no_address_takes_is_refused(fresh_cast: Cast, fresh_database: Logins, tmp_path: Path) -> None:
+    taken = {(row.method, row.route) for row in TABLE}
+    with everything(fresh_cast, fresh_database.sequencer, tmp_path) as world:
+        page, api = browser(world.cast.administrator), Caller(world.cast.administrator).client
+        for route in sorted({row.route for row in TABLE}):
+            for method in METHODS:
+                if (method, route) not in taken:
+                    client = api if route.startswith("api/") else page
+                    assert _asked(client, Row(method, route, ""), world) in {403, 404, 405}, (method, route)
+
+
+def _as_it_should(status: int, row: Row, letter: str) -> bool:
+    if letter in row.may:
+        return status < 400 or status in RULED
+    return status == (403 if letter in row.told else 404)
+
+
+def _asked(client: Client, row: Row, world: Everything) -> int:
+    """The answer's status; whatever was changed is undone."""
+    parts = world.parts(row.route)
+    address = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(parts[found[1]]), row.route)
+    body = _filled(row.body, world)
+    kind = {"content_type": "application/json"} if row.route.startswith("api/") else {}
+    with transaction.atomic():
+        given: Any = {"data": body} if row.method == "get" else {"data": body, **kind}
+        answer = getattr(client, row.method)(address, **given)
+        if answer.streaming:
+            answer.close()
+        transaction.set_rollback(True)
+    return int(answer.status_code)
+
+
+def _filled(body: dict[str, Any], world: Everything) -> dict[str, Any]:
+    """The body with what only this world knows."""
+    known = {"digest": world.hold.digest, "text": POLICY, "public_jwk": new_key()}
+    named = {"its own", "a policy"}
+    return {
+        name: known[name] if name == "public_jwk" or (isinstance(value, str) and value in named) else value
+        for name, value in body.items()
+    }

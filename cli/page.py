@@ -1,6 +1,6 @@
 """The page that documents the command line, written from the commands themselves.
 
-`python -m cli.page > docs/commands.md` writes it; a test compares.
+`script/docs` writes it; a test compares.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cli.main import commands
 
 HEAD = """# The command line
 
-`narrowgate`, in `.venv/bin`. Written by `python -m cli.page > docs/commands.md`.
+`narrowgate`, in `.venv/bin`.
 
 `--state DIR` (or `NARROWGATE_STATE`) names the server's state folder. Commands that change something use the console's API with a person's token: `--token-file`,
 `NARROWGATE_TOKEN`, or `--as PERSON` for the demo's people. What is refused or wrong is one sentence on standard error and exit status 1.

@@ -1,6 +1,6 @@
 """The page that documents the REST API, written from its own OpenAPI description.
 
-`python -m console.api_page > docs/api.md` writes it; a test compares.
+`script/docs` writes it; a test compares.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 HEAD = """# The REST API
 
-For people and their pipelines, under `/api/v1/` at the console's address. Written by `python -m console.api_page > docs/api.md`.
+For people and their pipelines, under `/api/v1/` at the console's address.
 
 * `Authorization: Token …` with a token of a person: it expires, and its scopes say what it may do besides reading. Agents' credentials are not taken here.
 * Lists page by cursor (`next`, `previous`); what you may not see is 404, as if it were not there.

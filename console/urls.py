@@ -24,6 +24,7 @@ urlpatterns = [
     path("policies/", include("policies.urls")),
     path("notifications/", include("approvals.notifications.urls")),
     path("start/", first_steps, name="start"),
+    path("help/", include("console.help.urls")),
     path("incidents/", include("monitoring.urls")),
     path("posture/", include("monitoring.posture_urls")),
     path("record/", include("audit.urls")),

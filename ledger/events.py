@@ -163,7 +163,7 @@ def page() -> str:
     head = [
         "# Events",
         "",
-        "Every entry of the ledger names one of these. Written by `python -m ledger.events > docs/events.md`.",
+        "Every entry of the ledger names one of these.",
         "",
         "| event | schema | an entry of it states |",
         "|---|---|---|",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
@@ -14,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from approvals import highlight, layout, presentation, risk
 from audit.reports.shape import Column
+from console.help.shelf import shelf
 from core import words
 
 register = template.Library()
@@ -72,6 +74,14 @@ def chip(kind: str, word: str = "") -> SafeString:
     colour, icon, usual = _CHIPS.get(kind, ("unknown", "question-mark", kind.replace("_", " ").capitalize()))
     markup = '<span class="chip" data-d="{}"><i class="ti ti-{}" aria-hidden="true"></i>{}</span>'
     return format_html(markup, colour, icon, word or usual)
+
+
+@register.simple_tag(name="help")
+def help_link(document: str, anchor: str = "", label: str = "") -> SafeString:
+    """A link to a document of the help, or to a section of it, in the section's own words unless told others."""
+    address = reverse("help:document", args=[document]) + (f"#{anchor}" if anchor else "")
+    markup = '<a class="help-link" href="{}"><i class="ti ti-lifebuoy" aria-hidden="true"></i><span>{}</span></a>'
+    return format_html(markup, address, label or shelf().heading(document, anchor))
 
 
 @register.simple_tag

@@ -43,7 +43,16 @@ PAGES = {
         "/groups/dba/",
         "/account/",
     ],
-    "otto": ["/", "/nowhere/"],
+    "otto": [
+        "/",
+        "/nowhere/",
+        "/help/",
+        "/help/?q=masked+column",
+        "/help/?q=no-such-words",
+        "/help/reviewer/",
+        "/help/policy-reference/",
+        "/help/api/",
+    ],
 }
 SIGHTS = [("light", LAPTOP), ("dark", PHONE)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -10,11 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from approvals import errors as _approvals_errors  # noqa: F401 -- its errors are subclasses that a test looks for
 from cli import page as commands_page
-from console import api_page
+from console.help import refusals_page
+from console.help.written import PAGES
+from core.errors import NarrowgateError
+from gateway.holds import WORDS as HOLDS_END
+from policies.decision import Code
 from tests.serving import RunningServer
 
 ROOT = Path(__file__).parents[2]
+APPS = "accounts activity agents approvals audit console core gateway ledger monitoring policies".split()  # noqa: SIM905
 README = (ROOT / "README.md").read_text()
 SHELL = [
     line.split("#")[0].strip()
@@ -27,12 +34,51 @@ ELSEWHERE = {"script/server", "script/test"}
 REFUSED = ("ssn LIKE", "DELETE FROM orders")
 
 
-def test_the_commands_page_is_what_the_commands_say() -> None:
-    assert (ROOT / "docs" / "commands.md").read_text() == commands_page.page()
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_that_is_written_from_code_is_fresh(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text() == PAGES[name](), "run script/docs"
 
 
-def test_the_api_page_is_what_the_api_says() -> None:
-    assert (ROOT / "docs" / "api.md").read_text() == api_page.page()
+def test_every_refusal_has_a_remedy_and_every_remedy_a_refusal() -> None:
+    described = {code for codes in refusals_page.GROUPS.values() for code in codes}
+    assert described == _codes_of_refusals()
+
+
+def _codes_of_refusals() -> set[str]:
+    """Every code that a refusal can carry: said where it is raised, of a class, or of a decision or a settled hold."""
+    found = {code.value for code in Code} - {Code.PERMITTED, Code.HELD} | {code for code, _ in HOLDS_END.values()}
+    found |= {"hold_ended", "unknown_cursor", "unknown_prepared"}  # put together from words
+    for path in (path for app in APPS for path in (ROOT / app).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in {"Refusal", "Refused"}
+            ):
+                found |= {
+                    str(keyword.value.value)
+                    for keyword in node.keywords
+                    if keyword.arg == "code" and isinstance(keyword.value, ast.Constant)
+                }
+    return found | {error.code for error in _all_errors(NarrowgateError) if "code" in vars(error)}
+
+
+def _all_errors(kind: type[NarrowgateError]) -> set[type[NarrowgateError]]:
+    return {one for sub in kind.__subclasses__() for one in (sub, *_all_errors(sub))}
+
+
+SAID = re.compile(r"(?:^|`)(narrowgate [a-z][^`\n]*)|\$\((narrowgate [^)\n]*)\)", re.MULTILINE)
+
+
+def test_every_command_that_a_document_says_exists_with_its_options() -> None:
+    known = commands_page.page()
+    for document in sorted((ROOT / "docs").glob("*.md")):
+        for line in (one or other for one, other in SAID.findall(document.read_text())):
+            words = shlex.split(line, comments=True)
+            named = [name for name in (" ".join(words[:3]), " ".join(words[:2])) if f"## `{name}" in known]
+            assert named, f"{document.name}: {line}"
+            section = known.split(f"## `{named[0]}", 1)[1].split("\n## ", 1)[0]
+            assert not [word for word in words if word.startswith("--") and f"`{word}`" not in section], line
 
 
 def test_what_the_documents_link_to_is_there() -> None:

@@ -99,4 +99,4 @@ def test_event_names_are_subject_and_action() -> None:
 
 def test_the_page_of_events_is_the_code_s() -> None:
     page = Path(__file__).parents[2] / "docs" / "events.md"
-    assert page.read_text() == events.page(), "run: python -m ledger.events > docs/events.md"
+    assert page.read_text() == events.page(), "run script/docs"

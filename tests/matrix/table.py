@@ -225,7 +225,9 @@ CHANGES = [
     Row("patch", "api/v1/people/<str:username>", "M", {"name": "Olga"}),
 ]  # fmt: skip
 
-TABLE = [*NOTIFICATIONS, *REPORTS, *CHANGES, *PEOPLE, *INVENTORY, *POLICIES, *WORK, *RECORD, *API]
+HELP = _pages(("help/", EVERYBODY), ("help/<slug:volume>/", EVERYBODY))
+
+TABLE = [*HELP, *NOTIFICATIONS, *REPORTS, *CHANGES, *PEOPLE, *INVENTORY, *POLICIES, *WORK, *RECORD, *API]
 
 NOBODYS = {"health", "account/password/reset/", "account/password/reset/<path:step>", "invitation/<str:secret>/"}
 """Addresses that are for people who are not signed in."""

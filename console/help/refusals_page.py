@@ -1,0 +1,127 @@
+"""The page that says what to do about each refusal. Pure: no Django, no I/O.
+
+`script/docs` writes it; a test holds it against every code that the gate can answer with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Says = Mapping[str, tuple[str, str]]
+"""A code, with what it means and what to do."""
+
+POLICY: Final[Says] = {
+    "forbidden": ("A policy forbids it.", "Read the sentence: it is the policy's own. Ask for something narrower, or ask its author."),
+    "no_match": ("No policy permits it.", "Ask a platform engineer for a permit that names this agent, verb and resource."),
+    "no_policies": ("No version is in force, so nothing is allowed.", "A platform engineer installs the first version."),
+    "unknown_agent": ("The agent is not an active one.", "Look at its page: it may be suspended or retired."),
+    "unknown_resource": ("No such resource is behind the gate.", "Check the database's name; resources are what `narrowgate resource list` shows."),
+    "unknown_verb": ("No policy can speak of this kind of statement.", "Write it as one of the verbs that policies know."),
+    "nothing_asked": ("The action has no verb.", "Send a statement."),
+    "reserved_context": ("The request carries what only the gate may say.", "Leave `approval`, `time`, `risk` and `session` out."),
+    "oversized_context": ("It touches more than a decision will look at.", "Split the statement."),
+    "malformed_request": ("The request does not fit the policies' schema.", "Report it to a platform engineer, with the action's identifier."),
+    "evaluation_error": ("A policy could not be evaluated.", "A platform engineer mends or rolls back the policy that the sentence names."),
+    "engine_error": ("The decision itself failed.", "Try again; if it stays, tell a platform engineer the action's identifier."),
+}  # fmt: skip
+HOLDS: Final[Says] = {
+    "hold_denied": ("A reviewer denied it.", "The reviewer's words are in the message. Change what you ask, do not ask the same again."),
+    "hold_expired": ("Nobody decided before the deadline.", "Ask again when reviewers are there; the hold's page names who may."),
+    "hold_withdrawn": ("The client, the owner or the deputy took it back.", "Ask again if it is still needed."),
+    "hold_lapsed": ("It was approved, and not collected in time, or policy changed meanwhile.", "Ask again; it needs new reviews."),
+    "hold_released": ("It was approved, and another session of this agent ran it.", "Nothing: it ran once. Its result is in that session."),
+    "hold_ended": ("The hold is over.", "Ask again if it is still needed."),
+    "policies_changed": ("Policy changed while it was being released.", "Nothing: the gate decides again by itself."),
+    "quorum_lost": ("The reviews no longer meet what policy requires now.", "Wait: it is asked again of people, or has lapsed."),
+    "too_many_holds": ("Too many actions of this agent, owner or resource wait already.", "Let some be decided, or have the owner withdraw them."),
+}  # fmt: skip
+STATEMENT: Final[Says] = {
+    "masked_column": ("A masked column is used for more than being returned.", "Filter, sort and join by other columns, or get a permit with `@unmask` for its tag."),
+    "outputs_unclear": ("Masked data might come back in a form the gate cannot follow.", "Name the columns, or get a permit that unmasks them all."),
+    "answer_unclear": ("The database's answer is not the one expected.", "Connect again and retry; the schema may just have changed."),
+    "view_unclear": ("The gate cannot tell what a view reads.", "Read the tables below it."),
+    "tag_missing": ("A tagged column is gone or renamed.", "A platform engineer confirms that table's tags again."),
+    "unknown_relation": ("The relation does not exist, as far as the gate can see.", "Check its name; the agent's database login may not see it."),
+    "unknown_column": ("The column does not exist, as far as the gate can see.", "Check its name."),
+    "unknown_type": ("The type does not exist, as far as the gate can see.", "Check its name."),
+    "ambiguous": ("The name could be several things.", "Write the table before the column."),
+    "other_database": ("Another database is named.", "Connect to that resource instead."),
+    "system_relation": ("PostgreSQL's own relations are not open to agents.", "Use `information_schema`, or ask for what is wanted of it."),
+    "temporary": ("Temporary objects could stand in for real tables.", "Use WITH, or a table made for the purpose."),
+    "cascade": ("TRUNCATE … CASCADE empties tables that it does not name.", "Name every table."),
+    "copy_file": ("COPY from or to a file or a program.", "Use STDIN and STDOUT: `\\copy` in psql."),
+    "change_before_use": ("A text changes what its later statements would mean.", "Send the changing statement by itself."),
+    "not_understood": ("The gate does not understand the statement.", "Write it more plainly; what is not understood is never run."),
+    "not_available": ("PostgreSQL knows it, the gate does not carry it.", "Do without: two-phase commit belongs to one system."),
+    "function_call": ("A fast-path function call.", "Call the function in a SELECT."),
+    "setting_denied": ("This setting may not be changed or shown.", "Leave it out: the gate pins what decides a statement's meaning."),
+    "setting_value_denied": ("This setting may not have that value.", "Use another value, or leave it out."),
+    "syntax_error": ("The statement does not parse.", "Correct it; the message is PostgreSQL's own."),
+    "nul_byte": ("The statement holds a NUL byte.", "Send text."),
+    "not_utf8": ("The statement is not UTF-8.", "Set the client's encoding to UTF-8."),
+    "too_long": ("The statement is too long, or has too many parts.", "Split it."),
+    "too_deep": ("The statement is nested too deep.", "Split it, or use WITH."),
+    "unknown_statement": ("The prepared statement is not there.", "Prepare it again in this session."),
+    "unknown_portal": ("The portal is not there.", "Bind again in this transaction."),
+    "unknown_prepared": ("The prepared statement is not there.", "PREPARE it again in this session."),
+    "unknown_cursor": ("The cursor is not there.", "DECLARE it again in this transaction."),
+}  # fmt: skip
+CONNECTION: Final[Says] = {
+    "no_token": ("No token was given.", "Give one as the password: `narrowgate token AGENT`."),
+    "invalid_token": ("The token is not one of this gate's, or is for another resource.", "Get a new one for this resource."),
+    "expired_token": ("The token has expired.", "Get a new one; they last ten minutes."),
+    "credential_expired": ("The session outlived its credential.", "Connect again with a new token."),
+    "credential_revoked": ("The credential was revoked.", "Ask the owner why; then get a new one."),
+    "wrong_agent": ("The token belongs to another agent.", "Connect as the agent that the message names."),
+    "agent_not_active": ("The agent is suspended or retired.", "Its page says since when and why. Two people who do not own it can let it act again."),
+    "no_login": ("The resource has no login in the vault.", "A platform engineer stores one."),
+    "too_many_connections": ("The resource takes no more connections.", "Close some, or try again in a moment."),
+    "replication_denied": ("The gate carries no replication.", "Use ordinary connections."),
+    "protocol": ("The client does not speak PostgreSQL's protocol as the gate knows it.", "Use TLS and a current client."),
+    "sign_in_timeout": ("Signing in took too long.", "Try again; look at the network between."),
+    "resource_unavailable": ("The database behind the gate does not answer.", "A platform engineer tests the resource's connection."),
+    "catalog_unavailable": ("The gate cannot read the database's catalog.", "Try again; a platform engineer tests the connection."),
+    "record_unavailable": ("The gate cannot write its record, and releases nothing unrecorded.", "Try again in a moment; operators look at the database."),
+    "deaf": ("The gate has not heard from its own database for a second.", "Try again in a moment; operators look at the database."),
+    "broken": ("Something broke at the gate, and was logged.", "Tell the operators when it was."),
+}  # fmt: skip
+REVIEW: Final[Says] = {
+    "invalid": ("A value cannot be used.", "The message names the field and what to write."),
+    "not_found": ("It is not there, or is not for you: the two are never told apart.", "Check the address; ask somebody whose role shows it."),
+    "refused": ("A rule forbids it.", "The message says which, and what to do."),
+    "not_eligible": ("You may not review this hold.", "The sentence says why; [why can I not review this?](reviewer.md#why-can-i-not-review-this) says what can be done."),
+    "stale": ("It changed since it was shown to you.", "Look at it again, and decide what you see now."),
+    "already_settled": ("Somebody settled it first.", "Nothing: the page shows who and how."),
+    "own_account": ("Nobody changes their own roles or groups.", "Ask another administrator."),
+    "own_agent": ("Nobody reinstates their own agent, or answers its incident.", "Ask somebody who neither owns nor enrolled it."),
+    "own_group": ("Nobody widens what a group of their own reviews.", "Ask another administrator."),
+    "own_version": ("Nobody approves policies they wrote.", "Ask another platform engineer."),
+    "not_yours": ("It is for its author alone: a draft, or a token.", "Ask them, or make your own."),
+    "second_administrator": ("A second administrator has to confirm it.", "Ask another administrator: it waits on the person's page."),
+    "too_many": ("Too many reports of yours wait already.", "Let one finish, or cancel one."),
+    "not_empty": ("The segment still holds agents or resources.", "Move or retire them first."),
+    "same_person": ("You asked for it yourself.", "A second person confirms: another engineer, or the CISO."),
+    "not_the_first": ("There are policies already.", "Propose a version instead."),
+}  # fmt: skip
+GROUPS: Final[Mapping[str, Says]] = {
+    "By policy": POLICY,
+    "After waiting for people": HOLDS,
+    "Because of the statement": STATEMENT,
+    "At the connection": CONNECTION,
+    "In the console": REVIEW,
+}
+HEAD: Final = """# What is refused, and what to do
+
+An agent is told in PostgreSQL's own error form: the sentence is the message, the remedy the HINT, and the action's identifier is in the message, so that its page says the rest. The
+code below is on that page and in the ledger. In the API it is `code` of an `application/problem+json`.
+"""
+
+
+def page() -> str:
+    """The page, as Markdown."""
+    parts = [HEAD]
+    for group, codes in GROUPS.items():
+        parts.append(f"\n## {group}\n\n| code | what it means | what to do |\n|---|---|---|\n")
+        parts += [f"| `{code}` | {means} | {do} |\n" for code, (means, do) in codes.items()]
+    return "".join(parts)

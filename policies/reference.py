@@ -1,0 +1,100 @@
+"""The page that documents what a policy can read and say, written from the schema's own parts. Pure: no Django, no I/O.
+
+`script/docs` writes it; a test compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from policies.context import CEDAR_TYPES, MAX_CHARACTERS, MAX_VALUES, OURS
+from policies.schema import text
+from policies.terms import KNOWN
+from policies.verbs import GROUPS, VERBS, groups_of
+
+VERBS_SAY: Final[Mapping[str, str]] = {
+    "sql:call": "Calls a function that is not on the gate's list of harmless ones, or a procedure.",
+    "sql:copy_in": "COPY … FROM STDIN.",
+    "sql:ddl": "Makes, changes or drops what the database is made of: CREATE, ALTER, DROP, COMMENT and their like.",
+    "sql:delete": "DELETE.",
+    "sql:grant": "GRANT and REVOKE.",
+    "sql:insert": "INSERT.",
+    "sql:lock": "LOCK TABLE, and SELECT … FOR UPDATE and its like.",
+    "sql:merge": "MERGE.",
+    "sql:select": "Reads: SELECT, TABLE, VALUES, COPY … TO STDOUT, EXPLAIN of a read.",
+    "sql:session": "Only arranges the session: BEGIN, COMMIT, SHOW, an allowed SET. It goes with any permit the agent has at the resource.",
+    "sql:truncate": "TRUNCATE.",
+    "sql:update": "UPDATE.",
+}
+CONTEXT_SAYS: Final[Mapping[str, str]] = {
+    "claimed": "What the agent says about itself: `claimed.purpose`. Never proof of anything.",
+    "columns": 'The columns that are read or written, as `"public.customers.email"`.',
+    "credential": 'How the agent proved who it is: `"bearer"` is a token without a bound key.',
+    "environment": "The agent's environment, as it is registered.",
+    "on_behalf_of": "The user name of the person for whom the agent says that it acts.",
+    "purpose": "The agent's purpose, as it is registered.",
+    "shape": "The statement without its constants, as a fingerprint.",
+    "tables": 'The tables that are read or written, as `"public.customers"`.',
+    "tags": "The tags of those columns.",
+    "where": "Whether every UPDATE and DELETE in the statement has a WHERE.",
+}
+NOTES_SAY: Final[Mapping[str, tuple[str, str]]] = {
+    "id": ('@id("name")', "Required, and unique in a version."),
+    "why": ('@why("sentence")', "Shown to people and to the agent."),
+    "hold": ('@hold("dba:2, security:1")', "On a forbid: groups, and how many distinct people of each."),
+    "ttl": ('@ttl("15m")', "How long a hold waits: s, m or h, at most 24h; 15 minutes where nothing is said."),
+    "unmask": ('@unmask("email")', "On a permit: the tags whose values stay readable."),
+    "limit": ('@limit("1000")', "On a permit: the most rows that come back."),
+}
+HEAD: Final = """# What a policy can read
+
+Everything a policy can name, from the schema that every version is checked against. [Writing policies](policy.md) shows how it is used.
+"""
+
+
+def page() -> str:
+    """The page, as Markdown."""
+    return HEAD + "".join([*_who(), *_verbs(), *_groups(), *_context(), *_annotations(), _schema()])
+
+
+def _who() -> Iterator[str]:
+    yield "\n## Who and where\n\n| | |\n|---|---|\n"
+    yield "| `principal` | an `Agent`, in a `Function` (the first part of its name) and a `Segment`; has `name`, `environment`, `purpose` |\n"
+    yield "| `action` | one verb, in its groups; a statement with several verbs is asked about each |\n"
+    yield "| `resource` | a `Resource`, in a `Segment`; has `name`, `kind` |\n"
+
+
+def _verbs() -> Iterator[str]:
+    yield "\n## Verbs\n\nA statement has every verb that is found anywhere in it, and each has to be permitted.\n\n"
+    yield "| verb | in | what it is |\n|---|---|---|\n"
+    for verb in sorted(VERBS):
+        groups = ", ".join(f"`{group}`" for group in sorted(groups_of(verb))) or "no group"
+        yield f"| `{verb}` | {groups} | {VERBS_SAY[verb]} |\n"
+
+
+def _groups() -> Iterator[str]:
+    yield "\n## Groups of verbs\n\n| group | verbs |\n|---|---|\n"
+    for group in sorted(GROUPS):
+        yield f"| `{group}` | {', '.join(f'`{verb}`' for verb in sorted(GROUPS[group]))} |\n"
+
+
+def _context() -> Iterator[str]:
+    yield "\n## Context\n\nAll of it is optional: ask `context has x` first, or the check refuses the policy.\n\n"
+    yield "| `context.` | type | what it says |\n|---|---|---|\n"
+    for name in sorted(CEDAR_TYPES):
+        yield f"| `{name}` | `{CEDAR_TYPES[name]}` | {CONTEXT_SAYS[name]} |\n"
+    ours = ", ".join(f"`{name}`" for name in sorted(OURS))
+    yield f"\nOnly the gate sets {ours}; a policy may ask for `approval` alone, and only as `unless {{ context has approval }}`.\n"
+    yield f"A request with more than {MAX_VALUES:,} values or {MAX_CHARACTERS:,} characters in its context is denied.\n"
+
+
+def _annotations() -> Iterator[str]:
+    yield "\n## Annotations\n\n| | |\n|---|---|\n"
+    for form, says in (NOTES_SAY[name] for name in KNOWN):
+        yield f"| `{form}` | {says} |\n"
+    yield "\nAny other is refused when the policies are checked, with the line and what was probably meant.\n"
+
+
+def _schema() -> str:
+    return f"\n## The schema\n\n```cedar\n{text()}```\n"

@@ -13,6 +13,7 @@ from ledger.events import Event
 from ledger.models import Entry
 
 MOST = 12
+_NO_CHANGE = (Event.SECRET_USED, Event.RECORD_READ, Event.EXPORT_MADE)
 _PEOPLE = ("owner", "deputy", "asked_by")
 _TOLD = ("reason", "column", "tag", "login", "use", "kid", "group", "asked_by", "credentials", "logins", "status")
 
@@ -39,7 +40,7 @@ def history_of(identifier: UUID) -> list[Change]:
     """The newest entries about what has this identifier: two queries. The score that is kept of an agent is no change of it."""
     about = Entry.objects.filter(subject_id=str(identifier)).exclude(event=Event.AGENT_CHANGED, actor_kind="system")
     entries = list(
-        about.exclude(event=Event.SECRET_USED).exclude(event__startswith="session:").order_by("-index")[:MOST]
+        about.exclude(event__in=_NO_CHANGE).exclude(event__startswith="session:").order_by("-index")[:MOST]
     )
     details = [_details(entry) for entry in entries]
     names = _names(details)

@@ -1,4 +1,4 @@
-"""Everything in one process, with the demo world: what `script/server` runs.
+"""Everything in one process, with the demo world or an empty console: what `script/server` runs.
 
 Two PostgreSQL servers of our own (ours and the demo's shop), the console, the gateway's doors, the ledger's
 sequencer, Celery's worker and beat. Each part is the one that production runs as a process of its own.
@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
@@ -56,6 +56,9 @@ def serve(
     state: Annotated[Path, typer.Option(help="Where everything is kept.", show_default=".narrowgate")] = DEFAULT_STATE,
     port: Annotated[int | None, typer.Option(help="The console's port; 8000 or a free one otherwise.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget everything in the state folder first.")] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="No demo: an empty console, and a link for its first administrator.")
+    ] = False,
 ) -> None:
     """Start everything, and stop it all on Ctrl-C or SIGTERM."""
     folder = hold(state)
@@ -63,9 +66,10 @@ def serve(
         if fresh:
             folder.clear()
         (folder.path / "demo.json").unlink(missing_ok=True)
+        empty = folder.keep_empty() if empty else folder.is_empty
         doors = _open_doors(folder, port)
-        with _clusters(folder) as (main, shop):
-            _run(folder, doors, main, shop)
+        with _clusters(folder, ("main",) if empty else ("main", "shop")) as clusters:
+            _run(folder, doors, *clusters)
 
 
 def _open_doors(folder: StateFolder, port: int | None) -> Doors:
@@ -78,18 +82,18 @@ def _open_doors(folder: StateFolder, port: int | None) -> Doors:
 
 
 @contextlib.contextmanager
-def _clusters(folder: StateFolder) -> Iterator[tuple[Cluster, Cluster]]:
-    """Our own PostgreSQL and the demo's, stopped whatever happens."""
+def _clusters(folder: StateFolder, names: Sequence[str]) -> Iterator[list[Cluster]]:
+    """Our own PostgreSQL and, where there is a demo, its shop's: stopped whatever happens."""
     with contextlib.ExitStack() as stack:
         started = []
-        for name in ("main", "shop"):
+        for name in names:
             cluster = embedded.start(folder.path, name)
             stack.callback(cluster.stop)
             started.append(cluster)
-        yield started[0], started[1]
+        yield started
 
 
-def _run(folder: StateFolder, doors: Doors, main: Cluster, shop: Cluster) -> None:
+def _run(folder: StateFolder, doors: Doors, main: Cluster, shop: Cluster | None = None) -> None:
     """Set Django up on our cluster, then run until told to stop."""
     from console import database
 
@@ -99,7 +103,7 @@ def _run(folder: StateFolder, doors: Doors, main: Cluster, shop: Cluster) -> Non
 
     django.setup()
     from console import running, static_files
-    from console.demo import world
+    from console.demo import nothing, world
     from console.logs import configure
 
     configure(level=logging.WARNING)  # this terminal is for people
@@ -108,7 +112,10 @@ def _run(folder: StateFolder, doors: Doors, main: Cluster, shop: Cluster) -> Non
     identity, signer = _keys(folder)
 
     def ready(gateway: Mapping[str, str]) -> None:
-        world.open_to_visitors(folder.path, shop, doors.numbers["http"], gateway, identity.ca)
+        if shop is None:
+            nothing.open_to_its_first(folder.path, doors.numbers["http"], gateway, identity.ca)
+        else:
+            world.open_to_visitors(folder.path, shop, doors.numbers["http"], gateway, identity.ca)
 
     parts = running.Parts(doors.console, doors.http, doors.postgres, identity, signer, ready)
     uvloop.run(running.run(parts))

@@ -15,7 +15,10 @@ from core.files import create_private
 
 MARK = "narrowgate-state"
 CLUSTERS = ("main", "shop")
-CONTENTS = ("demo.json", "keys", "agents", "people.json", "static", "logs", "clusters", "ports.json")
+EMPTY = "empty"  # a file that says: no demo here
+CONTENTS = (
+    "demo.json", "keys", "agents", "people.json", "static", "logs", "clusters", "ports.json", "mail", "reports", EMPTY,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,20 @@ class StateFolder:
         if not path.exists():
             create_private(path, secrets.token_urlsafe(48).encode())
         return path.read_text(encoding="utf-8").strip()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it was started without the demo."""
+        return (self.path / EMPTY).exists()
+
+    def keep_empty(self) -> bool:
+        """Note, at the first start, that there is no demo here. Raises NarrowgateError where there is one."""
+        if (self.path / "people.json").exists():
+            raise NarrowgateError(
+                f"The state folder {self.path} holds the demo.", "Choose another with --state DIR, or add --fresh."
+            )
+        (self.path / EMPTY).touch()
+        return True
 
     def clear(self) -> None:
         """Delete everything of ours in it: the next start is a first start."""

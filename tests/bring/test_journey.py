@@ -118,12 +118,12 @@ def bench(server: RunningServer, clinic: Clinic, tmp_path_factory: pytest.TempPa
 
 def bring_database(bench: Bench, clinic: Clinic) -> None:
     bench.types("segment", "create", SEGMENT, "--purpose", "Patients and who treats them")
-    bench.types("segment", "let-review", SEGMENT, "dba", status=1, says="This takes the role administrator.")
+    bench.types("segment", "let-review", SEGMENT, "dba", status=1, says="without the role administrator")
     bench.types("segment", "let-review", SEGMENT, "dba", who="ada")
     (bench.folder / "password").write_text("not the password\n", encoding="utf-8")
     where = ["--host", clinic.host, "--database", "clinic", "--segment", SEGMENT, "--tls", "off", "--user", LOGIN]
     add = ["resource", "add", RESOURCE, *where, "--owner", "lena", "--password-file", "password"]
-    bench.types(*add, who="omar", status=1, says="This takes the role platform engineer.")
+    bench.types(*add, who="omar", status=1, says="without the role platform engineer")
     bench.types(*add, who="maya", status=1, says="scopes do not cover")
     bench.types(*add, says="is behind the gate")
     bench.types("resource", "test", RESOURCE, status=1, says="does not accept the user clinic_gate with this password")
@@ -139,7 +139,7 @@ def bring_database(bench: Bench, clinic: Clinic) -> None:
 def bring_agent(bench: Bench) -> None:
     about = ["--owner", "lena", "--purpose", "Sorts patients by urgency", "--segment", SEGMENT]
     bench.types("agent", "enrol", "Triage-Prod", *about, status=1, says="Perhaps triage.production?")
-    bench.types("agent", "enrol", AGENT, *about, who="lena", status=1, says="This takes the role platform engineer.")
+    bench.types("agent", "enrol", AGENT, *about, who="lena", status=1, says="without the role platform engineer")
     bench.types("agent", "enrol", AGENT, *about, who="maya", status=1, says="scopes do not cover")
     assert not list(bench.folder.glob("*.jwk"))  # a refused enrolment leaves no key behind
     bench.types("agent", "enrol", AGENT, *about, says="is enrolled in clinic; lena answers for it.")

@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from console.state_folder import hold
+from core.errors import NarrowgateError
 from tests.serving import RunningServer, family, start, temporary_state
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("server")]
@@ -94,3 +96,21 @@ def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A start that is expected to fail at once."""
     command = [sys.executable, "-m", "console.serve", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_an_empty_folder_stays_so_until_it_is_cleared(tmp_path: Path) -> None:
+    folder = hold(tmp_path / "state")
+    with folder.lock:
+        assert folder.keep_empty()
+        assert folder.is_empty
+        folder.clear()
+        assert not (folder.path / "empty").exists()
+
+
+def test_a_folder_with_the_demo_is_not_made_empty(tmp_path: Path) -> None:
+    folder = hold(tmp_path / "state")
+    with folder.lock:
+        (folder.path / "people.json").write_text("{}")
+        with pytest.raises(NarrowgateError, match="holds the demo"):
+            folder.keep_empty()
+        assert not folder.is_empty

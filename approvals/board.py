@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from accounts.models import User
@@ -69,6 +69,10 @@ class Board:
     settled: list[Row]
     now: datetime
 
+    def row_of(self, hold_id: object) -> Row | None:
+        """The row of a hold, if it is listed."""
+        return next((row for row in (*self.needs, *self.others, *self.settled) if row.hold.id == hold_id), None)
+
     @property
     def first(self) -> Row | None:
         """The most urgent, for a wide page to open."""
@@ -78,13 +82,20 @@ class Board:
 def board(reader: User) -> Board:
     """Every hold that concerns `reader` now: at most 100 waiting and 20 settled within the hour."""
     now = timezone.now()
-    holds = with_relations(visible_to(reader))
-    waiting = rows(holds.filter(status=Hold.Status.WAITING).order_by("deadline")[:_MOST], reader)
-    waiting.sort(key=lambda row: presentation.urgency(row.hold, now))
+    holds = visible_to(reader).select_related(*RELATED)
     recent = holds.exclude(status=Hold.Status.WAITING).filter(_settled_since(now - timedelta(hours=1)))
+    listed = [
+        *holds.filter(status=Hold.Status.WAITING).order_by("deadline")[:_MOST],
+        *recent.order_by("-settled_at")[:20],
+    ]
+    prefetch_related_objects(listed, "reviews__reviewer")
+    found = rows(listed, reader)
+    waiting = [row for row in found if row.hold.status == Hold.Status.WAITING]
+    waiting.sort(key=lambda row: presentation.urgency(row.hold, now))
+    settled = [row for row in found if row.hold.status != Hold.Status.WAITING]
     needs = [row for row in waiting if row.needs_reader]
     others = [row for row in waiting if not row.needs_reader]
-    return Board(needs, others, rows(recent.order_by("-settled_at")[:20], reader), now)
+    return Board(needs, others, settled, now)
 
 
 def rows(holds: Iterable[Hold], reader: User) -> list[Row]:

@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.requests import ANY_ROLE, person_of
 from approvals import actions
 from approvals.board import Board, board, last_settled
-from approvals.case import case
+from approvals.case import Case, case
 from approvals.forms import WHY, ApproveForm, DenyForm, WithdrawForm
 from approvals.models import Hold
 from core.errors import NarrowgateError
@@ -39,7 +39,9 @@ def queue(request: HttpRequest, hold_id: UUID | None = None) -> HttpResponse:
         return _hold(request, hold_id)
     listed = board(user)
     open_id = hold_id or (listed.first.hold.id if listed.first else None)
-    opened = case(open_id, user) if open_id else None
+    row = listed.row_of(open_id)
+    opened = Case(row, user) if row else case(open_id, user) if open_id else None
+    request.needing = len(listed.needs)  # type: ignore[attr-defined]  # the rail says it too, and need not count again
     context = {**_listing(listed, open_id), "case": opened, "reading": bool(hold_id), "keys": KEYS, "why": WHY}
     return render(request, "approvals/queue.html", {**context, "last": last_settled(user)})
 

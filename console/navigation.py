@@ -74,13 +74,14 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 def _entry(place: _Place, request: HttpRequest, user: User) -> Entry:
     url = reverse(place.name)
     sections = ["/" + start.strip("/").partition("/")[0] + "/" for start in (url, *place.also)]
-    return Entry(place.label, place.icon, url, request.path.startswith(tuple(sections)), _count(place, user))
+    return Entry(place.label, place.icon, url, request.path.startswith(tuple(sections)), _count(place, request, user))
 
 
-def _count(place: _Place, user: User) -> int | None:
+def _count(place: _Place, request: HttpRequest, user: User) -> int | None:
     """How much on that place needs this person; None where nothing is counted."""
     if place.name == "queue:queue":
-        return count_needing(user)
+        counted: int | None = getattr(request, "needing", None)
+        return count_needing(user) if counted is None else counted
     if place.name == "agents:agents" and user.has_role(*MAY_REINSTATE):
         return reinstatements_for(user).count()
     if place.name == "incidents:incidents" and user.has_role(Role.CISO):

@@ -39,9 +39,7 @@ class Change:
 def history_of(identifier: UUID) -> list[Change]:
     """The newest entries about what has this identifier: two queries. The score that is kept of an agent is no change of it."""
     about = Entry.objects.filter(subject_id=str(identifier)).exclude(event=Event.AGENT_CHANGED, actor_kind="system")
-    entries = list(
-        about.exclude(event__in=_NO_CHANGE).exclude(event__startswith="session:").order_by("-index")[:MOST]
-    )
+    entries = list(about.exclude(event__in=_NO_CHANGE).exclude(event__startswith="session:").order_by("-index")[:MOST])
     details = [_details(entry) for entry in entries]
     names = _names(details)
     return [_change(entry, said, names) for entry, said in zip(entries, details, strict=True)]

@@ -17,6 +17,7 @@ from django.db.models import Model, Q, QuerySet
 from guardian.models import GroupObjectPermission
 
 from accounts.models import Role, User
+from accounts.once import once_a_page
 
 KINDS: Final = ("segment", "resource", "agent")
 _CODENAMES: Final = {f"review_{kind}": kind for kind in KINDS}
@@ -66,6 +67,7 @@ def may_review(user: User, target: Model) -> bool:
     return user.has_role(Role.REVIEWER) and _granted([target]).filter(group__in=_groups(user)).exists()
 
 
+@once_a_page
 def reviewable_by(user: User) -> Reviewable:
     """What `user` may review; nothing for one who is no reviewer. Membership is ours, not Django's: it knows since when."""
     if not user.has_role(Role.REVIEWER):

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Role, User
 from approvals import presentation
 from approvals.eligibility import Bench, Standing
 from approvals.models import Hold
 from approvals.queries import RELATED, visible_to
-from approvals.seating import Chair, chairs_of
+from approvals.seating import Chair, chairs_of, memberships_of
 
 _MOST = 100
 
@@ -101,13 +101,16 @@ def board(reader: User) -> Board:
 def rows(holds: Iterable[Hold], reader: User) -> list[Row]:
     """Rows for `holds`, which must come with their reviews."""
     listed = list(holds)
-    chairs = chairs_of(listed, reader)
-    bench = Bench([reader], listed)
+    memberships = memberships_of(listed, reader)
+    chairs = chairs_of(listed, reader, memberships)
+    bench = Bench([reader], listed, memberships)
     return [_row(hold, chairs[hold.id], bench.standing(reader, hold)) for hold in listed]
 
 
 def count_needing(reader: User) -> int:
-    """How many waiting holds this person can still add to: the number on the rail."""
+    """How many waiting holds this person can still add to: the number on the rail. Who is no reviewer can add to none."""
+    if not reader.has_role(Role.REVIEWER):
+        return 0
     waiting = with_relations(visible_to(reader)).filter(status=Hold.Status.WAITING)
     return sum(row.needs_reader for row in rows(waiting[:_MOST], reader))
 

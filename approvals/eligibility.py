@@ -77,11 +77,12 @@ def answerable(agent: Agent) -> set[UUID]:
 class Bench:
     """Several people before several holds, with what their standing takes read once."""
 
-    def __init__(self, users: Iterable[User], holds: Sequence[Hold]) -> None:
+    def __init__(
+        self, users: Iterable[User], holds: Sequence[Hold], memberships: Mapping[UUID, list[Membership]] | None = None
+    ) -> None:
+        """`memberships` are those of `users`, with their groups, where they were read already."""
         users = list(users)
-        self._memberships: dict[UUID, list[Membership]] = defaultdict(list)
-        for membership in Membership.objects.filter(user__in=users).select_related("group"):
-            self._memberships[membership.user_id].append(membership)
+        self._memberships = _memberships(users) if memberships is None else memberships
         targets = {
             (type(one), one.pk): one for hold in holds for one in (hold.resource.segment, hold.resource, hold.agent)
         }
@@ -115,6 +116,13 @@ class Bench:
         resource = hold.resource
         keys = (("segment", resource.segment_id), ("resource", resource.id), ("agent", hold.agent_id))
         return set().union(*(self._reviewing.get(key, set()) for key in keys))
+
+
+def _memberships(users: Collection[User]) -> Mapping[UUID, list[Membership]]:
+    found: dict[UUID, list[Membership]] = defaultdict(list)
+    for membership in Membership.objects.filter(user__in=users).select_related("group"):
+        found[membership.user_id].append(membership)
+    return found
 
 
 def _personal(user: User) -> tuple[str, str, str] | None:

@@ -29,14 +29,14 @@ class Chair:
         return (self.review.at - self.review.hold.asked_at).total_seconds() if self.review else 0.0
 
 
-def chairs_of(holds: Sequence[Hold], reader: User) -> dict[UUID, list[Chair]]:
-    """The chairs of each hold, by hold; two queries however many holds. Reviews must be prefetched with reviewers."""
-    people = {review.reviewer_id for hold in holds for review in hold.reviews.all()} | {reader.id}
-    memberships = _memberships(people)
+def chairs_of(holds: Sequence[Hold], reader: User, memberships: Groups) -> dict[UUID, list[Chair]]:
+    """The chairs of each hold, by hold. Reviews must be prefetched with reviewers."""
     return {hold.id: _chairs(hold, reader, memberships) for hold in holds}
 
 
-def _memberships(people: set[UUID]) -> Groups:
+def memberships_of(holds: Sequence[Hold], reader: User) -> Groups:
+    """The memberships of the reader and of everybody who reviewed, by person; one query however many holds."""
+    people = {review.reviewer_id for hold in holds for review in hold.reviews.all()} | {reader.id}
     found: Groups = defaultdict(list)
     for membership in Membership.objects.filter(user__in=people).select_related("group"):
         found[membership.user_id].append(membership)

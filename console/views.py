@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -57,12 +58,12 @@ def no_reset(request: HttpRequest, step: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: there is no such thing, or none that this person may see."""
-    return api_not_found() if request.path.startswith("/api/") else render(request, "404.html", status=404)
+    return api_not_found() if request.path.startswith("/api/") else _apart(request, "404.html", 404)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403: not theirs to do."""
-    return render(request, "403.html", status=403)
+    return _apart(request, "403.html", 403)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -73,3 +74,11 @@ def broken(request: HttpRequest) -> HttpResponse:
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form without a good token."""
     return render(request, "403_csrf.html", status=403)
+
+
+def _apart(request: HttpRequest, template: str, status: int) -> HttpResponse:
+    """A page for what went wrong. An async server makes it in a thread whose connection no end of a request closes."""
+    page = render(request, template, status=status)
+    if not connection.in_atomic_block:
+        connection.close()
+    return page

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
@@ -63,6 +64,16 @@ def test_a_closed_accounts_token_is_refused(cast: Cast) -> None:
         authenticate(f"Token {secret}")
 
 
+class Taking(APIView):
+    """A view that takes GET and POST."""
+
+    def get(self, request: Request) -> Response:
+        return Response()
+
+    def post(self, request: Request) -> Response:
+        return Response()
+
+
 @pytest.mark.parametrize(
     ("scopes", "method", "write_scope", "passes"),
     [
@@ -76,7 +87,7 @@ def test_a_closed_accounts_token_is_refused(cast: Cast) -> None:
 )
 def test_scopes_decide(cast: Cast, scopes: list[str], method: str, write_scope: str | None, passes: bool) -> None:
     request = authenticate(f"Token {make(cast.reviewer, *scopes)}", method)
-    view = APIView()
+    view = Taking()
     if write_scope:
         view.write_scope = write_scope  # type: ignore[attr-defined] # what our views define
     assert HasScope().has_permission(request, view) is passes
@@ -84,7 +95,12 @@ def test_scopes_decide(cast: Cast, scopes: list[str], method: str, write_scope: 
 
 def test_without_a_token_nothing_passes(cast: Cast) -> None:
     request = authenticate(None)
-    assert not HasScope().has_permission(request, APIView())
+    assert not HasScope().has_permission(request, Taking())
+
+
+def test_what_a_view_does_not_take_is_not_a_matter_of_scopes(cast: Cast) -> None:
+    request = authenticate(f"Token {make(cast.reviewer, 'read')}", "delete")
+    assert HasScope().has_permission(request, Taking())  # so that DRF answers 405
 
 
 def test_people_make_tokens_for_themselves_only(cast: Cast) -> None:

@@ -13,7 +13,7 @@ from monitoring.models import Incident, Mark
 from monitoring.timing import Figure, Marks, Times, figures
 
 LATEST = 4
-DOTS = 80
+DOTS = 50
 """Incidents that the time line shows at most."""
 BANDS = {"low": 2, "medium": 3, "high": 5}
 
@@ -95,4 +95,4 @@ def answers_of(since: datetime, now: datetime) -> Answers:
 def _dot(row: _Row, since: datetime, now: datetime) -> Dot:
     share = 100 * ((row.detected_at - since) / (now - since))
     says = f"{Incident.Kind(row.kind).label}, {words.moment(row.detected_at, now)}"
-    return Dot(row.id, min(100.0, share), BANDS[row.severity], says, row.unresolved)
+    return Dot(row.id, min(100.0, round(share, 2)), BANDS[row.severity], says, row.unresolved)

@@ -115,5 +115,5 @@ def _held_back(groups: Sequence[Tile], alone: float) -> list[Tile]:
 def _group(name: str, tiles: Sequence[Tile], box: Box) -> Group:
     ordered = sorted(tiles, key=lambda tile: -tile.weight)
     boxes = squarified([tile.weight for tile in ordered], box.inside(_HEADING, _GAP))
-    placed = [replace(tile, box=place) for tile, place in zip(ordered, boxes, strict=True)]
-    return Group(name, sum(tile.agents for tile in tiles), box, placed)
+    placed = [replace(tile, box=place.rounded) for tile, place in zip(ordered, boxes, strict=True)]
+    return Group(name, sum(tile.agents for tile in tiles), box.rounded, placed)

@@ -15,6 +15,11 @@ class Box:
     width: float
     height: float
 
+    @property
+    def rounded(self) -> Box:
+        """To a thousandth of a unit, for a page to say."""
+        return Box(round(self.x, 3), round(self.y, 3), round(self.width, 3), round(self.height, 3))
+
     def inside(self, top: float, gap: float) -> Box:
         """What is left of it under a heading of height `top`, `gap` free all around."""
         return Box(self.x + gap, self.y + top, max(0.0, self.width - 2 * gap), max(0.0, self.height - top - gap))

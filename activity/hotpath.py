@@ -57,7 +57,6 @@ ended AS (
 )"""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\x00": "\ufffd"})
 
 
 def texts(values: Iterable[str]) -> str:
@@ -66,8 +65,12 @@ def texts(values: Iterable[str]) -> str:
 
 
 def _element(value: str) -> str:
-    if '"' in value or "\\" in value or "\x00" in value:
-        value = value.translate(_ESCAPES)
+    if "\\" in value:
+        value = value.replace("\\", "\\\\")
+    if '"' in value:
+        value = value.replace('"', '\\"')
+    if "\x00" in value:
+        value = value.replace("\x00", "\ufffd")
     return f'"{value}"'
 
 

@@ -37,6 +37,8 @@ from policies.snapshot import Snapshot
 
 LIVENESS_CLASS = 0x4E47
 """First key of the advisory locks that living gateways hold; the second is of their node's row."""
+YOUNG = 20_000
+"""New objects after which the collector looks at them: statements make many, and nearly all are gone by then."""
 SHORT_KEY, LONG_KEY = 4, 32
 """Bytes of a cancel key in protocol 3.0 and 3.2."""
 log = structlog.get_logger()
@@ -234,6 +236,7 @@ async def start(config: Config) -> Service:
     # What is loaded by now lives as long as the process: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG)
     return service
 
 

@@ -20,7 +20,7 @@ LONGEST = 2_000
 """Characters of a text that is remembered."""
 
 _FIELDS = tuple(one.name for one in fields(Classified))
-_NOT_PLAIN = re.compile(r"""['"$\\]|--|/\*|[^\x00-\x7f]""")
+_NOT_PLAIN = re.compile(r"""['"$\\\x00]|--|/\*|[^\x00-\x7f]""")
 _COMPARED = re.compile(r"([=<>]\s*)[0-9]{1,9}(?![\w.])", re.ASCII)
 
 
@@ -51,7 +51,7 @@ def _key(sql: str) -> str | None:
     """What texts of one reading have in common; None for a text that is always read."""
     if len(sql) > LONGEST or _NOT_PLAIN.search(sql):
         return None
-    return _COMPARED.sub(r"\g<1>0", sql)
+    return "\0".join(_COMPARED.split(sql))
 
 
 def _is_plain_read(classified: Classified) -> bool:

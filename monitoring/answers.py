@@ -13,8 +13,8 @@ from monitoring.models import Incident, Mark
 from monitoring.timing import Figure, Marks, Times, figures
 
 LATEST = 4
-DOTS = 50
-"""Incidents that the time line shows at most."""
+DOTS = 60
+"""Places on the time line; where several incidents fall on one, it shows one that is not resolved, else the worst."""
 BANDS = {"low": 2, "medium": 3, "high": 5}
 
 
@@ -88,8 +88,19 @@ def answers_of(since: datetime, now: datetime) -> Answers:
         unresolved=sum(row.unresolved for row in rows),
         needing_person=sum(row.waits for row in rows),
         latest=list(Incident.objects.select_related("agent")[:LATEST]),
-        dots=[_dot(row, since, now) for row in recent[-DOTS:]],
+        dots=_dots(recent, since, now),
     )
+
+
+def _dots(rows: list[_Row], since: datetime, now: datetime) -> list[Dot]:
+    """One for each place of the time line on which incidents fall."""
+    found: dict[int, Dot] = {}
+    for dot in (_dot(row, since, now) for row in rows):
+        place = int(dot.at * DOTS / 100)
+        shown = found.get(place)
+        if shown is None or (dot.unresolved, dot.band) >= (shown.unresolved, shown.band):
+            found[place] = dot
+    return list(found.values())
 
 
 def _dot(row: _Row, since: datetime, now: datetime) -> Dot:

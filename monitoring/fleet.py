@@ -49,6 +49,11 @@ class Tile:
         return self.box.width > 11 and self.box.height > 14
 
     @property
+    def counts(self) -> bool:
+        """Whether there is room for the number alone."""
+        return self.agent is None and not self.roomy and self.box.width > 5 and self.box.height > 7
+
+    @property
     def label(self) -> str:
         """An agent's name without the usual environment, or the band that it stands for; where there is room."""
         if not self.roomy:

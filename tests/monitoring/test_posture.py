@@ -119,6 +119,21 @@ def test_each_mean_leads_to_the_incidents_that_it_is_over(world: World) -> None:
     assert not incidents_page(world.cast.ciso, {"counted": "everything"}, "").rows
 
 
+def test_the_time_line_spans_the_period_and_hides_nothing_that_is_open(world: World) -> None:
+    now = db_now()
+    for minute in range(0, 1400, 7):
+        at = now - timedelta(minutes=minute + 1)
+        _incident(
+            world, status="resolved", severity="low", began_at=at, detected_at=at, contained_at=at, resolved_at=now,
+        )  # fmt: skip
+    open_one = _incident(world, began_at=now - 12 * DAY / 24, detected_at=now - 12 * DAY / 24, contained_at=None)
+    dots = posture_of(DAY, now).answers.dots
+    assert 50 <= len(dots) <= 61
+    assert dots[0].at < 5
+    assert dots[-1].at > 95
+    assert [dot.id for dot in dots if dot.unresolved] == [open_one.id]
+
+
 # ---- decisions of people ----
 def _ask(world: World, number: int) -> Hold:
     return approvals.ask(request(world, f"DELETE FROM customers WHERE id = {number}"))

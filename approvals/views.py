@@ -41,7 +41,6 @@ def queue(request: HttpRequest, hold_id: UUID | None = None) -> HttpResponse:
     open_id = hold_id or (listed.first.hold.id if listed.first else None)
     row = listed.row_of(open_id)
     opened = Case(row, user) if row else case(open_id, user) if open_id else None
-    request.needing = len(listed.needs)  # type: ignore[attr-defined]  # the rail says it too, and need not count again
     context = {**_listing(listed, open_id), "case": opened, "reading": bool(hold_id), "keys": KEYS, "why": WHY}
     return render(request, "approvals/queue.html", {**context, "last": last_settled(user)})
 

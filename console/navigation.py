@@ -1,4 +1,4 @@
-"""What every page shows around itself: the places this person may go, how many holds need them, who they are."""
+"""What every page shows around itself: the places this person may go, and who they are. `console.rail` counts."""
 
 from __future__ import annotations
 
@@ -10,22 +10,18 @@ from django.urls import reverse
 
 from accounts.models import Membership, Role, User
 from agents.locking import MAY_REINSTATE
-from agents.queries import reinstatements_for
-from approvals.board import count_needing
-from approvals.notifications.queries import unread_count
 from core import words
-from monitoring.queries import unanswered
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One place on the rail. `count` is None where nothing is counted."""
+    """One place on the rail; `counted` where the page asks how much there needs this person."""
 
     label: str
     icon: str
     url: str
     current: bool
-    count: int | None = None
+    counted: bool
 
 
 @dataclass(frozen=True)
@@ -35,17 +31,19 @@ class _Place:
     name: str
     roles: tuple[Role, ...]
     also: tuple[str, ...] = ()  # other sections that belong to it
+    counted: tuple[Role, ...] = ()  # for whom it is counted what needs them there
 
 
 PLACES = (
-    _Place("Queue", "inbox", "queue:queue", (Role.REVIEWER, Role.OWNER)),
+    _Place("Queue", "inbox", "queue:queue", (Role.REVIEWER, Role.OWNER), counted=(Role.REVIEWER,)),
     _Place("Posture", "shield-half", "console:posture", (Role.CISO,)),
-    _Place("Incidents", "alert-triangle", "incidents:incidents", (Role.CISO, Role.AUDITOR)),
+    _Place("Incidents", "alert-triangle", "incidents:incidents", (Role.CISO, Role.AUDITOR), counted=(Role.CISO,)),
     _Place(
         "Agents",
         "robot",
         "agents:agents",
         (Role.ENGINEER, Role.OWNER, Role.CISO, Role.REVIEWER, Role.AUDITOR, Role.ADMINISTRATOR),
+        counted=MAY_REINSTATE,
     ),
     _Place(
         "Record",
@@ -67,26 +65,14 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "rail": [_entry(place, request, user) for place in PLACES if user.has_role(*place.roles)],
         "you": _you(user),
-        "unread": unread_count(user),
     }
 
 
 def _entry(place: _Place, request: HttpRequest, user: User) -> Entry:
     url = reverse(place.name)
     sections = ["/" + start.strip("/").partition("/")[0] + "/" for start in (url, *place.also)]
-    return Entry(place.label, place.icon, url, request.path.startswith(tuple(sections)), _count(place, request, user))
-
-
-def _count(place: _Place, request: HttpRequest, user: User) -> int | None:
-    """How much on that place needs this person; None where nothing is counted."""
-    if place.name == "queue:queue":
-        counted: int | None = getattr(request, "needing", None)
-        return count_needing(user) if counted is None else counted
-    if place.name == "agents:agents" and user.has_role(*MAY_REINSTATE):
-        return reinstatements_for(user).count()
-    if place.name == "incidents:incidents" and user.has_role(Role.CISO):
-        return unanswered(user)
-    return None
+    here = request.path.startswith(tuple(sections))
+    return Entry(place.label, place.icon, url, here, user.has_role(*place.counted))
 
 
 def _you(user: User) -> dict[str, Any]:

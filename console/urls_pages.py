@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from console import fleet_views, views
+from console import fleet_views, rail, views
 
 app_name = "console"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("rail/", rail.counts, name="rail"),
     path("posture/", views.posture, name="posture"),
     path("agents/<str:name>/", fleet_views.agent, name="agent"),
 ]

@@ -7,7 +7,6 @@ from approvals.notifications import views
 app_name = "notifications"
 urlpatterns = [
     path("", views.notifications, name="all"),
-    path("count/", views.count, name="count"),
     path("choices/", views.choices, name="choices"),
     path("read/", views.mark_all, name="read_all"),
     path("<uuid:notification_id>/", views.open_one, name="open"),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -39,14 +39,6 @@ def notifications(request: HttpRequest) -> HttpResponse:
         "unread": unread_count(user),
     }
     return render(request, "approvals/notifications/list.html", context)
-
-
-@never_cache
-@require_GET
-@login_required
-def count(request: HttpRequest) -> JsonResponse:
-    """How many are not read, for the bell."""
-    return JsonResponse({"unread": unread_count(person_of(request))})
 
 
 @require_GET

@@ -166,7 +166,7 @@ API = [
 
 NOTIFICATIONS = [
     *_pages(
-        ("notifications/", EVERYBODY), ("notifications/count/", EVERYBODY), ("notifications/choices/", EVERYBODY),
+        ("notifications/", EVERYBODY), ("rail/", EVERYBODY), ("notifications/choices/", EVERYBODY),
         ("notifications/<uuid:notification_id>/", "R"),
         ("api/v1/notifications", EVERYBODY), ("api/v1/notifications/<uuid:pk>", "R"),
     ),

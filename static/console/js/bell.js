@@ -1,4 +1,5 @@
-// The bell: asks how much is unread when it is told that there is something, and now and then because a push can be lost.
+// The rail's numbers: asked for once the page is there, so that no page waits for them; again when the bell is told that there
+// is something, and now and then because a push can be lost.
 // The queue's page has a socket already and passes the word on (live:notified); other pages have one of their own.
 const bells = [...document.querySelectorAll('[data-bell]')];
 const own = !document.querySelector('[data-live-url]');
@@ -8,10 +9,21 @@ let wait = 1000, heard = Date.now();
 async function ask() {
   try {
     const answer = await fetch(bells[0].dataset.bell, { headers: { Accept: 'application/json' }, redirect: 'error' });
-    if (answer.ok) show((await answer.json()).unread);
+    if (!answer.ok) return;
+    const { places, unread } = await answer.json();
+    Object.entries(places).forEach(([address, needs]) => needing(address, needs));
+    show(unread);
   } catch { /* the next push or the next minute asks again */ }
 }
 
+function needing(address, needs) {
+  document.querySelectorAll(`a[href="${address}"] .rail-count`).forEach(badge => {
+    badge.hidden = !needs;
+    badge.firstElementChild.textContent = needs;
+  });
+}
+
+let known = false; // what was unread before the page came is no news
 function show(unread) {
   bells.forEach(bell => {
     const badge = bell.querySelector('.rail-count');
@@ -19,8 +31,9 @@ function show(unread) {
     badge.dataset.number = unread;
     badge.hidden = !unread;
     badge.firstElementChild.textContent = unread > 99 ? '99+' : unread;
-    if (grown && bell === bells[0]) document.getElementById('say').textContent = `${unread} unread notifications`;
+    if (known && grown && bell === bells[0]) document.getElementById('say').textContent = `${unread} unread notifications`;
   });
+  known = true;
 }
 
 function listen() {
@@ -44,6 +57,7 @@ function listen() {
 }
 
 if (bells.length) {
+  ask();
   document.addEventListener('live:notified', ask);
   setInterval(() => { if (!document.hidden) ask(); }, 60_000);
   if (own) listen();

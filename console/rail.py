@@ -29,6 +29,6 @@ COUNTS = {
 def counts(request: HttpRequest) -> JsonResponse:
     """`places` maps an address of the rail to a number, `unread` counts notifications."""
     user: User = person_of(request)
-    counted = {place.name: place for place in PLACES if user.has_role(*place.counted)}
+    counted = [place.name for place in PLACES if user.has_role(*place.counted)]
     places = {reverse(name): COUNTS[name](user) for name in counted}
     return JsonResponse({"places": places, "unread": unread_count(user)})

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.core.cache import cache
 from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
 from console import database
@@ -42,6 +43,12 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _shared in config.stash:
         config.stash[_shared].__exit__(None, None, None)
+
+
+@pytest.fixture(autouse=True)
+def no_memory_of_attempts() -> None:
+    """Failed sign-ins are counted in the cache, for which all tests come from one address: each starts with none."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

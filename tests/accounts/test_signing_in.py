@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from accounts import actions
@@ -21,7 +20,6 @@ PASSWORD = "a-long-enough-word-7"
 
 @pytest.fixture
 def nina(cast: Cast) -> User:
-    cache.clear()
     return actions.invite("nina", email="n@example.com", name="Nina New", password=PASSWORD, actor=cast.administrator)
 
 

@@ -10,7 +10,6 @@ from typing import Any, cast
 import httpx
 import pytest
 from asgiref.sync import async_to_sync
-from django.core.cache import cache
 from django.db import connections
 
 from agents import actions, keys, tokens
@@ -24,7 +23,6 @@ from tests.cast import Cast
 @pytest.fixture
 def committed(fresh_cast: Cast) -> Iterator[Enrolled]:
     """An enrolled agent that other threads see."""
-    cache.clear()
     segment = actions.create_segment("production", actor=fresh_cast.engineer)
     where: Where = {"host": "localhost", "database": "shop", "tls": "off"}
     resource = actions.add_resource("shop", segment=segment, actor=fresh_cast.engineer, **where)

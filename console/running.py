@@ -20,6 +20,7 @@ from console.jobs import Jobs
 from core.errors import NarrowgateError
 from core.live import set_loop
 from gateway import service
+from ledger import keys
 from ledger.sequencer import Sequencer
 from ledger.signer import Signer
 from monitoring import detector
@@ -106,7 +107,7 @@ async def _watch(asked: asyncio.Event, ready: asyncio.Future[None], writer: thre
 
 def _sequencer(signer: Signer) -> AbstractContextManager[threading.Thread]:
     """The ledger's writer; ended last, so that what the others recorded is in the log."""
-    return _thread("sequencer", Sequencer(settings.DATABASE_SEQUENCER_URL, signer).run)
+    return _thread("sequencer", Sequencer(settings.DATABASE_SEQUENCER_URL, signer, keys.signer).run)
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ from core.errors import NarrowgateError
 if TYPE_CHECKING:
     from agents.ca import ServerIdentity
     from console.database import Logins
-    from ledger.signer import FileSigner
+    from ledger.signer import Signer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEFAULT_STATE = REPOSITORY / ".narrowgate"
@@ -142,22 +142,20 @@ def _set_environment(folder: StateFolder, doors: Doors, logins: Logins) -> None:
     os.environ.setdefault("KEY_PASSPHRASE", folder.secret("passphrase"))
 
 
-def _keys(folder: StateFolder) -> tuple[ServerIdentity, FileSigner]:
+def _keys(folder: StateFolder) -> tuple[ServerIdentity, Signer]:
     """Every key that this deployment has, made at the first start and opened at each."""
     from django.conf import settings
     from django.db import connection
 
     from agents import ca, signing, vault
+    from ledger import keys as ledger_keys
     from ledger.checks import require_fences
-    from ledger.signer import FileSigner
 
     require_fences(connection)
     connection.close()
     signing.signing_key()
     vault.vault_key()
-    keys, passphrase = folder.path / "keys", settings.KEY_PASSPHRASE
-    signer = FileSigner.load_or_create(keys / "ledger.key", passphrase, name=f"{settings.TRUST_DOMAIN}/ledger")
-    return ca.server_identity(keys, passphrase), signer
+    return ca.server_identity(folder.path / "keys", settings.KEY_PASSPHRASE), ledger_keys.signer()
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """One batch of the sequencer: outbox rows become numbered, hashed, signed entries in one transaction.
 
-1. Read the head. 2. Read the rows that are not in the log yet. 3. Number and hash them. 4. Insert the entries.
-5. Store the tiles they fill. 6. Sign the new head. 7. Move the head, if it is still where it was read.
+1. Read the head. 2. Read the rows that are not in the log yet, up to one in which the key hands over. 3. Number and hash
+them. 4. Insert the entries. 5. Store the tiles they fill. 6. Sign the new head. 7. Move the head, if it is still where it
+was read.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 
-from ledger import checkpoint, merkle, reading, tiles
+from core.errors import NarrowgateError
+from ledger import checkpoint, handover, merkle, reading, tiles
+from ledger.checkpoint import VerifierKey
 from ledger.signer import Signer
 from ledger.stored import StoredTree
 
@@ -42,6 +45,13 @@ class HeadMovedError(RuntimeError):
     """Another sequencer has moved the head: this one must start again."""
 
 
+class KeyRetiredError(NarrowgateError):
+    """The log has recorded that it goes on under another key: this one signs no more."""
+
+    def __init__(self, new: VerifierKey) -> None:
+        super().__init__(f"The ledger goes on under another key, {new}.", "Start with that key.")
+
+
 class Head(NamedTuple):
     """Where the log ends; `snapshot` is the pg_snapshot in which everything visible is in the log."""
 
@@ -69,11 +79,13 @@ def read_head(connection: Connection[Any]) -> Head:
 def sequence(connection: Connection[Any], signer: Signer, outbox_ids: Sequence[int], *, seen: str | None) -> int:
     """Put the outbox rows with these ids into the log and give their number; `seen`, if any, becomes the head's snapshot.
 
-    Commits or changes nothing. Raises HeadMovedError and psycopg's errors.
+    Commits or changes nothing. Raises HeadMovedError and psycopg's errors; KeyRetiredError after it has committed what goes
+    up to the entry in which the signer's key hands over.
     """
     with connection.transaction():
         head = read_head(connection)
         rows = [Row(number, bytes(leaf)) for number, leaf in connection.execute(ROWS_SQL, [list(outbox_ids)])]
+        rows, successor = _up_to_handover(rows, signer.key)
         tree = merkle.CompactRange(head.size, tiles.cut(head.frontier))
         if rows:
             hashes = _insert_entries(connection, head.size, rows)
@@ -81,8 +93,19 @@ def sequence(connection: Connection[Any], signer: Signer, outbox_ids: Sequence[i
                 tree.append(leaf_hash)
             _store_tiles(connection, head.size, tree.size)
             _sign(connection, signer, tree)
-        _move(connection, head, tree, seen)
+        _move(connection, head, tree, None if successor else seen)
+    if successor is not None:
+        raise KeyRetiredError(successor)
     return len(rows)
+
+
+def _up_to_handover(rows: list[Row], key: VerifierKey) -> tuple[list[Row], VerifierKey | None]:
+    """The rows that `key` may still sign, and the key that it hands over to with the last of them."""
+    for place, row in enumerate(rows, start=1):
+        found = handover.read_leaf(row.leaf)
+        if found is not None and found.old == key:
+            return rows[:place], found.new
+    return rows, None
 
 
 def _insert_entries(connection: Connection[Any], first: int, rows: Sequence[Row]) -> list[bytes]:

@@ -93,6 +93,12 @@ class Event(StrEnum):
         "What a mean time is held against was changed: its baseline and target, before and after.",
     )
 
+    # ---- the ledger itself ----
+    LEDGER_KEY_CHANGED = (
+        "ledger_key:changed",
+        "The ledger's checkpoints are signed by another key from here on: a note that both keys signed.",
+    )
+
     # ---- people ----
     API_TOKEN_CREATED = "api_token:created", "A person made a token for the API."
     API_TOKEN_REVOKED = "api_token:revoked", "A person's token for the API was ended."

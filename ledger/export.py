@@ -20,7 +20,8 @@ from typing import IO
 from django.db import connection
 
 from core.errors import NotFound
-from ledger import checkpoint, merkle, queries, verify, verify_primitives
+from ledger import checkpoint, handover, merkle, queries, verify, verify_keys, verify_package, verify_primitives
+from ledger.events import Event
 from ledger.models import Checkpoint, Entry, Key
 
 PAGE = 1_000  # entries read at a time
@@ -63,7 +64,8 @@ manifest.json       what the package says it holds
 entries.ndjson      an entry a line: its index, the hash of its leaf, and the leaf's text, which is JSON (RFC 8785)
 checkpoints.ndjson  signed roots (C2SP tlog-checkpoint); the tree is that of RFC 6962
 checkpoint.txt      the last of them
-keys.txt            the keys that signed them
+keys.txt            the keys that signed them, in order; each but the first was introduced by the one before
+handovers.ndjson    where that happened outside these entries: the entry that says so, and its path to the root
 report.json         with a report: the entry that states its files' hashes, and its path to the root
 report/             with a report: its files
 """
@@ -156,23 +158,38 @@ def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
     readme = README.format(origin=_origin(package), first=package.first, end=end, size=package.size)
     yield "README.txt", [readme.encode()]
     yield "verify.py", [standalone_verifier().encode()]
-    yield "keys.txt", (f"{key.verifier}\n".encode() for key in Key.objects.order_by("first_size", "key_id"))
+    yield "keys.txt", _keys()
+    yield verify_package.HANDOVERS, _handovers(package)
     yield "checkpoint.txt", [package.checkpoint.note.encode()]
     yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
     yield "checkpoints.ndjson", _checkpoints(sizes)
     yield "entries.ndjson", _entries(package)
     if package.attached is not None:
-        yield verify.REPORT, [_bound(package.attached.index, package.size)]
+        yield verify_package.REPORT, [_bound(package.attached.index, package.size)]
         for name, path in package.attached.files.items():
-            yield f"{verify.REPORT_FILES}{name}", _parts(path)
+            yield f"{verify_package.REPORT_FILES}{name}", _parts(path)
+
+
+def _keys() -> Iterator[bytes]:
+    """The log's keys in order. Of several that were known at one size only the last has signed: the log did not grow between."""
+    for key in Key.objects.order_by("first_size", "-created_at").distinct("first_size"):
+        yield f"{key.verifier}\n".encode()
+
+
+def _handovers(package: Package) -> Iterator[bytes]:
+    """The entries outside the package's in which the log's key handed over; those within speak for themselves."""
+    found = Entry.objects.filter(event=Event.LEDGER_KEY_CHANGED, index__lt=package.size).order_by("index")
+    for index, leaf in found.exclude(index__range=(package.first, package.last - 1)).values_list("index", "leaf"):
+        if handover.read_leaf(bytes(leaf)) is not None:
+            yield _bound(index, package.size) + b"\n"
 
 
 def _bound(index: int, size: int) -> bytes:
-    """The entry that states a report's files, and its path to the root of the tree of `size`."""
+    """An entry that the package is bound by, and its path to the root of the tree of `size`."""
     proof = queries.inclusion(index, size=size)
     leaf = bytes(Entry.objects.values_list("leaf", flat=True).get(index=index)).decode()
     says = {"index": index, "leaf": leaf, "path": [_text(part) for part in proof.hashes]}
-    return json.dumps(says, ensure_ascii=False, indent=1).encode()
+    return json.dumps(says, ensure_ascii=False).encode()
 
 
 def _parts(path: Path) -> Iterator[bytes]:
@@ -190,7 +207,7 @@ def _manifest(package: Package) -> dict[str, object]:
     right = queries.hashes(merkle.perfect_spans(package.last, package.size))
     covered = Checkpoint.objects.filter(size__gte=max(package.first, 1), size__lte=package.last)
     return {
-        "format": verify.FORMAT,
+        "format": verify_package.FORMAT,
         "origin": _origin(package),
         "made": datetime.now(UTC).isoformat(),
         "first": package.first,
@@ -254,17 +271,28 @@ def _text(data: bytes) -> str:
 
 
 def standalone_verifier() -> str:
-    """verify.py as one file: what it stands on is put where it imports it."""
-    base, top = (Path(module.__file__ or "").read_text(encoding="utf-8") for module in (verify_primitives, verify))
-    wanted = verify_primitives.__name__
-    (place,) = (n for n in ast.parse(top).body if isinstance(n, ast.ImportFrom) and n.module == wanted)
-    body = [node for node in ast.parse(base).body if not _is_preamble(node)]
-    lines, base_lines = top.splitlines(), base.splitlines()
-    return "\n".join(
-        [*lines[: place.lineno - 1], *base_lines[body[0].lineno - 1 :], "", *lines[place.end_lineno :], ""]
-    )
+    """verify.py as one file: the modules that it stands on are put where it imports them."""
+    bases = (verify_primitives, verify_keys, verify_package)
+    top, *others = (Path(module.__file__ or "").read_text(encoding="utf-8") for module in (verify, *bases))
+    imports = [node for node in ast.parse(top).body if _is_ours(node)]
+    lines = top.splitlines()
+    joined = lines[: imports[0].lineno - 1]
+    for text in others:
+        joined += [ast.unparse(node) for node in ast.parse(text).body if _is_library(node)]
+    for text in others:
+        body = [node for node in ast.parse(text).body if not isinstance(node, _PREAMBLE)]
+        joined += ["", *text.splitlines()[body[0].lineno - 1 :], ""]
+    return "\n".join([*joined, *lines[imports[-1].end_lineno or 0 :], ""])
 
 
-def _is_preamble(node: ast.stmt) -> bool:
-    """The module's docstring, and the import that only a file's beginning may hold."""
-    return isinstance(node, ast.Expr) or (isinstance(node, ast.ImportFrom) and node.module == "__future__")
+_PREAMBLE = (ast.Expr, ast.Import, ast.ImportFrom)  # a module's docstring and its imports
+
+
+def _is_ours(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ledger.")
+
+
+def _is_library(node: ast.stmt) -> bool:
+    """An import of the standard library; that of `__future__` may stand at the file's beginning alone."""
+    own = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    return isinstance(node, ast.Import | ast.ImportFrom) and not own and not _is_ours(node)

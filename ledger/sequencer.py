@@ -7,7 +7,7 @@ snapshot in which everything visible is in the log; new is what that snapshot co
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -15,8 +15,8 @@ import structlog
 from psycopg import Connection
 
 from core.errors import NarrowgateError
-from ledger import batch
-from ledger.checkpoint import NoteError, open_note
+from ledger import batch, handover
+from ledger.checkpoint import NoteError, VerifierKey, open_note
 from ledger.signer import Signer
 
 LOCK = 0x6E67_6C65_6467_6572  # the advisory lock's number, "ngledger"
@@ -27,6 +27,9 @@ STANDBY = 0.5  # seconds between two tries for the lock
 RETRY = 0.5  # seconds before the next connection after a failure
 LARGEST_BATCH = 4_000  # entries in one transaction
 LARGEST_CLAIM = 200_000  # outbox rows found in one look
+
+# A leader that hangs, or whose machine is gone, says nothing for a second: then PostgreSQL ends its session, and frees the lock
+SILENT_SQL: LiteralString = "SET idle_session_timeout = '1s'; SET idle_in_transaction_session_timeout = '1s'"
 
 LOCK_SQL: LiteralString = "SELECT pg_try_advisory_lock(%s)"
 
@@ -40,7 +43,9 @@ INSERT INTO ledger_key (key_id, verifier, first_size)
 SELECT %s, %s, size FROM ledger_head WHERE id = 1 ON CONFLICT DO NOTHING
 """
 
-LAST_NOTE_SQL: LiteralString = "SELECT note FROM ledger_checkpoint ORDER BY size DESC LIMIT 1"
+LAST_SQL: LiteralString = """
+SELECT note, leaf FROM ledger_checkpoint AS c LEFT JOIN ledger_entry AS e ON e.index = c.size - 1 ORDER BY size DESC LIMIT 1
+"""
 
 FAILURES = (psycopg.Error, batch.HeadMovedError, NarrowgateError, ValueError)
 
@@ -66,11 +71,15 @@ class Claim(NamedTuple):
 
 
 class Sequencer:
-    """Run one a process; of all that run, one works. `dsn` is the sequencer's login."""
+    """Run one a process; of all that run, one works. `dsn` is the sequencer's login.
 
-    def __init__(self, dsn: str, signer: Signer) -> None:
+    `reload`, if given, is asked for the signer again after each failure: the key may have changed, or an HSM come back.
+    """
+
+    def __init__(self, dsn: str, signer: Signer, reload: Callable[[], Signer] | None = None) -> None:
         self._dsn = dsn
         self._signer = signer
+        self._reload = reload
         self.leading = threading.Event()
         self.failure = ""  # what stops it from working, in words; empty when nothing does
 
@@ -82,14 +91,25 @@ class Sequencer:
                     self._stand_by(connection, stop)
                     self._lead(connection, stop)
             except FAILURES as error:
-                self.failure = str(error).strip() or type(error).__name__
-                log.warning("sequencer_failed", error=self.failure)
+                self._failed(error)
                 stop.wait(RETRY)
-            finally:
-                self.leading.clear()
+                self._renew_signer()
+        self.leading.clear()
+
+    def _failed(self, error: Exception) -> None:
+        self.leading.clear()
+        self.failure = str(error).strip() or type(error).__name__
+        log.warning("sequencer_failed", error=self.failure)
+
+    def _renew_signer(self) -> None:
+        if self._reload is not None:
+            try:
+                self._signer = self._reload()
+            except NarrowgateError as error:
+                self._failed(error)
 
     def _connect(self) -> Connection[Any]:
-        return psycopg.connect(
+        connection = psycopg.connect(
             self._dsn,
             autocommit=True,
             connect_timeout=5,
@@ -98,6 +118,8 @@ class Sequencer:
             keepalives_interval=2,
             keepalives_count=3,
         )
+        connection.execute(SILENT_SQL)
+        return connection
 
     def _stand_by(self, connection: Connection[Any], stop: threading.Event) -> None:
         """Wait for the lock; PostgreSQL frees it when its holder's connection ends."""
@@ -123,18 +145,36 @@ class Sequencer:
             stop.wait(BUSY if len(claim.ids) >= CROWD else CALM)
 
     def _require_own_key(self, connection: Connection[Any]) -> None:
-        """Refuse to continue a log that another key has signed, and make this key known."""
+        """Refuse to continue a log that is another key's, and make this key known."""
         key = self._signer.key
-        found = connection.execute(LAST_NOTE_SQL).fetchone()
-        try:
-            if found is not None:
-                open_note(found[0], key)
-        except NoteError as error:
-            raise NarrowgateError(
-                f"The ledger's last checkpoint is not by the key {key.name}: {error}",
-                "Start with the key and the name that signed it.",
-            ) from None
+        found = connection.execute(LAST_SQL).fetchone()
+        if found is not None:
+            _require_turn(key, found[0], bytes(found[1] or b""))
         connection.execute(KEY_SQL, [key.key_id.hex(), str(key)])
+
+
+def _require_turn(key: VerifierKey, note: str, last_leaf: bytes) -> None:
+    """Refuse `key` unless it signed the last checkpoint, or was handed the log in that checkpoint's last entry."""
+    handed = handover.read_leaf(last_leaf)
+    if handed is not None and _is_by(note, handed.old):
+        if handed.new != key:
+            raise batch.KeyRetiredError(handed.new)
+        return
+    try:
+        open_note(note, key)
+    except NoteError as error:
+        raise NarrowgateError(
+            f"The ledger's last checkpoint is not by the key {key.name}: {error}",
+            "Start with the key and the name that signed it.",
+        ) from None
+
+
+def _is_by(note: str, key: VerifierKey) -> bool:
+    try:
+        open_note(note, key)
+    except NoteError:
+        return False
+    return True
 
 
 def _claim(connection: Connection[Any], seen: str) -> Claim:

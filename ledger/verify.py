@@ -4,8 +4,9 @@ In an export this is one file on the standard library (Python 3.9 or newer), so 
 who trusts nothing else of ours. Formats: RFC 6962 tree, RFC 8032 Ed25519, C2SP signed-note and tlog-checkpoint.
 
 1. Open the package and read its manifest and keys.  2. Read the entries in order: bytes, canonical form, numbers of
-their nodes, time.  3. At each checkpoint: signature, and the root that the entries give; equal roots also prove
-that each checkpoint continues the one before.  4. Compare the end with the head, the nodes and a checkpoint held outside.
+their nodes, time, and where the log's key hands over to another.  3. At each checkpoint: signature by the key in force
+there, and the root that the entries give; equal roots also prove that each checkpoint continues the one before.
+4. Compare the end with the head, the nodes, the keys and a checkpoint held outside.
 5. Where the package carries a report: the entry that states its files' hashes is in the tree, and the files are those.
 """
 
@@ -23,8 +24,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ledger.verify_keys import KeyHistory
+from ledger.verify_package import REPORT_FILES, Package
 from ledger.verify_primitives import (
     Checkpoint,
+    KeyName,
     Keys,
     Tree,
     Unreadable,
@@ -37,11 +41,6 @@ from ledger.verify_primitives import (
     root_by_path,
 )
 
-FORMAT = "narrowgate-evidence-1"
-FILES = {"manifest.json", "keys.txt", "entries.ndjson", "checkpoints.ndjson"}
-EXTRAS = {"README.txt", "verify.py", "checkpoint.txt"}
-REPORT, REPORT_FILES = "report.json", "report/"  # a report's entry with its path to the root, and the report's files
-LONGEST_LINE = 1 << 20  # bytes
 MOST_PROBLEMS = 20
 SLACK = timedelta(minutes=10)  # how far entries of different nodes may be out of order in time
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -90,85 +89,20 @@ class Report:
         yield from (f"  NOT checked: {what}" for what in self.not_checked)
 
 
-# ---- the package ----
-class Package:
-    """The files of a package, read as streams. Raises Unreadable for one that is not whole and plain."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._zip = archive
-        names = self._zip.namelist()
-        if len(names) != len(set(names)):
-            raise Unreadable("The package has two files of one name.")
-        if missing := sorted(FILES - set(names)):
-            raise Unreadable(f"The package has no {missing[0]}.")
-        if any(info.flag_bits & 1 or info.compress_type not in (0, 8) for info in self._zip.infolist()):
-            raise Unreadable("The package is encrypted or compressed in an unknown way.")
-        self.attached = sorted(name for name in names if name.startswith(REPORT_FILES))
-        self.report = read_object(self._whole(REPORT), "report.json") if REPORT in names else None
-        self.unknown = sorted(set(names) - FILES - EXTRAS - {REPORT} - set(self.attached))
-        self.manifest = read_object(self._whole("manifest.json"), "The manifest")
-        if self.manifest.get("format") != FORMAT:
-            raise Unreadable("This is no evidence package, or one of a newer kind.")
-        self.keys: Keys = dict(read_key(line) for line in self._whole("keys.txt").decode().splitlines() if line)
-
-    def lines(self, name: str) -> Iterator[bytes]:
-        """The lines of a file, one at a time."""
-        with self._zip.open(name) as file:
-            while line := file.readline(LONGEST_LINE + 1):
-                if len(line) > LONGEST_LINE:
-                    raise Unreadable(f"{name} has a line that is too long.")
-                yield line
-
-    def number(self, name: str) -> int:
-        """A count in the manifest."""
-        return read_count(self.manifest.get(name), f"The manifest's {name}")
-
-    def hashes(self, name: str) -> list[bytes]:
-        """A list of hashes in the manifest."""
-        found = self.manifest.get(name)
-        hashes = [from_base64(part, "a hash") for part in found] if isinstance(found, list) else [b""]
-        if any(len(part) != 32 for part in hashes):
-            raise Unreadable(f"The manifest's {name} is not a list of hashes.")
-        return hashes
-
-    def checkpoints(self) -> Iterator[tuple[int, str]]:
-        """The size and the note of each checkpoint, by size."""
-        before = 0
-        for line in self.lines("checkpoints.ndjson"):
-            found = read_object(line, "A checkpoint")
-            size = read_count(found.get("size"), "A checkpoint's size")
-            if size <= before:
-                raise Unreadable("The checkpoints are not in order.")
-            before = size
-            yield size, str(found.get("note"))
-
-    def digest(self, name: str) -> str:
-        """The SHA-256 of a file, as entries state it."""
-        found = hashlib.sha256()
-        with self._zip.open(name) as file:
-            while part := file.read(LONGEST_LINE):
-                found.update(part)
-        return f"sha256:{found.hexdigest()}"
-
-    def _whole(self, name: str) -> bytes:
-        with self._zip.open(name) as file:
-            data = file.read(LONGEST_LINE + 1)
-        if len(data) > LONGEST_LINE:
-            raise Unreadable(f"{name} is too long.")
-        return data
-
-
 # ---- the checks ----
 class Checks:
     """Steps 2 to 4 of the module, on one package; what they find goes into `report`."""
 
-    def __init__(self, package: Package, held: Checkpoint | None) -> None:
-        self.package, self.held, self.report = package, held, Report()
+    def __init__(self, package: Package, held: Checkpoint | None, given: KeyName | None) -> None:
+        self.package, self.held, self.given, self.report = package, held, given, Report()
         self.tree = Tree()
+        self.keys = KeyHistory(package.keys)
+        self.before, self.after = package.handovers()
         self.nodes: dict[str, tuple[int, str]] = {}  # the last number and time of each
         self.newest = datetime(1970, 1, 1)  # noqa: DTZ001 -- times here are all UTC
         self.good = 0  # entries up to here are covered by a checkpoint that agrees
         self.held_met = False
+        self.led_to: list[bytes] = []  # roots, by the handovers outside this package's entries
         self.marks = package.checkpoints()
         self.mark = next(self.marks, None)
         self.first, self.last, self.size = map(package.number, ("first", "last", "size"))
@@ -177,14 +111,23 @@ class Checks:
         """Do them all."""
         if not self.first <= self.last <= self.size:
             raise Unreadable("The manifest's counts contradict each other.")
+        self._handed(self.before)
         self._push("left", 0, self.first)
         self.good = self.first
         if self._entries():
+            self._handed(self.after)
             self._push("right", self.last, self.size)
             self._end()
+            self._keys()
             self._attached()
         self._say()
         return self.report
+
+    def _handed(self, handovers: Sequence[tuple[int, bytes, list[bytes]]]) -> None:
+        """Follow the handovers of the key outside this package's entries; `_keys` compares the roots they lead to."""
+        for index, leaf, path in handovers:
+            self.keys.read(index, leaf)
+            self.led_to.append(root_by_path(index, self.size, hashlib.sha256(b"\x00" + leaf).digest(), path))
 
     def _push(self, name: str, begin: int, end: int) -> None:
         hashes, wanted = self.package.hashes(name), list(heights(begin, end))
@@ -208,6 +151,7 @@ class Checks:
             if digest != from_base64(found.get("hash"), "a hash"):
                 self.report.add("bytes", f"Entry {index}: its bytes do not give the hash recorded for it.", index)
             self._content(index, leaf)
+            self.keys.read(index, leaf)
             self.tree.push(0, digest)
             self.report.entries += 1
             self._compare()
@@ -252,9 +196,10 @@ class Checks:
     def _checkpoint(self, size: int, note: str, root: bytes) -> None:
         self.report.checkpoints += 1
         try:
-            signed = open_note(note, self.package.keys)
+            signed = open_note(note, self.keys.in_force(size))
         except Unreadable as error:
-            self.report.add("signatures", f"The checkpoint of {size} entries: {error}.")
+            why = self.keys.why_not(note, size) or str(error)
+            self.report.add("signatures", f"The checkpoint of {size} entries: {why}.")
             return
         if signed.size != size or signed.origin != self.package.manifest.get("origin"):
             self.report.add("signatures", f"The checkpoint of {size} entries is one of another log or size.")
@@ -292,6 +237,13 @@ class Checks:
             if number != seen:
                 self.report.add("numbers", f"Node {node} gave numbers up to {number}; its last entry here has {seen}.")
 
+    def _keys(self) -> None:
+        """Each key but the first was introduced by an entry of this ledger, which the key before it signed."""
+        if any(root != self.tree.root() for root in self.led_to):
+            self.report.add("keys", "A handover from one key to the next is not in this ledger.")
+        for name in self.keys.unknown():
+            self.report.add("keys", f"keys.txt has the key {name}, which no key before it introduced.")
+
     def _attached(self) -> None:
         """Step 5."""
         stated = self._stated(self.package.report) if self.package.report is not None else {}
@@ -324,7 +276,16 @@ class Checks:
         report, package = self.report, self.package
         report.checked += ["each entry's bytes, canonical form, index, node's number and time order"]
         report.checked += ["each checkpoint's signature, and that each continues the one before"]
-        report.not_checked += ["that keys.txt holds the keys of the organisation: compare them with a copy of your own"]
+        if handovers := self.keys.handovers:
+            report.checked += [f"{handovers} change{'s' * (handovers > 1)} of the log's key, each signed by both keys"]
+        if self.given is None:
+            report.not_checked += [
+                "that keys.txt holds the keys of the organisation: compare them with a copy of your own"
+            ]
+        elif self.given not in self.keys.in_force(self.size):
+            report.not_checked += [
+                "that the log's newest key is the organisation's: the key you gave handed over to it"
+            ]
         if self.held is None:
             report.not_checked += ["that nobody was shown another ledger, or a longer one: give a checkpoint you hold"]
         else:
@@ -365,8 +326,9 @@ def verify(path: Path, against: Path | None = None, key: str | None = None) -> R
         with zipfile.ZipFile(path) as archive:
             package = Package(archive)
             if key is not None:
-                package.keys = dict([read_key(key)])
-            return Checks(package, None if against is None else _held(against, package.keys)).run()
+                package.keep_to(read_key(key))
+            held = None if against is None else _held(against, package.keys)
+            return Checks(package, held, None if key is None else read_key(key)[0]).run()
     except Unreadable:
         raise
     except OSError as error:

@@ -1,6 +1,6 @@
 """What verify.py stands on: Ed25519 verification, the Merkle tree, signed notes. Pure, on the standard library alone.
 
-Exports join this file and verify.py into one, which needs nothing else.
+Exports join it and the other verify_*.py with verify.py into one file, which needs nothing else.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ def root_by_path(index: int, size: int, leaf: bytes, path: Sequence[bytes]) -> b
 
 
 # ---- signed notes ----
-Keys = dict[tuple[str, bytes], bytes]  # (name, key id) to public key
+KeyName = tuple[str, bytes]  # name and key id
+Keys = dict[KeyName, bytes]  # to the public key
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class Checkpoint:
     root: bytes
 
 
-def read_key(text: str) -> tuple[tuple[str, bytes], bytes]:
+def read_key(text: str) -> tuple[KeyName, bytes]:
     """A verifier key `name+hash+key` as an item of Keys. Raises Unreadable."""
     name, _, rest = text.strip().partition("+")
     stated, _, encoded = rest.partition("+")
@@ -153,6 +154,14 @@ def read_key(text: str) -> tuple[tuple[str, bytes], bytes]:
 
 def open_note(note: str, keys: Keys) -> Checkpoint:
     """The checkpoint in a signed note. Raises Unreadable when no known key's signature holds, or one of them fails."""
+    lines = verified_text(note, keys).split("\n")
+    if len(lines) < 4 or not re.fullmatch(r"0|[1-9]\d{0,18}", lines[1]):
+        raise Unreadable("it is not a checkpoint")
+    return Checkpoint(lines[0], int(lines[1]), from_base64(lines[2], "a root"))
+
+
+def verified_text(note: str, keys: Keys) -> str:
+    """The text of a signed note. Raises Unreadable when no known key's signature holds, or one of them fails."""
     text, separator, tail = note.rpartition("\n\n")
     body, held = f"{text}\n", False
     for line in tail.splitlines() if separator else []:
@@ -165,10 +174,7 @@ def open_note(note: str, keys: Keys) -> Checkpoint:
             held = True
     if not held:
         raise Unreadable("it has no signature by a known key")
-    lines = body.split("\n")
-    if len(lines) < 4 or not re.fullmatch(r"0|[1-9]\d{0,18}", lines[1]):
-        raise Unreadable("it is not a checkpoint")
-    return Checkpoint(lines[0], int(lines[1]), from_base64(lines[2], "a root"))
+    return body
 
 
 def from_base64(text: object, what: str) -> bytes:

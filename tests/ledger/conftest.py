@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import LiteralString
 
+import psycopg
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from console.database import Logins
 from ledger import write
@@ -18,10 +20,13 @@ from ledger.events import Event
 from ledger.models import Entry
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
+from tests.databases import TestCluster
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "vectors"
 ADA = Actor("person", "1", "ada")
 SHOP = Subject("resource", "2", "shop")
+
+Hands = Callable[..., None]
 
 
 def wait_until(true: Callable[[], bool], within: float = 10.0) -> None:
@@ -69,3 +74,20 @@ def sequencer(fresh_database: Logins, signer: FileSigner) -> Iterator[Sequencer]
     """A sequencer at work on a database of its own."""
     with running(Sequencer(fresh_database.sequencer, signer)) as started:
         yield started
+
+
+def admin_dsn(cluster: TestCluster) -> str:
+    """The superuser's way into the database that Django uses now."""
+    return psycopg.conninfo.make_conninfo(cluster.admin_dsn, dbname=connection.settings_dict["NAME"])
+
+
+@pytest.fixture
+def hands(fresh_database: Logins, cluster: TestCluster) -> Iterator[Hands]:
+    """A superuser's: runs statements with no trigger in the way."""
+    with psycopg.connect(admin_dsn(cluster), autocommit=True) as admin:
+        admin.execute("SET session_replication_role = replica")
+
+        def run(statement: LiteralString, *parameters: object) -> None:
+            assert admin.execute(statement, parameters).rowcount > 0
+
+        yield run

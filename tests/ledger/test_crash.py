@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,8 @@ from django.db import connection
 from console.database import Logins
 from ledger import export, verify
 from ledger.models import Entry, Outbox
-from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
-from tests.ledger.conftest import running, sequenced, wait_until, write_entries
+from tests.ledger.conftest import sequenced, wait_until, write_entries
 
 PROGRAM = """
 import sys, threading
@@ -80,18 +81,36 @@ def test_killed_while_it_works_nothing_is_lost(fresh_database: Logins, tmp_path:
     assert report.entries == Outbox.objects.count() >= 60
 
 
-def test_a_standby_takes_over_within_two_seconds(fresh_database: Logins, tmp_path: Path) -> None:
+@pytest.fixture
+def pair(fresh_database: Logins, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]]:
+    """Two sequencers: the first works, the second stands by."""
     key = tmp_path / "ledger.pem"
-    signer = FileSigner.load_or_create(key, "x")
+    FileSigner.load_or_create(key, "x")
+    write_entries(1)
     one = process(fresh_database.sequencer, key)
-    try:
-        write_entries(1)
-        sequenced(1)
-        with running(Sequencer(fresh_database.sequencer, signer)) as standby:
-            time.sleep(0.1)
-            assert not standby.leading.is_set()
-            kill(one)
-            write_entries(1)
-            wait_until(lambda: Entry.objects.count() == 2, within=2)
-    finally:
-        kill(one)
+    sequenced(1)
+    other = process(fresh_database.sequencer, key)
+    wait_until(lambda: connected() == 2)
+    yield one, other
+    kill(one)
+    kill(other)
+
+
+def connected() -> int:
+    """How many sequencers the database knows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'narrowgate sequencer' AND datname = current_database()"
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "hangs"])
+def test_a_standby_takes_over_within_two_seconds(
+    pair: tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]], how: signal.Signals
+) -> None:
+    """Also from one that only hangs: PostgreSQL ends the session of a leader that says nothing for a second."""
+    one, _ = pair
+    one.send_signal(how)
+    write_entries(1)
+    wait_until(lambda: Entry.objects.count() == 2, within=2)

@@ -15,7 +15,7 @@ from ledger.models import FENCED
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from tests.databases import TestCluster
-from tests.ledger.conftest import running, sequenced, write_entries
+from tests.ledger.conftest import admin_dsn, running, sequenced, write_entries
 
 CHANGES: list[LiteralString] = ["UPDATE {} SET {}", "DELETE FROM {}", "TRUNCATE {}"]
 COLUMN = {
@@ -31,11 +31,6 @@ COLUMN = {
 def logins(cluster: TestCluster, django_db_setup: None, worker: str) -> Logins:
     """The worker's database: what is refused leaves nothing behind, so it needs no copy of its own."""
     return cluster.logins(f"narrowgate_{worker}")
-
-
-def admin_dsn(cluster: TestCluster) -> str:
-    """The superuser's way into the database that Django uses now."""
-    return psycopg.conninfo.make_conninfo(cluster.admin_dsn, dbname=connection.settings_dict["NAME"])
 
 
 @pytest.mark.parametrize("login", ["app", "gateway", "sequencer"])

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.database import Logins
-from ledger import export, verify
+from ledger import export, verify, verify_package
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from ledger.verify_primitives import Unreadable
@@ -193,7 +193,7 @@ def test_one_changed_byte_or_a_cut_anywhere(
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    name=st.sampled_from(sorted(verify.FILES - {"keys.txt"})),
+    name=st.sampled_from(sorted(verify_package.FILES - {"keys.txt"})),
     place=st.floats(0, 1, exclude_max=True),
     value=st.integers(1, 255),
 )

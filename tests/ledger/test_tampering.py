@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import LiteralString
@@ -18,10 +18,7 @@ from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from ledger.verify import Report, verify
 from tests.databases import TestCluster
-from tests.ledger.conftest import running, sequenced, write_entries
-from tests.ledger.test_fences import admin_dsn
-
-Hands = Callable[..., None]
+from tests.ledger.conftest import Hands, admin_dsn, running, sequenced, write_entries
 
 
 @pytest.fixture
@@ -35,15 +32,9 @@ def ledger(fresh_database: Logins, signer: FileSigner) -> FileSigner:
 
 
 @pytest.fixture
-def hands(ledger: FileSigner, cluster: TestCluster) -> Iterator[Hands]:
-    """A superuser's: runs statements with no trigger in the way."""
-    with psycopg.connect(admin_dsn(cluster), autocommit=True) as admin:
-        admin.execute("SET session_replication_role = replica")
-
-        def run(statement: LiteralString, *parameters: object) -> None:
-            assert admin.execute(statement, parameters).rowcount > 0
-
-        yield run
+def hands(ledger: FileSigner, hands: Hands) -> Hands:
+    """At work on that log."""
+    return hands
 
 
 @pytest.fixture

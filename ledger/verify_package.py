@@ -1,0 +1,103 @@
+"""The package that verify.py checks: a ZIP whose files are read as streams. Pure, on the standard library alone."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+
+from ledger.verify_primitives import KeyName, Keys, Unreadable, from_base64, read_count, read_key, read_object
+
+FORMAT = "narrowgate-evidence-1"
+FILES = {"manifest.json", "keys.txt", "entries.ndjson", "checkpoints.ndjson"}
+HANDOVERS = (
+    "handovers.ndjson"  # where the log's key changed outside the entries of a part, each with its path to the root
+)
+EXTRAS = {"README.txt", "verify.py", "checkpoint.txt", HANDOVERS}
+REPORT, REPORT_FILES = "report.json", "report/"  # a report's entry with its path to the root, and the report's files
+LONGEST_LINE = 1 << 20  # bytes
+
+
+class Package:
+    """The files of a package, read as streams. Raises Unreadable for one that is not whole and plain."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._zip = archive
+        names = self._zip.namelist()
+        if len(names) != len(set(names)):
+            raise Unreadable("The package has two files of one name.")
+        if missing := sorted(FILES - set(names)):
+            raise Unreadable(f"The package has no {missing[0]}.")
+        if any(info.flag_bits & 1 or info.compress_type not in (0, 8) for info in self._zip.infolist()):
+            raise Unreadable("The package is encrypted or compressed in an unknown way.")
+        self.attached = sorted(name for name in names if name.startswith(REPORT_FILES))
+        self.report = read_object(self._whole(REPORT), "report.json") if REPORT in names else None
+        self.unknown = sorted(set(names) - FILES - EXTRAS - {REPORT} - set(self.attached))
+        self.manifest = read_object(self._whole("manifest.json"), "The manifest")
+        if self.manifest.get("format") != FORMAT:
+            raise Unreadable("This is no evidence package, or one of a newer kind.")
+        self.keys: Keys = dict(read_key(line) for line in self._whole("keys.txt").decode().splitlines() if line)
+
+    def keep_to(self, key: tuple[KeyName, bytes]) -> None:
+        """Trust `key` and the keys that it handed over to or was handed by; a package that does not know it is judged by it alone."""
+        if self.keys.get(key[0]) != key[1]:
+            self.keys = dict([key])
+
+    def lines(self, name: str) -> Iterator[bytes]:
+        """The lines of a file, one at a time."""
+        with self._zip.open(name) as file:
+            while line := file.readline(LONGEST_LINE + 1):
+                if len(line) > LONGEST_LINE:
+                    raise Unreadable(f"{name} has a line that is too long.")
+                yield line
+
+    def number(self, name: str) -> int:
+        """A count in the manifest."""
+        return read_count(self.manifest.get(name), f"The manifest's {name}")
+
+    def hashes(self, name: str) -> list[bytes]:
+        """A list of hashes in the manifest."""
+        found = self.manifest.get(name)
+        hashes = [from_base64(part, "a hash") for part in found] if isinstance(found, list) else [b""]
+        if any(len(part) != 32 for part in hashes):
+            raise Unreadable(f"The manifest's {name} is not a list of hashes.")
+        return hashes
+
+    def handovers(self) -> tuple[list[tuple[int, bytes, list[bytes]]], list[tuple[int, bytes, list[bytes]]]]:
+        """Entries that change the log's key, (index, leaf, path to the root): those before the package's, those after."""
+        first, last = self.number("first"), self.number("last")
+        found: list[tuple[int, bytes, list[bytes]]] = []
+        for line in self.lines(HANDOVERS) if HANDOVERS in self._zip.namelist() else ():
+            says = read_object(line, "A handover")
+            path = says.get("path")
+            hashes = [from_base64(part, "a hash") for part in path] if isinstance(path, list) else []
+            found.append((read_count(says.get("index"), "A handover's index"), str(says.get("leaf")).encode(), hashes))
+        if [index for index, _, _ in found] != sorted({index for index, _, _ in found}):
+            raise Unreadable("The handovers are not in order.")
+        return [one for one in found if one[0] < first], [one for one in found if one[0] >= last]
+
+    def checkpoints(self) -> Iterator[tuple[int, str]]:
+        """The size and the note of each checkpoint, by size."""
+        before = 0
+        for line in self.lines("checkpoints.ndjson"):
+            found = read_object(line, "A checkpoint")
+            size = read_count(found.get("size"), "A checkpoint's size")
+            if size <= before:
+                raise Unreadable("The checkpoints are not in order.")
+            before = size
+            yield size, str(found.get("note"))
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 of a file, as entries state it."""
+        found = hashlib.sha256()
+        with self._zip.open(name) as file:
+            while part := file.read(LONGEST_LINE):
+                found.update(part)
+        return f"sha256:{found.hexdigest()}"
+
+    def _whole(self, name: str) -> bytes:
+        with self._zip.open(name) as file:
+            data = file.read(LONGEST_LINE + 1)
+        if len(data) > LONGEST_LINE:
+            raise Unreadable(f"{name} is too long.")
+        return data

@@ -119,9 +119,9 @@ def _insert_entries(connection: Connection[Any], first: int, rows: Sequence[Row]
 
 def _store_tiles(connection: Connection[Any], before: int, after: int) -> None:
     """Store the tiles that became full between two sizes, the lowest level first: the next level reads its roots."""
-    level = 0
+    level, size = 0, before
     while (before := before >> tiles.HEIGHT) < (after := after >> tiles.HEIGHT):
-        tree = StoredTree(lambda sql, params: connection.execute(sql, params).fetchall())
+        tree = StoredTree(lambda sql, params: connection.execute(sql, params).fetchall(), size)
         for number in range(before, after):
             hashes = tree.tile(level, number)
             connection.execute(INSERT_TILE_SQL, [level, number, tiles.join(hashes), tiles.tile_root(hashes)])

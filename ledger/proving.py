@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import NarrowgateError
@@ -33,7 +34,15 @@ class Prover:
     def __init__(self) -> None:
         self.checkpoint = last_checkpoint()
         self.problem = _problem_of(self.checkpoint) if self.checkpoint else ""
-        self._tree = stored_tree()
+        self._tree = stored_tree(self.checkpoint.size if self.checkpoint else 0)
+
+    def proofs(self, entries: Sequence[Entry]) -> list[Proof]:
+        """The standing of several entries, whose paths are read at once. Never raises."""
+        if self.checkpoint is not None and not self.problem:
+            size = self.checkpoint.size
+            spans = [merkle.inclusion_spans(entry.index, size) for entry in entries if entry.index < size]
+            self._tree.read(span for path in spans for span in path)
+        return [self.proof(entry) for entry in entries]
 
     def proof(self, entry: Entry) -> Proof:
         """Recompute the leaf's hash and the path to the signed root. Never raises."""

@@ -16,6 +16,11 @@ from ledger import merkle
 from ledger.models import Checkpoint, Entry, Head
 from ledger.stored import StoredTree
 
+INCLUDED_SQL = """
+SELECT size, root, note, signed_at, leaf_hash FROM ledger_entry, (
+    SELECT * FROM ledger_checkpoint WHERE size = coalesce(%s, size) ORDER BY size DESC LIMIT 1
+) AS signed WHERE index = %s AND index < size
+"""
 PENDING_SQL = "SELECT count(*), min(recorded_at) FROM ledger_unsequenced(%s)"
 
 
@@ -47,12 +52,12 @@ class Inclusion:
         )
 
 
-def stored_tree() -> StoredTree:
-    """The log's hashes, read with Django's connection; keeps what it reads."""
-    return StoredTree(_query)
+def stored_tree(size: int) -> StoredTree:
+    """The hashes of the log's first `size` entries, read with Django's connection; keeps what it reads."""
+    return StoredTree(_query, size)
 
 
-def _query(sql: str, params: Sequence[int]) -> Sequence[tuple[Any, ...]]:
+def _query(sql: str, params: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         found: list[tuple[Any, ...]] = cursor.fetchall()
@@ -103,21 +108,23 @@ def inclusion(index: int, *, size: int | None = None) -> Inclusion:
     Raises NotFound for an entry or a checkpoint that does not exist or do not belong together, and NarrowgateError
     where the tables lack what the proof needs.
     """
-    checkpoint = Checkpoint.objects.filter(size=size).first() if size is not None else last_checkpoint()
-    found = Entry.objects.filter(index=index).first()
-    if checkpoint is None or found is None or found.index >= checkpoint.size:
+    found = _query(INCLUDED_SQL, [size, index])
+    if not found:
         raise NotFound("There is no such entry in such a checkpoint.")
-    proof = stored_tree().hashes(merkle.inclusion_spans(index, checkpoint.size))
-    return Inclusion(index, bytes(found.leaf_hash), checkpoint, proof)
+    signed, root, note, signed_at, leaf_hash = found[0]
+    checkpoint = Checkpoint(size=signed, root=root, note=note, signed_at=signed_at)
+    proof = stored_tree(checkpoint.size).hashes(merkle.inclusion_spans(index, checkpoint.size))
+    return Inclusion(index, bytes(leaf_hash), checkpoint, proof)
 
 
 def consistency(older: int, newer: int) -> list[bytes]:
     """The proof that the tree of `newer` entries continues that of `older`. Raises NotFound for sizes the log has not."""
     if not 0 < older <= newer <= Head.objects.get(id=1).size:
         raise NotFound("The ledger has no such sizes.")
-    return stored_tree().hashes(merkle.consistency_spans(older, newer))
+    return stored_tree(newer).hashes(merkle.consistency_spans(older, newer))
 
 
 def hashes(spans: Iterable[merkle.Span]) -> list[bytes]:
     """The hashes of subtrees of the log. Raises NarrowgateError where the tables lack a part of them."""
-    return stored_tree().hashes(list(spans))
+    wanted = list(spans)
+    return stored_tree(max((span.end for span in wanted), default=0)).hashes(wanted)

@@ -6,9 +6,10 @@ A tile of level L holds the hashes of perfect subtrees over 256^L leaves each.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
-from ledger.merkle import HASH_SIZE, Span, root
+from ledger.merkle import HASH_SIZE, Span
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
@@ -42,14 +43,23 @@ def perfect_hash(span: Span, tile: TileHashes) -> bytes:
     hashes = tile(slot.level, slot.number)[slot.offset : slot.offset + slot.width]
     if len(hashes) != slot.width:
         raise LookupError(f"Tile {slot.level}/{slot.number} is incomplete.")
-    return root(hashes)
+    return perfect_root(hashes)
 
 
 def tile_root(hashes: Sequence[bytes]) -> bytes:
     """The hash that a full tile becomes one level up."""
     if len(hashes) != WIDTH:
         raise ValueError("Only a full tile has a hash one level up.")
-    return root(hashes)
+    return perfect_root(hashes)
+
+
+def perfect_root(hashes: Sequence[bytes]) -> bytes:
+    """The root over hashes whose number is a power of two: in pairs, level by level."""
+    while len(hashes) > 1:
+        hashes = [
+            sha256(b"\x01" + left + right).digest() for left, right in zip(hashes[::2], hashes[1::2], strict=True)
+        ]
+    return hashes[0]
 
 
 def widths(size: int) -> list[int]:

@@ -78,7 +78,7 @@ def test_two_transactions_take_two_lanes_and_neither_waits(fresh_database: Login
     with psycopg.connect(fresh_database.app) as other:
         other.execute(write.TAKE_SQL, ["node-1/lane-other", 1])
         other.commit()
-        held = other.execute(write.TAKE_LANE_SQL, ["node-1/lane-"]).fetchone()
+        held = other.execute(write.TAKE_LANE_SQL, [1, "node-1/lane-"]).fetchone()
         assert held is not None
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '1s'")

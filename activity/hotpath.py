@@ -30,12 +30,12 @@ acted AS (
     SELECT new.id, new.session_id, new.node_id, new.agent_id, new.resource_id, new.credential_id, new.number, new.verb,
         new.shown, new.summary, new.shape, new.tables::text[], new.tags::text[], new.digest, decode(new.salt, 'hex'), new.decision,
         new.masked, new.reason, new.code, new.policies::text[], new.policy_version, new.status, new.asked_at,
-        new.released_at, new.entry_id, 0, '', ''
+        CASE new.status WHEN 'released' THEN new.asked_at END, new.entry_id, 0, '', ''
     FROM moved, unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::text[],
         %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bool[],
-        %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::uuid[])
+        %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::uuid[])
     AS new (id, session_id, node_id, agent_id, resource_id, credential_id, number, verb, shown, summary, shape, tables, tags,
-        digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, released_at, entry_id)
+        digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, entry_id)
 )"""
 
 # An outcome is final but for a transaction that is still open.
@@ -61,6 +61,9 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def texts(values: Iterable[str]) -> str:
     """The array literal of texts; a NUL, which no text column holds, becomes U+FFFD."""
+    joined = '","'.join(values := list(values))
+    if joined.count('"') == 2 * len(values) - 2 and "\\" not in joined and "\x00" not in joined:
+        return f'{{"{joined}"}}'
     return "{" + ",".join([_element(value) for value in values]) + "}"
 
 
@@ -122,7 +125,6 @@ class Intent:
     code: str = ""
     policies: tuple[str, ...] = ()
     policy_version: int = 0
-    released_at: datetime | None = None
     entry_id: Identifier | None = None
 
 
@@ -152,7 +154,6 @@ def intent_columns(rows: Sequence[Intent]) -> tuple[str, ...]:
         plains([row.policy_version for row in rows]),
         plains([row.status for row in rows]),
         moments([row.asked_at for row in rows]),
-        moments([row.released_at for row in rows]),
         plains([row.entry_id for row in rows]),
     )
 

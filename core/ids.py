@@ -17,6 +17,16 @@ def new_id() -> UUID:
     return UUID(int=value)
 
 
+RANDOM_BYTES = 10
+
+
+def id_text(random: bytes) -> str:
+    """The text of a version 7 UUID made now of RANDOM_BYTES of randomness: what `str(new_id())` is, without the object."""
+    moment, drawn = f"{time.time_ns() // 1_000_000:012x}", random.hex()
+    variant = "89ab"[random[9] & 3]
+    return f"{moment[:8]}-{moment[8:]}-7{drawn[:3]}-{variant}{drawn[3:6]}-{drawn[6:18]}"
+
+
 def identifiers(texts: Iterable[str]) -> set[UUID]:
     """Those of `texts` that are identifiers; what is none is left out, for it names nothing."""
     found = set()

@@ -46,10 +46,25 @@ class Left(Exception):
 class Waiting(Protocol):
     """An adapter's side of a hold."""
 
-    in_transaction: bool
-    locks: tuple[str, ...]
-    left: asyncio.Event
-    cancelled: asyncio.Event
+    @property
+    def in_transaction(self) -> bool:
+        """Whether waiting keeps a transaction open."""
+        ...
+
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """Tables that the open transaction has written to."""
+        ...
+
+    @property
+    def left(self) -> asyncio.Event:
+        """Set when the client is gone."""
+        ...
+
+    @property
+    def cancelled(self) -> asyncio.Event:
+        """Set when the client asks to cancel."""
+        ...
 
     def tell(self, words: str) -> None:
         """Say something to the client without answering it."""
@@ -91,7 +106,7 @@ class Holds:
             hold = await in_thread(_ask, request, intent)
         except Refused as error:
             raise Refusal(error.message, code=error.code, remedy=error.remedy) from None
-        if hold.action_id == action.id:
+        if str(hold.action_id) == action.id:
             self._estimate(hold.id, party.estimate())
         return hold
 
@@ -207,7 +222,7 @@ def _withdraw(hold: Hold) -> None:
 
 def _request(caller: Caller, action: Action, decision: Decision, party: Waiting) -> HoldRequest:
     return HoldRequest(
-        action_id=action.id,
+        action_id=UUID(action.id),
         session_id=caller.session_id,
         agent_id=caller.agent_id,
         resource_id=caller.resource_id,

@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -46,7 +46,7 @@ class Party(Waiting, Protocol[Obligations]):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admission(Generic[Obligations]):
     """An action that may be sent up now, once, and what must be done to its answer."""
 
@@ -67,7 +67,8 @@ class Pipeline:
     async def admit(self, caller: Caller, action: Action, party: Party[Obligations]) -> Admission[Obligations]:
         """Take an action through steps 1 to 5. Raises Refusal, recorded, when it may not run."""
         # 1. Identify.
-        await self._watch.heard()
+        if self._watch.is_deaf:
+            await self._watch.heard()
         snapshot = self._identify(caller)
         # 3. Decide; what cannot be obliged is denied with the rest.
         decision = self.decide(snapshot, caller, action)
@@ -87,12 +88,13 @@ class Pipeline:
         try:
             await self._recorder.intend(intent, entry)
             # 6. Release, unless the caller was stopped while the entry was written.
-            await self._watch.heard()
+            if self._watch.is_deaf:
+                await self._watch.heard()
             self._identify(caller)
         except (Refusal, asyncio.CancelledError) as stopped:
             self.finish(never_released(intent, stopped))
             raise
-        return Admission(str(intent.id), action.shared, decision, obligations)
+        return Admission(action.id, action.shared, decision, obligations)
 
     def decide(self, snapshot: Snapshot, caller: Caller, action: Action) -> Decision:
         """Step 3 alone: no approval is ever claimed here."""
@@ -118,7 +120,7 @@ class Pipeline:
         snapshot = self._watch.current()
         if caller.agent not in snapshot.agents:
             raise Refusal(f"The agent {caller.agent} is not active.", code="agent_not_active", sqlstate="28000")
-        if expiry and datetime.now(UTC) >= caller.expires_at:
+        if expiry and time.time() >= caller.expires:
             raise Refusal(
                 "The credential of this session has expired.",
                 code="credential_expired",
@@ -152,7 +154,7 @@ class Pipeline:
 
 
 def _denied(decision: Decision) -> Refusal:
-    policies = ", ".join(reason.policy for reason in decision.reasons)
+    policies = ", ".join(decision.policies)
     remedy = (
         f"Whoever maintains the policy {policies} could allow it."
         if policies
@@ -165,9 +167,9 @@ def _undecided(refusal: Refusal) -> Decision:
     return Decision(verdict=Verdict.DENY, code=Code.UNKNOWN_VERB, why=refusal.message)
 
 
-def told(refusal: Refusal, action_id: UUID, decision: Decision | None = None) -> Refusal:
+def told(refusal: Refusal, action_id: UUID | str, decision: Decision | None = None) -> Refusal:
     """The refusal as the agent gets it: reason, policies and the action's id."""
-    policies = ", ".join(reason.policy for reason in decision.reasons) if decision is not None else ""
+    policies = ", ".join(decision.policies) if decision is not None else ""
     by = f" [policy {policies}]" if policies and decision is not None and decision.verdict is Verdict.DENY else ""
     message = f"{refusal.message}{by} (action {action_id})"
     return Refusal(message, code=refusal.code, sqlstate=refusal.sqlstate, remedy=refusal.remedy)

@@ -68,13 +68,13 @@ class Recorder:
         await self._intentions.stop()
         await self._outcomes.stop()
 
-    async def intend(self, intent: Intent, draft: Draft | None) -> None:
-        """Return once the intent is committed. Raises Refusal when it cannot be."""
+    def intend(self, intent: Intent, draft: Draft | None) -> asyncio.Future[None]:
+        """Done once the intent is committed, with a Refusal when it cannot be. Raises Refusal when it is not tried."""
         if self._intentions.stopping or len(self._outcomes.queue) > QUEUE_LIMIT:
             raise cannot_record()
         committed = asyncio.get_running_loop().create_future()
         self._intentions.put(Intention(intent, draft, committed))
-        await committed
+        return committed
 
     def finish(self, outcome: Outcome) -> None:
         """Note what became of an action; written soon."""

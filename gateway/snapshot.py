@@ -74,7 +74,7 @@ class Watch:
 
     def current(self) -> Snapshot:
         """The snapshot to decide by. Raises Refusal when the database has not been heard for DEAF_AFTER seconds."""
-        if self._snapshot is None or self._is_deaf():
+        if self._snapshot is None or time.monotonic() - self._heard > DEAF_AFTER:
             raise Refusal(
                 "The gate has not heard from its database for a second, and releases nothing until it does.",
                 code="deaf",
@@ -83,17 +83,19 @@ class Watch:
             )
         return self._snapshot
 
+    @property
+    def is_deaf(self) -> bool:
+        """Whether the database has not been heard for DEAF_AFTER seconds."""
+        return time.monotonic() - self._heard > DEAF_AFTER
+
     async def heard(self) -> None:
         """Return at once while the database is heard; else wait PATIENCE seconds for it, and no longer."""
-        if not self._is_deaf():
+        if not self.is_deaf:
             return
         self._again.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await self._again.wait()
-
-    def _is_deaf(self) -> bool:
-        return time.monotonic() - self._heard > DEAF_AFTER
 
     async def refresh(self) -> Snapshot:
         """Load a snapshot now."""

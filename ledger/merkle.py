@@ -74,10 +74,11 @@ class CompactRange:
 
 def root(leaves: Iterable[bytes]) -> bytes:
     """The Merkle tree hash over the given leaf hashes; of nothing, the hash of the empty string."""
-    tree = CompactRange()
-    for leaf in leaves:
-        tree.append(leaf)
-    return tree.root()
+    level = list(leaves)
+    while len(level) > 1:  # the last of an odd number has no sibling and goes up as it is
+        above = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=False)]
+        level = above + level[-1:] if len(level) & 1 else above
+    return level[0] if level else EMPTY_ROOT
 
 
 def split(size: int) -> int:

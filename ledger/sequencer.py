@@ -21,7 +21,7 @@ from ledger.signer import Signer
 
 LOCK = 0x6E67_6C65_6467_6572  # the advisory lock's number, "ngledger"
 BUSY = 0.002  # seconds until the next look after one that found a crowd
-CALM = 0.02  # seconds after one that found few or none: a look costs the same however little it finds
+CALM = 0.04  # seconds after one that found few or none: a look costs the same however little it finds
 CROWD = 64  # entries
 STANDBY = 0.5  # seconds between two tries for the lock
 RETRY = 0.5  # seconds before the next connection after a failure

@@ -82,6 +82,11 @@ class Decision:
     policy_version: int = 0
     snapshot: str = ""
 
+    @cached_property
+    def policies(self) -> tuple[str, ...]:
+        """The ids of the policies that determined the answer."""
+        return tuple([one.policy for one in self.reasons])
+
 
 class Keyed:
     """An Ask that is hashable by everything it contains."""

@@ -84,6 +84,7 @@ class Complete(NamedTuple):
     rows: int
 
 
+@lru_cache(1_024)
 def read_complete(body: bytes) -> Complete:
     """CommandComplete."""
     words = body.rstrip(b"\x00").decode(errors="replace").split(" ")

@@ -89,12 +89,8 @@ class ClientFramer:
         return length
 
 
-class Span(NamedTuple):
-    """A whole message inside a chunk: type byte, offset of its first byte, offset after its last."""
-
-    kind: int
-    start: int
-    end: int
+Span = tuple[int, int, int]
+"""A whole message inside a chunk: type byte, offset of its first byte, offset after its last."""
 
 
 class ServerFramer:
@@ -118,7 +114,7 @@ class ServerFramer:
             end = start + 1 + length
             if end > size:
                 break
-            spans.append(Span(chunk[start], start, end))
+            spans.append((chunk[start], start, end))
             start = end
         self._rest = chunk[start:]
         return chunk, spans

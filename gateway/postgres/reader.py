@@ -11,8 +11,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 
 from activity.digest import SALT_BYTES, canonical, digest
-from core.ids import new_id
-from gateway.action import Action, Caller
+from core.ids import RANDOM_BYTES, id_text, new_id
+from gateway.action import SHARED_VERBS, Action, Caller
 from gateway.postgres.catalog import Catalog
 from gateway.postgres.classified import SESSION, Classified
 from gateway.postgres.classify import classify
@@ -27,6 +27,7 @@ Parameters = tuple[tuple[int, int, bytes | None], ...]
 LONG_TEXT = 65_536
 """Characters above which a text is not read on the event loop."""
 UNKNOWN_VERB = "unknown"
+ONLY_SESSION = frozenset({SESSION})
 LONGEST_SHOWN = 20_000
 """Characters of a text in the record; the digest covers all of it."""
 USES_NAMES = frozenset({"execute", "fetch", "move"})
@@ -58,28 +59,29 @@ class Reader:
         """The action of running a classified text once. A salt is made where none is given, and a number taken."""
         if not number:
             self.number = number = self.number + 1
-        salt = salt or os.urandom(SALT_BYTES)
+        random = os.urandom(SALT_BYTES + RANDOM_BYTES)
+        salt = salt or random[RANDOM_BYTES:]
         covered = self._canonical(classified, parameters)
-        verbs = classified.verbs or frozenset({SESSION})
-        action = Action(
-            id=new_id(),
-            number=number,
-            verb=classified.verb,
-            shown=_shown(classified.shown, parameters, hidden=bool(classified.tags) or classified.outputs_unclear),
-            canonical=covered,
-            salt=salt,
-            digest=digest(covered, salt),
-            asked_at=datetime.now(UTC),
-            verbs=verbs,
-            tables=classified.tables,
-            columns=classified.columns,
-            tags=classified.tags,
-            shape=classified.shape,
-            has_where=classified.has_where,
+        verbs = classified.verbs or ONLY_SESSION
+        shared = verbs <= SHARED_VERBS
+        return Action(  # by place: names would cost as much as all else here
+            id_text(random[:RANDOM_BYTES]),
+            number,
+            classified.verb,
+            _shown(classified, parameters),
+            covered,
+            salt,
+            digest(covered, salt),
+            datetime.now(UTC),
+            verbs,
+            classified.tables,
+            classified.columns,
+            classified.tags,
+            classified.shape,
+            "" if shared else classified.summary,
+            classified.has_where,
+            shared,
         )
-        if not action.shared:
-            action.summary = classified.summary
-        return action
 
     def unread(self, sql: str) -> Action:
         """The action of a text that was refused before it was understood: every constant in it is hidden."""
@@ -88,15 +90,16 @@ class Reader:
         covered = canonical(self._says(sql, [], []))
         shown = redacted(sql)[:LONGEST_SHOWN]
         return Action(
-            new_id(), self.number, UNKNOWN_VERB, shown, covered, salt, digest(covered, salt), datetime.now(UTC)
+            str(new_id()), self.number, UNKNOWN_VERB, shown, covered, salt, digest(covered, salt), datetime.now(UTC)
         )
 
     def _canonical(self, classified: Classified, parameters: Parameters) -> bytes:
-        if not parameters and not any(statement.kind in USES_NAMES for statement in classified.statements):
+        uses_names = any(statement.kind in USES_NAMES for statement in classified.statements)
+        if not parameters and not uses_names:
             return self._plain_canonical(classified)
         given = [[oid, form, None if value is None else value.hex()] for oid, form, value in parameters]
         says = self._says(classified.sql, given, classified.names)
-        if any(statement.kind in USES_NAMES for statement in classified.statements):
+        if uses_names:
             says["prepared"], says["cursors"] = dict(self.names.texts), dict(self.names.cursors)
         return canonical(says)
 
@@ -137,13 +140,14 @@ def _names(names: tuple[tuple[str, int, str], ...]) -> str:
     return canonical_json([list(name) for name in names]).decode()
 
 
-def _shown(text: str, parameters: Parameters, *, hidden: bool) -> str:
+def _shown(classified: Classified, parameters: Parameters) -> str:
     """The text with its parameters below it; none of their values where tagged data takes part."""
     if not parameters:
-        return text[:LONGEST_SHOWN]
+        return classified.shown[:LONGEST_SHOWN]
+    hidden = bool(classified.tags) or classified.outputs_unclear
     values = [_value(form, value, hidden=hidden) for _, form, value in parameters]
     lines = [f"-- ${index} = {value}" for index, value in enumerate(values, 1)]
-    return f"{text}\n{chr(10).join(lines)}"[:LONGEST_SHOWN]
+    return f"{classified.shown}\n{chr(10).join(lines)}"[:LONGEST_SHOWN]
 
 
 def _value(form: int, value: bytes | None, *, hidden: bool) -> str:

@@ -85,7 +85,7 @@ class Relay:
         self.broken = False
         """The pipeline failed: the resource skips what comes until Sync."""
         self._waiter: asyncio.Future[None] | None = None
-        self._handlers: dict[int, Callable[[bytes, Span], bytes | None]] = {
+        self._handlers: dict[int, Callable[[bytes, int, int], bytes | None]] = {
             ord("T"): self._row_description,
             ord("n"): self._no_data,
             ord("C"): self._complete,
@@ -140,22 +140,21 @@ class Relay:
         """Handle whole messages; what needs no change goes on as it lies in the chunk."""
         out: list[bytes] = []
         sent = 0
-        for span in spans:
-            kind, start, end = span
+        for kind, start, end in spans:
             if kind == _ROW:
                 instead = self._row(chunk, start, end)
             else:
                 handler = self._handlers.get(kind)
                 if handler is None:
                     raise ProtocolError(f"the resource sent a message that the gate does not know ({kind})")
-                instead = handler(chunk, span)
+                instead = handler(chunk, start, end)
             if instead is not PASS:
                 if start > sent:
                     out.append(chunk[sent:start])
                 if instead:
                     out.append(instead)
                 sent = end
-        last = spans[-1].end
+        last = spans[-1][2]
         if sent < last:
             out.append(chunk[sent:last] if sent or last < len(chunk) else chunk)
         if out:
@@ -180,9 +179,9 @@ class Relay:
             return PASS
         return run.row(chunk[start:end])
 
-    def _row_description(self, chunk: bytes, span: Span) -> bytes | None:
+    def _row_description(self, chunk: bytes, start: int, end: int) -> bytes | None:
         reply = self._head()
-        fields = read_row_description(chunk[span.start + HEADER : span.end])
+        fields = read_row_description(chunk[start + HEADER : end])
         if reply.kind == DESCRIBE:
             self.replies.popleft()
             if reply.learn is not None:
@@ -201,7 +200,7 @@ class Relay:
         self._on_fatal()
         return error_response(refusal.sqlstate, refusal.message, severity="FATAL", hint=refusal.remedy)
 
-    def _no_data(self, _chunk: bytes, _span: Span) -> bytes | None:
+    def _no_data(self, _chunk: bytes, _start: int, _end: int) -> bytes | None:
         reply = self._head()
         if reply.kind == DESCRIBE:
             self.replies.popleft()
@@ -209,21 +208,21 @@ class Relay:
                 reply.learn(())
         return HIDE if reply.hidden else PASS
 
-    def _step(self, _chunk: bytes, _span: Span) -> bytes | None:
+    def _step(self, _chunk: bytes, _start: int, _end: int) -> bytes | None:
         self._head()
         reply = self.replies.popleft()
         if reply.confirm is not None:
             reply.confirm()
         return HIDE if reply.hidden else PASS
 
-    def _passing(self, _chunk: bytes, _span: Span) -> bytes | None:
+    def _passing(self, _chunk: bytes, _start: int, _end: int) -> bytes | None:
         return PASS
 
-    def _complete(self, chunk: bytes, span: Span) -> bytes | None:
+    def _complete(self, chunk: bytes, start: int, end: int) -> bytes | None:
         reply = self._head()
         self.copying_in = False
         if reply.run is not None:
-            self._completed(reply.run, read_complete(chunk[span.start + HEADER : span.end]))
+            self._completed(reply.run, read_complete(chunk[start + HEADER : end]))
         return self._one_done(reply)
 
     def _completed(self, run: Run, done: Complete) -> None:
@@ -234,7 +233,7 @@ class Relay:
         if run.statement < len(run.statements):
             self._on_statement(run.statements[run.statement])
 
-    def _empty(self, _chunk: bytes, _span: Span) -> bytes | None:
+    def _empty(self, _chunk: bytes, _start: int, _end: int) -> bytes | None:
         return self._one_done(self._head())
 
     def _one_done(self, reply: Reply) -> bytes | None:
@@ -246,36 +245,36 @@ class Relay:
                 self.transactions.finished(reply.run)
         return PASS
 
-    def _suspended(self, _chunk: bytes, _span: Span) -> bytes | None:
+    def _suspended(self, _chunk: bytes, _start: int, _end: int) -> bytes | None:
         self._head()
         self.replies.popleft()
         return PASS
 
-    def _copy_in(self, _chunk: bytes, _span: Span) -> bytes | None:
+    def _copy_in(self, _chunk: bytes, _start: int, _end: int) -> bytes | None:
         self._head()
         self.copying_in = True
         return PASS
 
-    def _copy_data(self, _chunk: bytes, span: Span) -> bytes | None:
+    def _copy_data(self, _chunk: bytes, start: int, end: int) -> bytes | None:
         run = self._head().run
         if run is None or (run.limit is not None and run.rows >= run.limit):
             return HIDE if run is None else _beyond(run)
         run.rows += 1
-        run.size += span.end - span.start
+        run.size += end - start
         return PASS
 
-    def _notice(self, _chunk: bytes, _span: Span) -> bytes | None:
+    def _notice(self, _chunk: bytes, _start: int, _end: int) -> bytes | None:
         tagged = any(reply.run is not None and reply.run.masks.tagged for reply in self.replies)
         return HIDE if tagged else PASS
 
-    def _status(self, chunk: bytes, span: Span) -> bytes | None:
-        name, value = read_parameter_status(chunk[span.start + HEADER : span.end])
+    def _status(self, chunk: bytes, start: int, end: int) -> bytes | None:
+        name, value = read_parameter_status(chunk[start + HEADER : end])
         if name.lower() in self._settings:
             self._settings[name.lower()] = value
         return PASS
 
-    def _error(self, chunk: bytes, span: Span) -> bytes | None:
-        report = read_report(chunk[span.start + HEADER : span.end])
+    def _error(self, chunk: bytes, start: int, end: int) -> bytes | None:
+        report = read_report(chunk[start + HEADER : end])
         self.copying_in = False
         if not self.replies:
             return PASS  # the resource shuts down, or ends the session
@@ -313,7 +312,7 @@ class Relay:
         self.transactions.finished(run)
         return run.masks.tagged
 
-    def _ready(self, chunk: bytes, span: Span) -> bytes | None:
+    def _ready(self, chunk: bytes, start: int, end: int) -> bytes | None:
         reply = self._head()
         if reply.kind not in (QUERY, SYNC):
             raise ProtocolError("the resource is ready before it answered everything")
@@ -321,7 +320,7 @@ class Relay:
         self.copying_in = self.broken = False
         if reply.kind == QUERY and reply.run is not None:
             self.transactions.finished(reply.run)
-        status = chunk[span.start + HEADER : span.end]
+        status = chunk[start + HEADER : end]
         self.transactions.ready(status)
         return HIDE if reply.hidden else PASS
 

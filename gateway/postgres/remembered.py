@@ -9,6 +9,7 @@ the reading of both. Positions (`ORDER BY 2`), lengths (`varchar(9)`) and all ot
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
 
 from gateway.postgres.catalog import Catalog
@@ -19,7 +20,6 @@ MOST = 2_000
 LONGEST = 2_000
 """Characters of a text that is remembered."""
 
-_FIELDS = tuple(one.name for one in fields(Classified))
 _NOT_PLAIN = re.compile(r"""['"$\\\x00]|--|/\*|[^\x00-\x7f]""")
 _COMPARED = re.compile(r"([=<>]\s*)[0-9]{1,9}(?![\w.])", re.ASCII)
 
@@ -29,7 +29,7 @@ class Remembered:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._readings: dict[str, Classified] = {}
+        self._readings: dict[str, Mapping[str, object]] = {}
 
     def find(self, sql: str) -> Classified | None:
         """The reading of a text like one that was kept, as if it had been read itself."""
@@ -44,7 +44,8 @@ class Remembered:
             return
         if len(self._readings) >= MOST:
             self._readings.clear()
-        self._readings[key] = classified
+        known = {one.name: getattr(classified, one.name) for one in fields(Classified)}
+        self._readings[key] = known | {"shape": classified.shape}  # a fingerprint leaves constants out
 
 
 def _key(sql: str) -> str | None:
@@ -61,10 +62,9 @@ def _is_plain_read(classified: Classified) -> bool:
     return alone and classified.verbs == {SELECT} and not of_data and not unclear
 
 
-def _said_of(sql: str, known: Classified) -> Classified:
+def _said_of(sql: str, known: Mapping[str, object]) -> Classified:
     said = object.__new__(Classified)  # `replace` for each statement would cost as much as half a reading
-    for name in _FIELDS:
-        said.__dict__[name] = known.__dict__[name]
-    said.__dict__["sql"] = said.__dict__["shown"] = sql  # no constant of a remembered text is hidden
-    said.__dict__["shape"] = known.shape  # a fingerprint leaves constants out
+    values = said.__dict__
+    values.update(known)
+    values["sql"] = values["shown"] = sql  # no constant of a remembered text is hidden
     return said

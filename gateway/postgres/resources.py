@@ -10,6 +10,7 @@ import structlog
 
 from gateway.postgres.catalog import Catalog, Tag
 from gateway.postgres.catalog_load import load
+from gateway.postgres.classified import Classified
 from gateway.postgres.fetching import FetchError, Fetching
 from gateway.postgres.remembered import Remembered
 from gateway.postgres.upstream import Target, UpstreamError
@@ -75,11 +76,15 @@ class Keeper:
                 return await self._load()
             return self._catalog
 
-    def remembered(self, catalog: Catalog) -> Remembered:
-        """What was read before by this very catalog."""
-        if self._remembered.catalog is not catalog:
-            self._remembered = Remembered(catalog)
-        return self._remembered
+    def recalled(self, sql: str) -> Classified | None:
+        """The reading of a text like one read before by the catalog of now, if there is one. Raises Refusal."""
+        return self._remembered.find(sql) if self._remembered.catalog is self._catalog and self._is_current() else None
+
+    def remember(self, classified: Classified) -> None:
+        """Keep a reading for texts like it."""
+        if self._remembered.catalog is not classified.catalog:
+            self._remembered = Remembered(classified.catalog)
+        self._remembered.keep(classified)
 
     def mark_stale(self) -> None:
         """The schema may have changed: read it again before the next statement."""

@@ -128,7 +128,7 @@ class Run:
             self._cut = True
         else:
             shown = [self._shown(index, value) for index, value in enumerate(values)]
-            self._room -= sum(len(value) + 4 for value in shown if value is not None)
+            self._room -= sum([len(value) + 4 for value in shown if value is not None])
             if self._room >= 0 and len(self._kept) < KEPT_ROWS:
                 self._kept.append(shown)
             else:

@@ -54,7 +54,7 @@ class Session:
         self.cancelled = asyncio.Event()
         self._target = entrance.target
         self._upstream = upstream
-        self._keeper = keeper
+        self.keeper = keeper
         self._pipeline = pipeline
         self._tasks: set[asyncio.Task[None]] = set()
         self._fatal = False
@@ -103,7 +103,8 @@ class Session:
                 raise ProtocolError(f"the gate does not take messages of kind {chr(received.kind)!r}")
             if self._unanswered:  # what comes next is judged by what the resource has said of the last
                 self._unanswered = False
-                await self.relay.settled()
+                if self.relay.replies:
+                    await self.relay.settled()
             if self.extended.skips(received.kind):
                 continue
             await handler(received)
@@ -185,20 +186,16 @@ class Session:
     # ---- the pipeline ----
     async def classify(self, sql: str, types: tuple[int, ...] = ()) -> Classified:
         """Step 2. A name that nobody knows is looked up once more in a fresh catalog. Raises Refusal."""
-        catalog = await self._keeper.catalog()
+        catalog = await self.keeper.catalog()
         try:
             return await self._understood(sql, catalog, types)
         except Refusal as refusal:
             if not unclassified(refusal):
                 raise
-        fresh = await self._keeper.reloaded(since=time.monotonic() - UNKNOWN_NAME_PAUSE)
+        fresh = await self.keeper.reloaded(since=time.monotonic() - UNKNOWN_NAME_PAUSE)
         return await self._understood(sql, fresh, types)
 
     async def _understood(self, sql: str, catalog: Catalog, types: tuple[int, ...]) -> Classified:
-        remembered = self._keeper.remembered(catalog)
-        known = remembered.find(sql) if not types else None
-        if known is not None:
-            return known
         classified = await self.reader.classify(sql, catalog, types)
         gone = {column.rpartition(".")[0] for column in catalog.missing_tags}
         if classified.tables & gone:
@@ -208,34 +205,25 @@ class Session:
                 remedy="A platform engineer confirms the tags of that table again.",
             )
         if not types:
-            remembered.keep(classified)
+            self.keeper.remember(classified)
         return classified
 
     async def is_current(self, classified: Classified) -> bool:
         """Whether a text was read by the catalog of now."""
-        return classified.catalog is await self._keeper.catalog()
+        return classified.catalog is await self.keeper.catalog()
 
     async def read(self, sql: str, types: tuple[int, ...] = ()) -> Classified:
         """As `classify`; what cannot be understood is recorded as denied. Raises Refusal."""
         try:
-            return await self.classify(sql, types)
+            known = self.keeper.recalled(sql) if not types else None
+            return known or await self.classify(sql, types)
         except Refusal as refusal:
             raise await self._pipeline.refuse(self.caller, self.reader.unread(sql), refusal) from None
 
     async def admit(self, classified: Classified, parameters: Parameters = ()) -> Run:
         """Steps 1 and 3 to 6: the run to send up. Raises Refusal, and Left."""
         self.cancelled.clear()
-        asking = Asking(
-            self.reader,
-            self._keeper,
-            classified,
-            parameters,
-            write=self.client.write,
-            left=self.client.gone,
-            cancelled=self.cancelled,
-            in_transaction=self.in_transaction,
-            locks=self.locks(),
-        )
+        asking = Asking(self, classified, parameters)
         admission = await self._pipeline.admit(self.caller, asking.action, asking)
         run = self._run_of(admission, asking.classified)
         if self._fatal or self.client.gone.is_set():
@@ -246,13 +234,13 @@ class Session:
 
     def _run_of(self, admission: Admission[Masks], classified: Classified) -> Run:
         run = Run(
-            action_id=admission.action_id,
-            masks=admission.obligations,
-            shared=admission.shared,
-            began=time.monotonic(),
-            limit=admission.decision.limit,
-            statements=classified.statements,
-            writes=frozenset() if admission.shared else classified.tables,
+            admission.action_id,
+            admission.obligations,
+            admission.shared,
+            time.monotonic(),
+            admission.decision.limit,
+            classified.statements,
+            frozenset() if admission.shared else classified.tables,
         )
         self.transactions.begun(run)
         return run
@@ -273,7 +261,7 @@ class Session:
         """A statement ended well at the resource: take what it changed in this session."""
         self.names.apply(statement)
         if statement.is_ddl or statement.verb in ("sql:ddl", "sql:grant", "sql:call"):
-            self._keeper.mark_stale()
+            self.keeper.mark_stale()
 
     # ---- the simple protocol ----
     async def _query(self, received: Message) -> None:

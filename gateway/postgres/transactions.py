@@ -66,16 +66,17 @@ class Transactions:
     def ready(self, status: bytes) -> None:
         """The resource is ready; `status` says whether a transaction is open."""
         was_idle, self.status = self.status == IDLE, status
-        if status == IDLE:  # with the transaction its portals are gone, and what was bound to them ran or never will
+        if self._out and status == IDLE:  # its portals are gone with it, and what was bound to them ran or never will
             for run in list(self._out.values()):
                 self.finished(run)
         ended, self._ended = self._ended, []
         if status != IDLE:
             self._keep(ended)
         else:
-            self._say(self._pending, "rolled_back" if self._failed else "done", first=False)
+            if self._pending:
+                self._say(self._pending, "rolled_back" if self._failed else "done", first=False)
+                self._pending.clear()
             self._say(ended, "rolled_back" if self._failed and was_idle else "done", first=True)
-            self._pending.clear()
             self._savepoints.clear()
         self._failed = False
 
@@ -135,15 +136,15 @@ def outcome_of(run: Run, status: str, *, first: bool, session_id: str) -> Outcom
     if not first:
         return Outcome(id=run.action_id, session_id=session_id, status=status, shared=run.shared)
     return Outcome(
-        id=run.action_id,
-        session_id=session_id,
-        status=status,
-        finished_at=datetime.now(UTC),
-        rows=run.rows,
-        bytes=run.size,
-        masked_values=run.masked_values,
-        sqlstate=run.sqlstate,
-        message=run.message,
-        frame=run.frame(),
-        shared=run.shared,
+        run.action_id,
+        session_id,
+        status,
+        datetime.now(UTC),
+        run.rows,
+        run.size,
+        run.masked_values,
+        run.sqlstate,
+        run.message,
+        run.frame(),
+        run.shared,
     )

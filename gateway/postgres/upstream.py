@@ -108,7 +108,7 @@ class Upstream(asyncio.Protocol):
             log.warning("resource_broke_protocol", error=error.message)
             self.abort()
             return
-        self._early.extend((span.kind, chunk[span.start + HEADER : span.end]) for span in spans)
+        self._early.extend((kind, chunk[start + HEADER : end]) for kind, start, end in spans)
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import time
 from typing import Any
 
 import rfc8785
@@ -25,7 +25,7 @@ CATALOG = Catalog(
 
 
 def _reader(agent: str = "a.production", settings: dict[str, str] | None = None, **target: Any) -> Reader:
-    caller = Caller(new_id(), new_id(), new_id(), agent, new_id(), "shop", new_id(), datetime.now(UTC))
+    caller = Caller(new_id(), new_id(), new_id(), agent, new_id(), "shop", new_id(), time.time())
     where = {"host": "/x", "port": 5432, "database": "shop", "user": "u", "password": "p", **target}
     return Reader(caller, Target(new_id(), **where), Names(), {"timezone": "UTC"} if settings is None else settings)
 

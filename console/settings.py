@@ -26,6 +26,8 @@ CONSOLE_URL = text("CONSOLE_URL", "http://localhost:8000")
 GATEWAY_URL = text("GATEWAY_URL", "https://localhost:8443")
 STATE_DIR = Path(text("NARROWGATE_STATE", str(BASE_DIR / ".narrowgate")))
 KEY_PASSPHRASE = secret("KEY_PASSPHRASE", "")
+LEDGER_KEY = text("LEDGER_KEY", "")
+LEDGER_KEY_PIN = secret("LEDGER_KEY_PIN", "")
 TRUST_DOMAIN = text("TRUST_DOMAIN", "narrowgate.test")
 NODE_NAME = text("NODE_NAME", "node-1")
 

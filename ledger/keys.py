@@ -30,12 +30,28 @@ def key_file() -> Path:
 
 def signer() -> Signer:
     """The signer of this deployment. Raises NarrowgateError when its key cannot be used."""
-    return signer_in(key_file())
+    return signer_at(settings.LEDGER_KEY)
+
+
+def signer_at(place: str) -> Signer:
+    """The signer of the key in an HSM, by its PKCS#11 URI, or in the state folder if `place` is empty; made where there is
+    none. Raises NarrowgateError.
+    """
+    if not place:
+        return signer_in(key_file())
+    from ledger.hsm import HsmSigner  # its library is loaded only where there is an HSM
+
+    return HsmSigner.load_or_create(place, settings.LEDGER_KEY_PIN, origin())
 
 
 def signer_in(path: Path) -> Signer:
     """The signer whose key is in a file, made where there is none. Raises NarrowgateError."""
-    return FileSigner.load_or_create(path, settings.KEY_PASSPHRASE, name=f"{settings.TRUST_DOMAIN}/ledger")
+    return FileSigner.load_or_create(path, settings.KEY_PASSPHRASE, name=origin())
+
+
+def origin() -> str:
+    """The log's name."""
+    return f"{settings.TRUST_DOMAIN}/ledger"
 
 
 def change(old: Signer, new: Signer) -> None:

@@ -160,6 +160,7 @@ class Key(models.Model):
     key_id = models.CharField(max_length=8, primary_key=True)
     verifier = models.TextField()
     first_size = models.BigIntegerField()
+    kept_in = models.CharField(max_length=10, db_default="file")  # or "hsm": the sequencer says so
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

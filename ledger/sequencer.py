@@ -39,8 +39,8 @@ FROM (SELECT id FROM ledger_unsequenced(%s) ORDER BY id LIMIT %s) AS new
 """
 
 KEY_SQL: LiteralString = """
-INSERT INTO ledger_key (key_id, verifier, first_size)
-SELECT %s, %s, size FROM ledger_head WHERE id = 1 ON CONFLICT DO NOTHING
+INSERT INTO ledger_key (key_id, verifier, kept_in, first_size)
+SELECT %s, %s, %s, size FROM ledger_head WHERE id = 1 ON CONFLICT DO NOTHING
 """
 
 LAST_SQL: LiteralString = """
@@ -150,7 +150,7 @@ class Sequencer:
         found = connection.execute(LAST_SQL).fetchone()
         if found is not None:
             _require_turn(key, found[0], bytes(found[1] or b""))
-        connection.execute(KEY_SQL, [key.key_id.hex(), str(key)])
+        connection.execute(KEY_SQL, [key.key_id.hex(), str(key), self._signer.kept_in])
 
 
 def _require_turn(key: VerifierKey, note: str, last_leaf: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Who signs checkpoints: one small interface, and a key kept in an encrypted file."""
+"""Who signs checkpoints: one small interface, and a key kept in an encrypted file; `ledger/hsm.py` has the other."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ class Signer(Protocol):
     """Signs with a key that it does not give away."""
 
     @property
+    def kept_in(self) -> str:
+        """What keeps the key: `file` or `hsm`."""
+
+    @property
     def key(self) -> VerifierKey:
         """The public half, under the log's name."""
 
@@ -35,6 +39,8 @@ class Signer(Protocol):
 
 class FileSigner:
     """A key in a file, encrypted with a passphrase (PKCS #8 PEM)."""
+
+    kept_in = "file"
 
     def __init__(self, private: Ed25519PrivateKey, name: str) -> None:
         self._private = private

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from activity.models import Action, GatewayNode, Session
 from agents.models import Credential, Resource
+from ledger.models import Key
 from monitoring.fleet_counts import FleetCounts
 from monitoring.models import Cursor, LedgerCheck
 from monitoring.steps import CUT, Facts
@@ -29,6 +30,7 @@ class Watch:
     undecided: int
     late_sessions: int
     bare_resources: int
+    soft_key: int
     detector_at: int
     detector_heard: datetime | None
     counter_at: int
@@ -46,6 +48,7 @@ def watch(since: datetime, now: datetime) -> Watch:
         undecided=_number(undecided(since)),
         late_sessions=_number(late_sessions(now)),
         bare_resources=_number(bare_resources()),
+        soft_key=_number(soft_key()),
         detector_at=F("next"),
         detector_heard=F("beat_at"),
         counter_at=Subquery(counter.values("next")),
@@ -82,6 +85,12 @@ def bare_resources() -> QuerySet[Resource]:
     return Resource.objects.filter(retired_at=None, secrets=None)
 
 
+def soft_key() -> QuerySet[Key]:
+    """The key that signs the ledger now, unless an HSM keeps it."""
+    newest = Key.objects.order_by("-first_size", "-created_at").values("key_id")[:1]
+    return Key.objects.filter(key_id__in=newest).exclude(kept_in="hsm")
+
+
 def facts_of(fleet: FleetCounts, seen: Watch, now: datetime) -> Facts:
     """What the nine steps are measured by."""
     ledger = seen.ledger
@@ -98,6 +107,7 @@ def facts_of(fleet: FleetCounts, seen: Watch, now: datetime) -> Facts:
         behind=max(0, ledger.size - seen.detector_at),
         late_sessions=seen.late_sessions,
         bare_resources=seen.bare_resources,
+        soft_key=seen.soft_key,
         unrecorded=seen.unrecorded,
         signed=now - ledger.signed_at if ledger.signed_at else None,
         waiting=now - ledger.oldest_at if ledger.oldest_at else None,

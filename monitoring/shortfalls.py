@@ -121,7 +121,14 @@ def _resources(_since: datetime, _now: datetime, after: str) -> Page:
             resource.name, where, "Has no login in the vault.", resource.segment.name, str(resource.owner or "")
         )
 
-    return _page(_behind(facts.bare_resources().select_related("segment", "owner"), after), "id", told)
+    page = _page(_behind(facts.bare_resources().select_related("segment", "owner"), after), "id", told)
+    return page if after else Page([*_soft_key(), *page.rows], page.more)
+
+
+def _soft_key() -> list[Shortfall]:
+    why = "Is in a file, where whoever administers the machine can copy it. Move it into an HSM: see the help."
+    where = reverse("help:document", args=["ledger-key"])
+    return [Shortfall(f"The ledger's key {key.key_id}", where, why) for key in facts.soft_key()]
 
 
 def _audits(since: datetime, now: datetime, after: str) -> Page:

@@ -33,6 +33,7 @@ class Facts:
     behind: int = 0
     late_sessions: int = 0
     bare_resources: int = 0
+    soft_key: int = 0
     unrecorded: int = 0
     signed: timedelta | None = None
     waiting: timedelta | None = None
@@ -95,8 +96,10 @@ def _revocation(facts: Facts) -> tuple[str, int | None]:
 
 
 def _isolation(facts: Facts) -> tuple[str, int | None]:
-    bare = facts.bare_resources
-    return (f"{words.count(bare)} without a secret" if bare else "every secret in the vault"), bare
+    bare, soft = facts.bare_resources, facts.soft_key
+    if bare:
+        return f"{words.count(bare)} without a secret", bare + soft
+    return ("the ledger's key is no HSM's" if soft else "every secret in its vault"), soft
 
 
 def _audits(facts: Facts) -> tuple[str, int | None]:
@@ -133,7 +136,12 @@ STEPS: Final[tuple[tuple[str, str, str, _Measure], ...]] = (
         "Sessions that ended within 2 seconds of their credential's revocation.",
         _revocation,
     ),
-    ("isolation", "Credential isolation", "Resources whose login is in the vault, never with an agent.", _isolation),
+    (
+        "isolation",
+        "Credential isolation",
+        "Resources whose login is in the vault, never with an agent; the key that signs the ledger, in an HSM.",
+        _isolation,
+    ),
     (
         "audits",
         "Audits",

@@ -24,6 +24,8 @@ SAYS: Final[Mapping[str, str]] = {
     "DATABASE_OWNER_URL": "the owner's login, which `manage.py prepare_database` alone uses",
     "DATABASE_CONN_MAX_AGE": "seconds that a web connection to the database is kept",
     "KEY_PASSPHRASE": "opens the private keys in the state folder",
+    "LEDGER_KEY": "the key that signs the ledger, if it is in an HSM: a PKCS#11 URI, `pkcs11:token=…;object=…?module-path=…`; else it is a file in the state folder",
+    "LEDGER_KEY_PIN": "the PIN of the HSM's user",
     "NARROWGATE_STATE": "the state folder: keys, the embedded clusters, collected static files, reports",
     "NODE_NAME": "this process's name in the ledger; unique among running processes",
     "CONSOLE_URL": "where browsers reach the console; `https://` turns on secure cookies, redirects and HSTS",

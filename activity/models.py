@@ -154,7 +154,7 @@ class Frame(models.Model):
     """One timed piece of a recording, already masked: what was returned for an action."""
 
     action_id = models.UUIDField(primary_key=True)
-    session_id = models.UUIDField(db_index=True)
+    session_id = models.UUIDField()
     columns = models.JSONField(default=list)  # [{"name": …, "masked": bool}]
     rows = models.JSONField(default=list)  # at most 50 rows, 16 KB
     cut = models.BooleanField(default=False)

@@ -60,6 +60,7 @@ class Recorder:
 
     async def start(self) -> None:
         """Connect and begin to write."""
+        self._loop = asyncio.get_running_loop()  # kept: asking for it takes a system call
         await self._intentions.start()
         await self._outcomes.start()
 
@@ -72,7 +73,7 @@ class Recorder:
         """Done once the intent is committed, with a Refusal when it cannot be. Raises Refusal when it is not tried."""
         if self._intentions.stopping or len(self._outcomes.queue) > QUEUE_LIMIT:
             raise cannot_record()
-        committed = asyncio.get_running_loop().create_future()
+        committed = self._loop.create_future()
         self._intentions.put(Intention(intent, draft, committed))
         return committed
 

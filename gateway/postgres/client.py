@@ -32,6 +32,7 @@ class Client(asyncio.Protocol):
         self._broken: ProtocolError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._reading = True
+        self._loop = asyncio.get_running_loop()  # kept: asking for it takes a system call
 
     def attach(self, transport: asyncio.Transport) -> None:
         """Take the encrypted transport. Both loops leave `connection_made` out after start_tls."""
@@ -84,7 +85,7 @@ class Client(asyncio.Protocol):
 
     def _more(self) -> asyncio.Future[None]:
         """Done when something came, or the client left."""
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         return self._waiter
 
     # ---- what the session calls ----

@@ -17,6 +17,7 @@ from cli.sql import sql
 from cli.state import STATE_VARIABLE, StateOption
 from cli.token import token
 from cli.verify import verify
+from cli.witness import witness
 from core.errors import NarrowgateError
 
 commands = typer.Typer(
@@ -25,7 +26,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (token, sql, verify):
+for command in (token, sql, verify, witness):
     commands.command()(command)
 for commands_of in (agent, segment, resource, policy, person, group):
     commands.add_typer(commands_of)

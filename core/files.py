@@ -10,14 +10,12 @@ from pathlib import Path
 
 def write_private(path: Path, content: bytes) -> None:
     """Write `content` for the owner alone (0600), over what was there."""
-    fresh = _fresh(path, content, 0o600)
-    fresh.replace(path)
+    _put(_fresh(path, content, 0o600), path)
 
 
 def write_public(path: Path, content: bytes) -> None:
     """Write `content` for everybody to read (0644), over what was there."""
-    fresh = _fresh(path, content, 0o644)
-    fresh.replace(path)
+    _put(_fresh(path, content, 0o644), path)
 
 
 def create_private(path: Path, content: bytes) -> None:
@@ -26,6 +24,16 @@ def create_private(path: Path, content: bytes) -> None:
     with contextlib.suppress(FileExistsError):
         os.link(fresh, path)
     fresh.unlink()
+
+
+def _put(fresh: Path, path: Path) -> None:
+    """Give the file its name, and see that the folder has it after a loss of power."""
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _fresh(path: Path, content: bytes, mode: int) -> Path:

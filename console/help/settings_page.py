@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 READERS: Final = frozenset({"text", "flag", "number", "words", "secret"})
-READ_BY: Final = ("console/settings.py", "console/management/commands/prepare_database.py")
+READ_BY: Final = ("console/settings.py", "console/management/commands/prepare_database.py", "cli/witness.py")
 """The files that read the environment; no other may."""
 ROOT: Final = Path(__file__).parents[2]
 
@@ -26,6 +26,7 @@ SAYS: Final[Mapping[str, str]] = {
     "KEY_PASSPHRASE": "opens the private keys in the state folder",
     "LEDGER_KEY": "the key that signs the ledger, if it is in an HSM: a PKCS#11 URI, `pkcs11:token=…;object=…?module-path=…`; else it is a file in the state folder",
     "LEDGER_KEY_PIN": "the PIN of the HSM's user",
+    "WITNESS_PASSPHRASE": "opens a witness's key; `narrowgate witness` alone reads it",
     "NARROWGATE_STATE": "the state folder: keys, the embedded clusters, collected static files, reports",
     "NODE_NAME": "this process's name in the ledger; unique among running processes",
     "CONSOLE_URL": "where browsers reach the console; `https://` turns on secure cookies, redirects and HSTS",

@@ -1,6 +1,6 @@
-"""Roles, and what takes two administrators: appointing one, dismissing one, telling two linked accounts apart.
+"""Roles, and what takes two administrators: appointing one, dismissing one, telling two linked accounts apart, erasing a person.
 
-Each of these would let one administrator invent the second whom every other rule relies on. Where no administrator
+Each of the first three would let one administrator invent the second whom every other rule relies on. Where no administrator
 but the two involved has ever been, appointing takes one alone; where nobody is left to confirm, `manage.py appoint`
 on the machine itself does it, with its entry.
 """
@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.actors import actor_of, require_role, subject_of
+from accounts.erasure import erase
 from accounts.locking import in_order
 from accounts.models import PendingChange, Role, User
 from core.errors import AlreadySettled, Invalid, Refused
@@ -66,6 +67,31 @@ def ask_to_unlink(user: User, *, actor: User | Actor) -> PendingChange | None:
     return None
 
 
+def ask_to_erase(user: User, *, actor: User | Actor) -> PendingChange | None:
+    """Ask that the name and address of `user` be destroyed; None where the system said so, and it is done.
+
+    Raises Refused, Invalid (the account is open) and AlreadySettled (it was erased before).
+    """
+    with transaction.atomic():
+        actor, user = in_order(actor, user)
+        require_role(actor, Role.ADMINISTRATOR)
+        refuse_own(user, actor, "Nobody erases themselves.")
+        _require_erasable(user)
+        if isinstance(actor, User):
+            return _ask(Kind.ERASE, user, actor)
+        _make(Kind.ERASE, user, actor)
+    return None
+
+
+def _require_erasable(user: User) -> None:
+    if user.is_active:
+        raise Invalid(
+            "person", f"{user} has an open account.", "Deactivate it first, and name somebody else for what they own."
+        )
+    if not user.email:
+        raise AlreadySettled(f"{user} was erased before.", "There is nothing left to erase.")
+
+
 def confirm_change(change_id: UUID, *, actor: User) -> User:
     """As a second administrator, make the change that another asked for.
 
@@ -77,6 +103,8 @@ def confirm_change(change_id: UUID, *, actor: User) -> User:
         require_role(second, Role.ADMINISTRATOR)
         # A dismissal may be confirmed by the one it is about: that is a resignation.
         raised = set() if change.kind == Kind.DISMISS else {user.person}
+        if change.kind == Kind.ERASE:
+            _require_erasable(user)
         if actor.person in {change.asked_by.person} | raised:
             raise Refused("A second administrator has to confirm this.", "Ask another.", code="second_administrator")
         change.delete()
@@ -127,6 +155,9 @@ def _ask(kind: PendingChange.Kind, user: User, actor: User) -> PendingChange:
 
 
 def _make(kind: PendingChange.Kind, user: User, actor: User | Actor) -> None:
+    if kind == Kind.ERASE:
+        erase(user, actor)
+        return
     if kind == Kind.UNLINK:
         before, user.person = user.person, new_id()
         user.save(update_fields=["person"])

@@ -11,6 +11,7 @@ from uuid import UUID
 from accounts.models import User
 from ledger.events import Event
 from ledger.models import Entry
+from ledger.personal import reveal
 
 MOST = 12
 _NO_CHANGE = (Event.SECRET_USED, Event.RECORD_READ, Event.EXPORT_MADE)
@@ -37,9 +38,10 @@ class Change:
 
 
 def history_of(identifier: UUID) -> list[Change]:
-    """The newest entries about what has this identifier: two queries. The score that is kept of an agent is no change of it."""
+    """The newest entries about what has this identifier: three queries. The score that is kept of an agent is no change of it."""
     about = Entry.objects.filter(subject_id=str(identifier)).exclude(event=Event.AGENT_CHANGED, actor_kind="system")
-    entries = list(about.exclude(event__in=_NO_CHANGE).exclude(event__startswith="session:").order_by("-index")[:MOST])
+    shown = about.exclude(event__in=_NO_CHANGE).exclude(event__startswith="session:")
+    entries = reveal(shown.order_by("-index")[:MOST])
     details = [_details(entry) for entry in entries]
     names = _names(details)
     return [_change(entry, said, names) for entry, said in zip(entries, details, strict=True)]

@@ -8,3 +8,10 @@ class ApprovalsConfig(AppConfig):
 
     name = "approvals"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Notifications keep what an entry was about by name: those about a person forget it with them."""
+        from accounts.erasure import erased
+        from approvals.notifications.actions import forget
+
+        erased.connect(forget, dispatch_uid="notifications")

@@ -39,6 +39,7 @@ from core.errors import Invalid
 from core.keyset import A_PAGE
 from ledger import queries
 from ledger.models import Checkpoint, Entry
+from ledger.personal import PERSON, reveal
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
@@ -80,7 +81,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
 
 
 class EntrySerializer(serializers.ModelSerializer[Entry]):
-    """An entry: `leaf` is the exact text that is hashed, `says` the same taken apart."""
+    """An entry: `leaf` is the exact text that is hashed, `says` the same taken apart, with people's names."""
 
     leaf_hash = serializers.SerializerMethodField()
     leaf = serializers.SerializerMethodField()
@@ -106,7 +107,13 @@ class EntrySerializer(serializers.ModelSerializer[Entry]):
             says = json.loads(bytes(entry.leaf))
         except ValueError:
             return {}
-        return says if isinstance(says, dict) else {}
+        return _with_names(says, entry) if isinstance(says, dict) else {}
+
+
+def _with_names(says: dict[str, Any], entry: Entry) -> dict[str, Any]:
+    """What a leaf says with the people's names of its row, which `reveal` has put there."""
+    named = {"actor": (entry.actor_kind, entry.actor_name), "subject": (entry.subject_kind, entry.subject_name)}
+    return says | {field: {**says[field], "name": name} for field, (kind, name) in named.items() if kind == PERSON}
 
 
 class CheckpointSerializer(serializers.Serializer[Any]):
@@ -266,6 +273,16 @@ class EntryViewSet(Recorded[Entry]):
     }
     ordering: tuple[str, ...] = ("-index",)
     lookup_value_converter = "int"
+
+    def paginate_queryset(self, queryset: QuerySet[Entry, R] | Sequence[R]) -> list[R] | None:
+        """One page, with the names of people."""
+        page = super().paginate_queryset(queryset)
+        reveal(one for one in page or [] if isinstance(one, Entry))
+        return page
+
+    def get_object(self) -> Entry:
+        """One of them, with the names of people."""
+        return reveal([super().get_object()])[0]
 
 
 class CheckpointView(APIView):

@@ -29,6 +29,7 @@ from core.streaming import streamed
 from ledger import export, queries
 from ledger.events import Event
 from ledger.models import Entry
+from ledger.personal import reveal
 from ledger.proving import Prover
 
 KEYS = (
@@ -102,7 +103,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
 def entry(request: HttpRequest, index: int) -> HttpResponse:
     """One entry: what it says, and its way to the signed root."""
     user = _reader(request)
-    found = get_object_or_404(Entry, index=index)
+    (found,) = reveal([get_object_or_404(Entry, index=index)])
     prover = Prover()
     proof = prover.proof(found)
     levels, root = levels_of(index, proof.size, bytes(found.leaf), proof.hashes) if proof.hashes else ([], "")

@@ -83,6 +83,15 @@ def unlink(
 
 
 @person.command()
+def erase(
+    username: Username, state: StateOption = None, token_file: TokenFileOption = None, as_person: AsOption = ""
+) -> None:
+    """Ask that a closed account's name and address are destroyed, in the ledger too; a second administrator confirms."""
+    connect(state, token_file, as_person).post(f"people/{username}/erase")
+    typer.echo(f"{username} is erased once a second administrator confirms.")
+
+
+@person.command()
 def deactivate(
     username: Username, state: StateOption = None, token_file: TokenFileOption = None, as_person: AsOption = ""
 ) -> None:

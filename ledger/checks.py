@@ -13,6 +13,7 @@ from ledger.models import FENCED
 TRIGGERS = {
     **{table: {"rows_are_final", "table_is_final"} for table in FENCED},
     "ledger_node": {"numbers_only_grow", "nodes_stay", "table_is_final"},
+    "ledger_person": {"keys_are_only_destroyed", "people_stay", "table_is_final"},
 }
 REMEDY = "Run the migrations as the owner, and give each process its own login."
 

@@ -110,6 +110,10 @@ class Event(StrEnum):
     MEMBERSHIP_CONFIRMED = "membership:confirmed", "A second administrator confirmed a membership."
     PERSON_CHANGED = "person:changed", "A person's name or e-mail address was changed."
     PERSON_DEACTIVATED = "person:deactivated", "An account was closed: its sessions and API tokens ended."
+    PERSON_ERASED = (
+        "person:erased",
+        "A person's name and e-mail address were destroyed; entries about them verify as before.",
+    )
     PERSON_JOINED = "person:joined", "An invited person set their password."
     PERSON_LINKED = "person:linked", "Two accounts were told to be of one person, who counts once."
     PERSON_REACTIVATED = "person:reactivated", "A closed account was opened again; its memberships began anew."

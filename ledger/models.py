@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-FENCED = ("ledger_outbox", "ledger_entry", "ledger_checkpoint", "ledger_tile", "ledger_key")
+FENCED = ("ledger_outbox", "ledger_entry", "ledger_checkpoint", "ledger_tile", "ledger_key", "ledger_name")
 
 
 def never_truncated() -> pgtrigger.Trigger:
@@ -184,3 +184,38 @@ class Head(models.Model):
 
     def __str__(self) -> str:
         return f"{self.size} {bytes(self.root).hex()}"
+
+
+class Person(models.Model):
+    """A person whom entries name, by their identifier, and the key that opens their names; NULL once they are erased."""
+
+    person = models.CharField(max_length=200, primary_key=True)
+    key = models.BinaryField(null=True)
+
+    class Meta:
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="keys_are_only_destroyed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(new__key__isnull=False) | pgtrigger.Q(new__person__df=pgtrigger.F("old__person")),
+            ),
+            pgtrigger.Protect(name="people_stay", operation=pgtrigger.Delete),
+            never_truncated(),
+        ]
+
+    def __str__(self) -> str:
+        return self.person
+
+
+class Name(models.Model):
+    """What a person was called, sealed under their key; entries hold the commitment."""
+
+    commitment = models.CharField(max_length=80, primary_key=True)
+    person = models.CharField(max_length=200)
+    box = models.BinaryField()
+
+    class Meta:
+        triggers: ClassVar = insert_only()
+
+    def __str__(self) -> str:
+        return self.commitment

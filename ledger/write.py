@@ -20,6 +20,7 @@ from core.errors import NarrowgateError
 from core.ids import new_id
 from ledger.entries import Actor, Draft, Subject, leaf
 from ledger.events import Event
+from ledger.personal import hidden
 
 TAKE_SQL: LiteralString = """
 INSERT INTO ledger_node AS node (name, seq) VALUES (%s, %s)
@@ -79,7 +80,7 @@ def record(event: Event, *, actor: Actor, subject: Subject, **said: Unpack[Said]
 
 
 def record_all(drafts: Sequence[Draft]) -> None:
-    """Write entries in the caller's transaction, in the order given, as `record` does: what many cost little more than one.
+    """Write entries in the caller's transaction, in the order given: many cost little more than one. People's names stay beside the log.
 
     Raises ValueError for details that JSON cannot say, NarrowgateError outside a transaction.
     """
@@ -87,6 +88,7 @@ def record_all(drafts: Sequence[Draft]) -> None:
         raise NarrowgateError("An entry is recorded in the transaction of what it records, and there is none.")
     if not drafts:
         return
+    stated = hidden(drafts)
     with connection.cursor() as cursor:
         cursor.execute(TAKE_LANE_SQL, [len(drafts), f"{settings.NODE_NAME}/lane-"])
         taken = cursor.fetchone()
@@ -95,11 +97,11 @@ def record_all(drafts: Sequence[Draft]) -> None:
             cursor.execute(TAKE_SQL, [lane, len(drafts)])
             taken = (lane, *cursor.fetchone())
         node, last, recorded = taken
-        cursor.execute(INSERT_SQL, columns(rows(drafts, node, last, recorded)))
+        cursor.execute(INSERT_SQL, columns(rows(stated, node, last, recorded)))
 
 
 async def append(connection: AsyncConnection[Any], node: str, drafts: Sequence[Draft]) -> None:
-    """Write entries in the open transaction of `connection`, numbered by `node`, in the order given.
+    """Write entries in the open transaction of `connection`, numbered by `node`, in the order given. They name no people.
 
     Holds the node's row until the transaction ends: one transaction of a node at a time. Raises ValueError for
     details that JSON cannot say, before anything was sent.

@@ -240,7 +240,7 @@ def contain(incident_id: UUID, *, reason: str, actor: User) -> Incident:
             raise Invalid("agent", "This incident is of an address, not of an agent.", "There is nothing to suspend.")
         suspend(incident.agent_id, actor=actor, reason=said[:LONGEST_STATUS_REASON])
         if incident.contained_at is None:
-            _contain(incident, max(db_now(), incident.detected_at), f"suspended by {actor}")
+            _contain(incident, max(db_now(), incident.detected_at), "suspended by a person")
     return incident
 
 

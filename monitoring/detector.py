@@ -94,7 +94,19 @@ def _read_on() -> bool:
 
 
 def _behind(cursor: Cursor, size: int) -> list[Entry]:
-    columns = ("index", "uid", "event", "actor_id", "actor_name", "subject_id", "session", "action", "recorded", "leaf")
+    columns = (
+        "index",
+        "uid",
+        "event",
+        "actor_id",
+        "actor_kind",
+        "actor_name",
+        "subject_id",
+        "session",
+        "action",
+        "recorded",
+        "leaf",
+    )
     watched = Entry.objects.filter(index__gte=cursor.next, index__lt=size, event__in=WATCHED)
     return list(watched.order_by("index").only(*columns)[:AT_ONCE]) if size > cursor.next else []
 

@@ -16,6 +16,7 @@ from accounts.queries import READS_EVERYTHING
 from activity.models import Session
 from ledger.events import Event
 from ledger.models import Entry
+from ledger.personal import reveal
 from monitoring.actions import MAY_ANSWER, MAY_BE_ASSIGNED
 from monitoring.models import Incident, IncidentNote, Signal
 from monitoring.queries import score_of, visible_incidents
@@ -115,7 +116,7 @@ def _recorded(incident: Incident) -> Iterator[Moment]:
     if incident.agent:
         meanwhile = Q(subject_id=str(incident.agent.id), event__in=_OF_AGENT, recorded__gte=incident.began_at)
         about |= meanwhile & Q(recorded__lte=incident.resolved_at) if incident.resolved_at else meanwhile
-    for entry in Entry.objects.filter(about).order_by("index")[:SHOWN]:
+    for entry in reveal(Entry.objects.filter(about).order_by("index")[:SHOWN]):
         icon, says = _SAYS.get(entry.event, ("point", entry.event))
         if entry.recorded:
             yield Moment(entry.recorded, icon, f"{says}{_because(entry)}", entry.actor_name, entry.index)

@@ -16,6 +16,7 @@ from approvals.models import Hold
 from core.ids import identifiers
 from ledger.events import Event
 from ledger.models import Entry
+from ledger.personal import PERSON
 from monitoring.models import Signal
 from monitoring.rules import PROVEN_REVOKED, UNPROVEN_CODES, Kind, kind_of_denial
 
@@ -180,7 +181,7 @@ def _told(entry: Entry) -> Told:
         uid=entry.uid,
         at=entry.recorded,
         actor_id=entry.actor_id,
-        actor_name=entry.actor_name,
+        actor_name="a person" if entry.actor_kind == PERSON else entry.actor_name,
         subject_id=entry.subject_id,
         action=_identifier(entry.action),
         session=_identifier(entry.session),

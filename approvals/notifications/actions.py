@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from django.db import transaction
 
+from accounts.erasure import NAME
 from accounts.models import User
 from accounts.pipes import group_of
 from approvals.notifications.audience import Telling
@@ -96,6 +97,11 @@ def forget_old() -> int:
     old = Notification.objects.filter(at__lt=db_now() - KEPT, mail_due_at=None).order_by("at").values("id")[:5_000]
     number, _ = Notification.objects.filter(id__in=old).delete()
     return number
+
+
+def forget(user: User, **_sent: object) -> None:
+    """Take the name of an erased person out of what was told about them. In the transaction that erases."""
+    Notification.objects.filter(subject=user.id).update(about=NAME)
 
 
 def _row(telling: Telling, choices: NotificationChoices | None, now: datetime) -> Notification:

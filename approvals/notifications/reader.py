@@ -17,6 +17,7 @@ from approvals.notifications.kinds import WATCHED
 from approvals.notifications.models import NotificationCursor
 from core.db import db_now
 from ledger.models import Entry, Head
+from ledger.personal import reveal
 
 AT_ONCE: Final = 500
 """Entries of one turn."""
@@ -36,7 +37,7 @@ def turn() -> bool:
     since = db_now() - NEWS
     watched = Entry.objects.filter(index__gte=cursor.next, index__lt=size, event__in=WATCHED).order_by("index")
     watched = watched.exclude(subject_kind="group")  # that a group was made concerns nobody yet
-    entries = list(watched[:AT_ONCE])
+    entries = reveal(watched[:AT_ONCE])
     tell(audience([one for one in told.read(entries) if one.at >= since]))
     full = len(entries) == AT_ONCE
     cursor.next = entries[-1].index + 1 if full else size

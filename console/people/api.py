@@ -22,7 +22,7 @@ from accounts.invitation_actions import issue
 from accounts.models import Invitation, Membership, PendingChange, Role, User
 from accounts.people import waiting_changes
 from accounts.queries import READS_EVERYTHING, people_visible_to
-from accounts.role_actions import ask_to_unlink, confirm_change, drop_change
+from accounts.role_actions import ask_to_erase, ask_to_unlink, confirm_change, drop_change
 from accounts.scopes import PEOPLE_WRITE
 from agents import actions as inventory
 from agents.api import M, read
@@ -117,6 +117,12 @@ class PersonViewSet(ByKey[User]):
     def unlink(self, request: Request, username: str) -> Response:
         """Ask that the account counts as a person of its own; a second administrator confirms."""
         return self._do(ask_to_unlink)
+
+    @extend_schema(request=None, responses=bodies.PersonSerializer)
+    @action(detail=True, methods=["post"])
+    def erase(self, request: Request, username: str) -> Response:
+        """Ask that a closed account's name and address are destroyed, in the ledger too; a second administrator confirms."""
+        return self._do(ask_to_erase)
 
     @extend_schema(request=None, responses=bodies.PersonSerializer)
     @action(detail=True, methods=["post"])

@@ -22,7 +22,7 @@ from accounts.invitation_actions import issue
 from accounts.models import Role, User
 from accounts.people import has_joined
 from accounts.requests import person_of
-from accounts.role_actions import ask_to_unlink
+from accounts.role_actions import ask_to_erase, ask_to_unlink
 from agents.form_views import answer
 from agents.forms import ConsoleForm
 from console.people.forms import LinkForm, NothingForm
@@ -87,6 +87,18 @@ CHANGES = {
         "Ask for it",
         "will count as a person of their own once a second administrator confirms",
         lambda user, form, actor: ask_to_unlink(user, actor=actor),
+    ),
+    "erase": Change(
+        "Erase",
+        (
+            "Once a second administrator confirms it, their name, user name, e-mail address and ways to sign in are destroyed.",
+            "Entries about them stay and verify as before; they name nobody any more. Copies taken earlier still hold the name.",
+            "Nobody can undo it, and until it is confirmed nothing changes.",
+        ),
+        "Ask for it",
+        "will be erased once a second administrator confirms",
+        lambda user, form, actor: ask_to_erase(user, actor=actor),
+        look="btn-deny",
     ),
 }
 

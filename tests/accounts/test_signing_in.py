@@ -11,6 +11,7 @@ from accounts import actions
 from accounts.models import User
 from ledger.events import Event
 from ledger.models import Outbox
+from ledger.personal import revealed
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,7 @@ def sign_in(client: Client, username: str, password: str) -> int:
 
 
 def entries(event: Event) -> list[dict[str, object]]:
-    return [json.loads(bytes(row.leaf)) for row in Outbox.objects.filter(event=event.value)]
+    return [revealed(json.loads(bytes(row.leaf))) for row in Outbox.objects.filter(event=event.value)]
 
 
 def test_a_person_signs_in_and_it_is_recorded(client: Client, nina: User) -> None:

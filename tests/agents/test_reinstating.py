@@ -18,6 +18,7 @@ from console.database import Logins
 from core.errors import AlreadySettled, NotFound, Refused
 from core.ids import new_id
 from ledger.models import Outbox
+from ledger.personal import revealed
 from tests.approvals.world import World, assemble, in_thread
 from tests.bring.callers import Caller, browser
 from tests.cast import Cast
@@ -42,7 +43,7 @@ def _status(world: World) -> str:
 def test_those_concerned_ask_and_nothing_changes_yet(world: World, who: str) -> None:
     asked = _ask(world, who)
     assert (asked.status, _status(world)) == ("waiting", "suspended")
-    (entry,) = [json.loads(bytes(row.leaf)) for row in Outbox.objects.filter(event="reinstatement:asked")]
+    (entry,) = [revealed(json.loads(bytes(row.leaf))) for row in Outbox.objects.filter(event="reinstatement:asked")]
     assert entry["details"]["reason"] == "A bad deploy"
 
 
@@ -56,7 +57,7 @@ def test_a_second_person_confirms_and_each_is_an_entry(world: World) -> None:
     asked = _ask(world)
     agent = actions.reinstate(asked.id, actor=world.cast.ciso)
     assert (agent.status, agent.status_reason) == ("active", "A bad deploy")
-    (entry,) = [json.loads(bytes(row.leaf)) for row in Outbox.objects.filter(event="agent:reinstated")]
+    (entry,) = [revealed(json.loads(bytes(row.leaf))) for row in Outbox.objects.filter(event="agent:reinstated")]
     assert entry["actor"]["name"] == "Cleo Ciso"
     assert entry["details"]["asked_by"] == str(world.cast.engineer.id)
     with pytest.raises(AlreadySettled):

@@ -18,6 +18,7 @@ from core.db import db_now
 from core.errors import AlreadySettled, NotFound
 from core.ids import new_id
 from ledger.models import Outbox
+from ledger.personal import revealed
 from tests.approvals.world import BOTH, NODE, World, approve, backdate, held, release
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,7 @@ Status = Hold.Status
 
 def told(agent: Agent) -> list[dict[str, Any]]:
     """The entries about holds and released actions, in order."""
-    entries = [json.loads(bytes(row.leaf)) for row in Outbox.objects.order_by("id")]
+    entries = [revealed(json.loads(bytes(row.leaf))) for row in Outbox.objects.order_by("id")]
     return [entry for entry in entries if entry["event"].startswith(("hold:", "action:", "review:"))]
 
 

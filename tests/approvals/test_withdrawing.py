@@ -22,6 +22,7 @@ from core.db import db_now
 from core.errors import AlreadySettled, Invalid, NotEligible, NotFound
 from ledger.entries import commit_text
 from ledger.models import Outbox
+from ledger.personal import revealed
 from tests.approvals.test_settling import row_of
 from tests.approvals.world import World, approve, backdate, held
 
@@ -30,7 +31,7 @@ WHY = "The ticket was closed."
 
 
 def _last(event: str) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(bytes(Outbox.objects.filter(event=event).latest("id").leaf))
+    said: dict[str, Any] = revealed(json.loads(bytes(Outbox.objects.filter(event=event).latest("id").leaf)))
     return said
 
 

@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from ledger.models import Outbox
+from ledger.personal import revealed
 from tests.activity.asking import asked, denied, session
 from tests.approvals.world import World, assemble
 from tests.bring.callers import Caller, browser
@@ -29,7 +30,7 @@ def world(cast: Cast) -> World:
 
 
 def _entries(event: str) -> list[dict[str, Any]]:
-    return [json.loads(bytes(row.leaf)) for row in Outbox.objects.filter(event=event).order_by("id")]
+    return [revealed(json.loads(bytes(row.leaf))) for row in Outbox.objects.filter(event=event).order_by("id")]
 
 
 # ---- pages ----

@@ -16,6 +16,7 @@ from activity.actions import Opening, open_session
 from console.database import Logins
 from core.ids import new_id
 from ledger.models import Outbox
+from ledger.personal import revealed
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from ledger.verify import verify
@@ -45,7 +46,7 @@ def _session(world: World) -> Opening:
 
 def _reads() -> list[dict[str, Any]]:
     rows = Outbox.objects.filter(event="record:read").order_by("node_seq")
-    return [json.loads(bytes(row.leaf)) for row in rows]
+    return [revealed(json.loads(bytes(row.leaf))) for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ COLUMN = {
     "ledger_checkpoint": "note = 'x'",
     "ledger_tile": "level = 1",
     "ledger_key": "verifier = 'x'",
+    "ledger_name": "box = 'x'",
 }
 
 
@@ -119,3 +120,21 @@ def test_a_missing_fence_stops_the_start(
         admin.execute(weakened)
     with pytest.raises(NarrowgateError, match=says):
         require_fences(connection)
+
+
+def test_the_database_lets_a_key_be_destroyed_and_nothing_else(fresh_database: Logins) -> None:
+    with psycopg.connect(fresh_database.app, autocommit=True) as app:
+        app.execute("INSERT INTO ledger_person (person, key) VALUES ('1', 'k')")
+        app.execute("INSERT INTO ledger_name (commitment, person, box) VALUES ('c', '1', 'b')")
+        for refused in (
+            "UPDATE ledger_person SET key = 'other' WHERE person = '1'",
+            "DELETE FROM ledger_person",
+            "TRUNCATE ledger_person",
+            "UPDATE ledger_name SET box = 'x'",
+            "DELETE FROM ledger_name",
+        ):
+            with pytest.raises(psycopg.Error):
+                app.execute(refused.encode())
+        app.execute("UPDATE ledger_person SET key = NULL WHERE person = '1'")
+        with pytest.raises(psycopg.Error):
+            app.execute("UPDATE ledger_person SET key = 'back' WHERE person = '1'")

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from console.database import Logins
 from core.errors import NarrowgateError
-from ledger import write
+from ledger import personal, write
 from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.models import Node, Outbox
@@ -35,7 +35,8 @@ def test_an_entry_says_who_what_and_when() -> None:
     says = json.loads(bytes(row.leaf))
     assert row.event == says["event"] == "session:opened"
     assert UUID(says["id"]) == uid
-    assert says["actor"] == {"id": "1", "kind": "person", "name": "ada"}
+    assert says["actor"]["name"].startswith("sha256:")
+    assert personal.revealed(says)["actor"] == {"id": "1", "kind": "person", "name": "ada"}
     assert says["subject"] == {"id": "2", "kind": "resource", "name": "shop"}
     assert says["session"] == str(session)
     assert says["details"] == {"client": "psql"}

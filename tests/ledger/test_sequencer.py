@@ -8,7 +8,7 @@ import psycopg
 from django.db import connection, transaction
 
 from console.database import Logins
-from ledger import batch, checkpoint, merkle, queries, write
+from ledger import batch, checkpoint, merkle, personal, queries, write
 from ledger.events import Event
 from ledger.models import Checkpoint, Entry, Head, Key, Outbox, Tile
 from ledger.sequencer import Sequencer
@@ -36,7 +36,7 @@ def test_entries_become_a_signed_log(sequencer: Sequencer, signer: FileSigner) -
     sequenced(20)
     the_log_is_whole(signer)
     assert Key.objects.get().verifier == str(signer.key)
-    first = Entry.objects.get(index=0)
+    (first,) = personal.reveal([Entry.objects.get(index=0)])
     assert (first.event, first.actor_name, first.subject_name, first.node_seq) == ("record:read", "ada", "shop", 1)
 
 

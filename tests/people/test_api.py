@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 NEW = {"username": "nina", "name": "Nina New", "email": "nina@example.com", "roles": ["reviewer"], "groups": ["dba"]}
 SENT: list[tuple[str, dict[str, Any]]] = [
     ("people", NEW),
-    *((f"people/rita/{verb}", {}) for verb in ("invitation", "unlink", "deactivate", "reactivate")),
+    *((f"people/rita/{verb}", {}) for verb in ("invitation", "unlink", "erase", "deactivate", "reactivate")),
     ("people/rita/link", {"other": "tom"}),
     ("groups", {"name": "night"}),
     *((f"groups/dba/{verb}", {"person": "rita"}) for verb in ("add", "confirm", "remove")),
@@ -124,6 +124,7 @@ def test_a_group_is_filled_confirmed_and_let_review(world: World) -> None:
         ("people/rita/link", {"other": "zzz"}, "other"),
         ("people/rita/link", {"other": "rita"}, "other"),
         ("people/rita/unlink", {}, "person"),
+        ("people/rita/erase", {}, "person"),
         ("groups", {"name": "Night Shift"}, "name"),
         ("groups/dba/add", {"person": "zzz"}, "person"),
         ("groups/dba/remove", {"person": "otto"}, "person"),
@@ -143,7 +144,7 @@ def test_what_cannot_be_names_the_field_and_changes_nothing(
 def test_ones_own_is_refused(cast: Cast) -> None:
     caller = Caller(cast.administrator)
     assert caller.patch("people/ada", {"roles": []})[0] == 403
-    for verb in ("invitation", "deactivate", "reactivate", "unlink"):
+    for verb in ("invitation", "deactivate", "reactivate", "unlink", "erase"):
         assert caller.post(f"people/ada/{verb}")[0] == 403, verb
     assert caller.post("groups/dba/add", {"person": "ada"})[0] == 403
 

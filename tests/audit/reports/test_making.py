@@ -24,13 +24,14 @@ from audit.models import Report, folder
 from audit.reports import making
 from core.errors import AlreadySettled, Invalid, Refused
 from ledger.models import Outbox
+from ledger.personal import revealed
 from tests.audit.reports.conftest import Room, path_of
 
 HELPER = Path(__file__).with_name("maker_process.py")
 
 
 def entries(event: str) -> list[dict[str, Any]]:
-    return [json.loads(bytes(row.leaf)) for row in Outbox.objects.filter(event=event).order_by("id")]
+    return [revealed(json.loads(bytes(row.leaf))) for row in Outbox.objects.filter(event=event).order_by("id")]
 
 
 @contextmanager

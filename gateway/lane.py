@@ -6,6 +6,7 @@ only from where the lane believes it is, and does nothing at all otherwise.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,6 +16,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from activity.hotpath import plains, texts
+from gateway.statements import Statements
 from ledger.entries import Draft
 from ledger.write import OutboxRow, rows
 
@@ -28,7 +30,7 @@ WITH moved AS (
 UNNUMBERED: LiteralString = "WITH moved AS (SELECT 1), "
 END: LiteralString = " SELECT count(*) FROM moved"
 FIRST_SQL: LiteralString = "INSERT INTO ledger_node (name, seq) VALUES (%s, 0) ON CONFLICT DO NOTHING"
-WHERE_SQL: LiteralString = "SELECT seq, clock_timestamp() FROM ledger_node WHERE name = %s"
+WHERE_SQL: LiteralString = "SELECT seq, extract(epoch FROM clock_timestamp()) FROM ledger_node WHERE name = %s"
 
 
 @cache
@@ -61,58 +63,61 @@ class Lane:
     def __init__(self, dsn: str, node: str) -> None:
         self._dsn = dsn
         self._node = node
-        self._connection: AsyncConnection[Any] | None = None
+        self._statements: Statements | None = None
         self._seq = 0
         self._clock = timedelta()
         """What the database's clock is ahead of ours."""
 
     async def write(self, fragment: LiteralString, parameters: tuple[str, ...], drafts: Sequence[Draft]) -> None:
         """Run `fragment` and state `drafts`, in one transaction. Raises what psycopg raises, ValueError for a bad entry."""
-        connection = self._connection
-        if connection is None or connection.closed:
-            connection = await self.open()
+        statements = self._statements
+        if statements is None or statements.lost:
+            statements = await self.open()
         if not drafts:
-            await connection.execute(_unnumbered(fragment), parameters)
+            await statements.run(_unnumbered(fragment), parameters)
             return
-        while not await self._numbered(connection, fragment, parameters, drafts):
-            await self._find(connection)  # another process has the same name: numbers stay gapless all the same
+        while not await self._numbered(statements, fragment, parameters, drafts):
+            await self._find(statements)  # another process has the same name: numbers stay gapless all the same
 
     async def _numbered(
         self,
-        connection: AsyncConnection[Any],
+        statements: Statements,
         fragment: LiteralString,
         parameters: tuple[str, ...],
         drafts: Sequence[Draft],
     ) -> bool:
         last = self._seq + len(drafts)
         stated = _literals(rows(drafts, self._node, last, datetime.now(UTC) + self._clock))
-        cursor = await connection.execute(_numbered(fragment), (last, self._node, self._seq, *stated, *parameters))
-        row = await cursor.fetchone()
-        if row is None or not row[0]:
+        moved = await statements.run(_numbered(fragment), (str(last), self._node, str(self._seq), *stated, *parameters))
+        if moved != [b"1"]:
             return False
         self._seq = last
         return True
 
-    async def open(self) -> AsyncConnection[Any]:
+    async def open(self) -> Statements:
         """Connect, and find the lane's last number."""
         await self.close()
-        connection = await AsyncConnection.connect(
-            self._dsn, autocommit=True, prepare_threshold=0, application_name="narrowgate recorder", options=PLANS
+        connection: AsyncConnection[Any] = await AsyncConnection.connect(
+            self._dsn,
+            autocommit=True,
+            application_name="narrowgate recorder",
+            client_encoding="UTF8",
+            options=PLANS,
         )
-        self._connection = connection
-        await connection.execute(FIRST_SQL, [self._node])
-        await self._find(connection)
-        return connection
+        self._statements = statements = Statements(connection)
+        await statements.run(FIRST_SQL, [self._node])
+        await self._find(statements)
+        return statements
 
-    async def _find(self, connection: AsyncConnection[Any]) -> None:
-        row = await (await connection.execute(WHERE_SQL, [self._node])).fetchone()
+    async def _find(self, statements: Statements) -> None:
+        row = await statements.run(WHERE_SQL, [self._node])
         if row is None:
             raise psycopg.OperationalError("the lane has no number")
-        self._seq, now = row
-        self._clock = now - datetime.now(UTC)
+        self._seq = int(row[0])
+        self._clock = timedelta(seconds=float(row[1]) - time.time())
 
     async def close(self) -> None:
         """Hang up."""
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        if self._statements is not None:
+            await self._statements.close()
+            self._statements = None

@@ -21,6 +21,8 @@ from core.errors import NarrowgateError
 from core.live import set_loop
 from gateway import service
 from ledger import keys
+from ledger.publishing.configured import destinations
+from ledger.publishing.publisher import Publisher
 from ledger.sequencer import Sequencer
 from ledger.signer import Signer
 from monitoring import detector
@@ -64,6 +66,7 @@ async def run(parts: Parts) -> None:
         await stack.enter_async_context(_serving(_door_server(parts.identity), parts.door))
         await stack.enter_async_context(_serving(_console_server(), parts.console))
         stack.enter_context(_thread("detector", detector.run))
+        stack.enter_context(_thread("publisher", Publisher(destinations()).run))
         jobs = await asyncio.to_thread(_jobs)  # it uses the ORM, which refuses to on a loop
         stack.push_async_callback(asyncio.to_thread, jobs.stop)
         ready = _in_thread(loop, parts.ready, gate.addresses)

@@ -12,7 +12,10 @@ from django.db import models
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-FENCED = ("ledger_outbox", "ledger_entry", "ledger_checkpoint", "ledger_tile", "ledger_key", "ledger_name")
+FENCED = (
+    "ledger_outbox", "ledger_entry", "ledger_checkpoint", "ledger_tile", "ledger_key", "ledger_name", "ledger_cosignature",
+    "ledger_timestamp",
+)  # fmt: skip
 
 
 def never_truncated() -> pgtrigger.Trigger:
@@ -168,6 +171,54 @@ class Key(models.Model):
 
     def __str__(self) -> str:
         return self.verifier
+
+
+class Cosignature(models.Model):
+    """A witness's signature over a checkpoint: `line` as it stands in a note (C2SP tlog-cosignature)."""
+
+    size = models.BigIntegerField()  # of the checkpoint
+    name = models.CharField(max_length=200)
+    key_id = models.CharField(max_length=8)
+    line = models.TextField()
+    cosigned_at = models.DateTimeField()  # as the witness says
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["size", "name", "key_id"], name="cosigned_once"),
+        ]
+        triggers: ClassVar = insert_only()
+
+    def __str__(self) -> str:
+        return f"{self.size} {self.name}"
+
+
+class Timestamp(models.Model):
+    """An RFC 3161 token over a checkpoint's note."""
+
+    size = models.BigIntegerField(primary_key=True)  # of the checkpoint
+    authority = models.CharField(max_length=200)
+    response = models.BinaryField()  # the DER of the authority's answer
+    stamped_at = models.DateTimeField()  # as the authority says
+
+    class Meta:
+        triggers: ClassVar = insert_only()
+
+    def __str__(self) -> str:
+        return f"{self.size} {self.authority}"
+
+
+class Delivery(models.Model):
+    """How far checkpoints have gone out to one destination, and when it is tried again. Not part of the record."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    size = models.BigIntegerField(default=0)  # of the last checkpoint there
+    delivered_at = models.DateTimeField(null=True)
+    failures = models.IntegerField(default=0)  # in a row
+    next_at = models.DateTimeField(db_default=Now())
+    problem = models.CharField(max_length=300, blank=True)  # why the last try failed
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.size}"
 
 
 class Head(models.Model):

@@ -7,11 +7,12 @@ from typing import LiteralString
 import psycopg
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from console.database import Logins, django_on
 from core.errors import NarrowgateError
 from ledger.checks import require_fences
-from ledger.models import FENCED
+from ledger.models import FENCED, Cosignature, Timestamp
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from tests.databases import TestCluster
@@ -25,6 +26,8 @@ COLUMN = {
     "ledger_tile": "level = 1",
     "ledger_key": "verifier = 'x'",
     "ledger_name": "box = 'x'",
+    "ledger_cosignature": "line = 'x'",
+    "ledger_timestamp": "authority = 'x'",
 }
 
 
@@ -49,6 +52,8 @@ def test_the_triggers_hold_the_owner_and_a_superuser(
     write_entries(300)
     with running(Sequencer(fresh_database.sequencer, signer)):
         sequenced(300)
+    Cosignature.objects.create(size=300, name="w", key_id="00", line="x", cosigned_at=timezone.now())
+    Timestamp.objects.create(size=300, authority="t", response=b"", stamped_at=timezone.now())
     for dsn in (fresh_database.owner, admin_dsn(cluster)):
         with psycopg.connect(dsn, autocommit=True) as other:
             for table in FENCED:

@@ -1,0 +1,29 @@
+"""`manage.py publish`: the process that takes checkpoints out. More than one may run; one works."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core.errors import NarrowgateError
+from ledger.publishing.configured import destinations
+from ledger.publishing.publisher import Publisher
+
+
+class Command(BaseCommand):
+    """Run until SIGINT or SIGTERM."""
+
+    help = "Take checkpoints to witnesses, a folder, a store and a time-stamp authority, as the settings say."
+
+    def handle(self, *_arguments: object, **_options: object) -> None:
+        """Publish; a signal ends it after the turn that it is in. Raises CommandError for a setting that cannot be used."""
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        try:
+            publisher = Publisher(destinations())
+        except NarrowgateError as error:
+            raise CommandError(str(error)) from None
+        publisher.run(stop)

@@ -1,0 +1,163 @@
+"""Takes checkpoints out. What has to go is found in the database; what cannot go is tried again, later and later.
+
+One process works, whoever holds the advisory lock. A turn, numbered again in the code:
+
+1. Write down what came back from the requests that have ended.
+2. Take the newest checkpoint: one for all, so that witnesses sign the same.
+3. Send it to each destination that is due and is not still busy, in a thread of its own.
+
+Nothing waits for a destination: not the sequencer, not the other destinations, not the next turn.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from django.db import DatabaseError, connection, connections, transaction
+
+from core.db import db_now
+from core.errors import NarrowgateError
+from ledger.models import Checkpoint, Cosignature, Delivery, Timestamp
+from ledger.publishing.destinations import AnotherSizeError, DeliveryError, Destination, Parcel, Receipt
+from ledger.queries import consistency, last_checkpoint
+
+LOCK: Final = 0x6E67_7075_626C_6973  # "ngpublis"
+TURN: Final = 1.0
+"""Seconds between turns."""
+LONGEST_WAIT: Final = timedelta(minutes=5)
+"""Between two tries of a destination that does not answer."""
+LATEST_TIME: Final = 253_402_300_799
+"""The last second of the year 9999: a witness may say anything."""
+log = structlog.get_logger()
+
+
+class Publisher:
+    """Run one a process, or several: one works."""
+
+    def __init__(self, destinations: Sequence[Destination]) -> None:
+        self._destinations = {destination.name: destination for destination in destinations}
+        self._busy: dict[str, tuple[Parcel, Future[Receipt]]] = {}
+        self._pool = ThreadPoolExecutor(max_workers=max(1, len(destinations)), thread_name_prefix="publisher")
+
+    def run(self, stop: threading.Event) -> None:
+        """Take turns until `stop` is set. A database that is away is waited for."""
+        try:
+            while not stop.is_set():
+                try:
+                    self.turn()
+                except (DatabaseError, NarrowgateError) as error:
+                    log.warning("publisher_waits", error=str(error))
+                    connections.close_all()
+                stop.wait(TURN)
+        finally:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            connections.close_all()
+
+    def turn(self) -> None:
+        """One turn, as the module says."""
+        if not _holds_lock():
+            return
+        for name, (parcel, future) in list(self._busy.items()):  # 1
+            if future.done():
+                del self._busy[name]
+                _settle(self._destinations[name], parcel, future)
+        newest = last_checkpoint()  # 2
+        if newest is not None:
+            for delivery in _due(self._destinations, newest, db_now()):  # 3
+                if delivery.name not in self._busy:
+                    self._send(self._destinations[delivery.name], delivery, newest)
+
+    def _send(self, destination: Destination, delivery: Delivery, newest: Checkpoint) -> None:
+        if destination.asks_proof and delivery.size > newest.size:
+            _stands_elsewhere(destination, newest.size, delivery.size)
+            return
+        parcel = _parcel(newest, delivery.size if destination.asks_proof else 0)
+        self._busy[destination.name] = parcel, self._pool.submit(destination.send, parcel)
+
+
+def _holds_lock() -> bool:
+    """Whether this connection is the one that works; asking again while it is changes nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def _due(destinations: dict[str, Destination], newest: Checkpoint, now: datetime) -> list[Delivery]:
+    """Destinations whose turn it is, and that do not have the newest checkpoint."""
+    known = Delivery.objects.in_bulk(list(destinations))
+    if missing := [Delivery(name=name) for name in destinations if name not in known]:
+        Delivery.objects.bulk_create(missing, ignore_conflicts=True)
+        known = Delivery.objects.in_bulk(list(destinations))
+    return [one for one in known.values() if one.next_at <= now and one.size != newest.size]
+
+
+def _parcel(newest: Checkpoint, old: int) -> Parcel:
+    """The newest checkpoint, with the proof that it continues the one of `old` entries."""
+    cosigned = newest.note + "".join(Cosignature.objects.filter(size=newest.size).values_list("line", flat=True))
+    proof = tuple(consistency(old, newest.size)) if 0 < old <= newest.size else ()
+    return Parcel(newest.size, newest.note, cosigned, old, proof)
+
+
+def _settle(destination: Destination, parcel: Parcel, future: Future[Receipt]) -> None:
+    """Write down how a delivery ended, and what came back."""
+    try:
+        receipt = future.result()
+    except AnotherSizeError as error:
+        _stands_elsewhere(destination, parcel.size, error.size)
+    except DeliveryError as error:
+        _failed(destination, str(error))
+    else:
+        with transaction.atomic():
+            _keep(parcel, receipt)
+            now = db_now()
+            Delivery.objects.filter(name=destination.name).update(
+                size=parcel.size, delivered_at=now, failures=0, problem="", next_at=now + destination.every
+            )
+
+
+def _keep(parcel: Parcel, receipt: Receipt) -> None:
+    Cosignature.objects.bulk_create(
+        [
+            Cosignature(
+                size=parcel.size,
+                name=one.key.name,
+                key_id=one.key.key_id.hex(),
+                line=one.line,
+                cosigned_at=datetime.fromtimestamp(min(one.timestamp, LATEST_TIME), tz=UTC),
+            )
+            for one in receipt.cosignatures
+        ],
+        ignore_conflicts=True,
+    )
+    if receipt.stamp is not None:
+        stamp = receipt.stamp
+        Timestamp.objects.bulk_create(
+            [Timestamp(size=parcel.size, authority=stamp.authority, response=stamp.response, stamped_at=stamp.moment)],
+            ignore_conflicts=True,
+        )
+
+
+def _stands_elsewhere(destination: Destination, ours: int, size: int) -> None:
+    """A witness knows another size than was thought: prove from there. One that the ledger does not reach is an alarm."""
+    if size > ours:
+        why = "the ledger was set back, or another goes by its name"
+        _failed(destination, f"It has seen {size} entries, and the ledger has {ours}: {why}.")
+    else:
+        Delivery.objects.filter(name=destination.name).update(size=size, next_at=db_now())
+
+
+def _failed(destination: Destination, why: str) -> None:
+    """Note why, and when it is tried again."""
+    log.warning("checkpoint_not_delivered", destination=destination.name, why=why)
+    with transaction.atomic():
+        delivery = Delivery.objects.select_for_update().get(name=destination.name)
+        delivery.failures += 1
+        delivery.problem = why[:300]
+        wait = timedelta(seconds=2 ** min(delivery.failures, 10))
+        delivery.next_at = db_now() + min(max(wait, destination.every), LONGEST_WAIT)
+        delivery.save(update_fields=["failures", "problem", "next_at"])

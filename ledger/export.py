@@ -10,6 +10,7 @@ import ast
 import base64
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,17 @@ from typing import IO
 from django.db import connection
 
 from core.errors import NotFound
-from ledger import checkpoint, handover, merkle, queries, verify, verify_keys, verify_package, verify_primitives
+from ledger import (
+    checkpoint,
+    handover,
+    merkle,
+    personal,
+    queries,
+    verify,
+    verify_keys,
+    verify_package,
+    verify_primitives,
+)
 from ledger.events import Event
 from ledger.models import Checkpoint, Entry, Key
 
@@ -34,6 +45,11 @@ newer AS MATERIALIZED (SELECT node, count(*) AS entries FROM ledger_entry WHERE 
 SELECT name, seq - coalesce(pending.entries, 0) - coalesce(newer.entries, 0) FROM ledger_node
 LEFT JOIN pending ON pending.node = name LEFT JOIN newer ON newer.node = name ORDER BY name
 """
+
+PAGE_FOLDER = Path(__file__).parent / "verify_page"
+PAGE_PARTS = ("page.html", "primitives.js", "package.js", "checks.js", "show.js")
+
+PERSON = re.compile(rb'"kind":"person","name":"(sha256:[0-9a-f]{64})"')  # in a leaf, which is canonical
 
 HEAD_SQL = """
 SELECT size - (SELECT count(*) FROM ledger_entry WHERE index >= %s), snapshot FROM ledger_head WHERE id = 1
@@ -52,12 +68,14 @@ To check it, offline, with Python 3.9 or newer and nothing else:
 
     python3 verify.py THIS_PACKAGE.zip
 
+Or open verify.html in a browser, which needs no network, and choose the package. It checks the same.
+
 It prints VALID or NOT VALID, what it checked and what it did not. It says more when you give it a checkpoint that
 you kept from earlier, or got from somebody else, and the verifier key that you were given by the organisation:
 
     python3 verify.py THIS_PACKAGE.zip --checkpoint FILE --key NAME+HASH+KEY
 
-verify.py in this package is a copy for your convenience: take one that you have read, from the project's sources.
+verify.py and verify.html in this package are copies for your convenience: take those that you have read, from the project's sources.
 Keep checkpoint.txt: it is all you need to notice later whether anything recorded until now was changed or removed.
 
 manifest.json       what the package says it holds
@@ -66,6 +84,7 @@ checkpoints.ndjson  signed roots (C2SP tlog-checkpoint); the tree is that of RFC
 checkpoint.txt      the last of them
 keys.txt            the keys that signed them, in order; each but the first was introduced by the one before
 handovers.ndjson    where that happened outside these entries: the entry that says so, and its path to the root
+names.ndjson        names of people, each with the salt that shows it is what entries committed to; not of those erased
 report.json         with a report: the entry that states its files' hashes, and its path to the root
 report/             with a report: its files
 """
@@ -158,12 +177,15 @@ def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
     readme = README.format(origin=_origin(package), first=package.first, end=end, size=package.size)
     yield "README.txt", [readme.encode()]
     yield "verify.py", [standalone_verifier().encode()]
+    yield "verify.html", [verifying_page().encode()]
     yield "keys.txt", _keys()
     yield verify_package.HANDOVERS, _handovers(package)
     yield "checkpoint.txt", [package.checkpoint.note.encode()]
     yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
     yield "checkpoints.ndjson", _checkpoints(sizes)
-    yield "entries.ndjson", _entries(package)
+    people: set[str] = set()
+    yield "entries.ndjson", _entries(package, people)
+    yield verify_package.NAMES, _names(people)
     if package.attached is not None:
         yield verify_package.REPORT, [_bound(package.attached.index, package.size)]
         for name, path in package.attached.files.items():
@@ -245,8 +267,15 @@ def _checkpoints(sizes: Sequence[int]) -> Iterator[bytes]:
         yield json.dumps({"size": size, "note": note}, ensure_ascii=False).encode() + b"\n"
 
 
-def _entries(package: Package) -> Iterator[bytes]:
-    """A line an entry, a page of them at a time; what is missing in the table is missing here."""
+def _names(people: set[str]) -> Iterator[bytes]:
+    """What opens the commitments to people's names, of those who are not erased."""
+    for commitment, (salt, name) in sorted(personal.openings(people).items()):
+        says = {"commitment": commitment, "salt": _text(salt), "name": name}
+        yield json.dumps(says, ensure_ascii=False).encode() + b"\n"
+
+
+def _entries(package: Package, people: set[str]) -> Iterator[bytes]:
+    """A line an entry, a page of them at a time; what is missing in the table is missing here. Adds to `people`."""
     after = package.first - 1
     while page := list(
         Entry.objects.filter(index__gt=after, index__lt=package.last)
@@ -254,6 +283,7 @@ def _entries(package: Package) -> Iterator[bytes]:
         .values_list("index", "leaf_hash", "leaf")[:PAGE]
     ):
         yield b"".join(_line(index, bytes(leaf_hash), bytes(leaf)) for index, leaf_hash, leaf in page)
+        people.update(found.decode() for _, _, leaf in page for found in PERSON.findall(bytes(leaf)))
         after = page[-1][0]
 
 
@@ -283,6 +313,12 @@ def standalone_verifier() -> str:
         body = [node for node in ast.parse(text).body if not isinstance(node, _PREAMBLE)]
         joined += ["", *text.splitlines()[body[0].lineno - 1 :], ""]
     return "\n".join([*joined, *lines[imports[-1].end_lineno or 0 :], ""])
+
+
+def verifying_page() -> str:
+    """verify.html: what verify.py checks, as one page that a browser opens from disk."""
+    shell, *scripts = ((PAGE_FOLDER / name).read_text(encoding="utf-8") for name in PAGE_PARTS)
+    return shell.replace("/* SCRIPT */", "\n".join(scripts))
 
 
 _PREAMBLE = (ast.Expr, ast.Import, ast.ImportFrom)  # a module's docstring and its imports

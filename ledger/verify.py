@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.verify_keys import KeyHistory
-from ledger.verify_package import REPORT_FILES, Package
+from ledger.verify_package import REPORT_FILES, Package, people_in
 from ledger.verify_primitives import (
     Checkpoint,
     KeyName,
@@ -99,6 +99,7 @@ class Checks:
         self.keys = KeyHistory(package.keys)
         self.before, self.after = package.handovers()
         self.nodes: dict[str, tuple[int, str]] = {}  # the last number and time of each
+        self.people: set[str] = set()  # commitments to names that no line has opened yet
         self.newest = datetime(1970, 1, 1)  # noqa: DTZ001 -- times here are all UTC
         self.good = 0  # entries up to here are covered by a checkpoint that agrees
         self.held_met = False
@@ -119,6 +120,7 @@ class Checks:
             self._push("right", self.last, self.size)
             self._end()
             self._keys()
+            self._names()
             self._attached()
         self._say()
         return self.report
@@ -168,6 +170,7 @@ class Checks:
             return
         if not _is_canonical(leaf, says):
             self.report.add("form", f"Entry {index} is not in canonical form.", index)
+        self.people.update(people_in(says))
         node, number, recorded = says.get("node"), says.get("node_seq"), says.get("recorded")
         if not isinstance(node, str) or type(number) is not int or not MOMENT.fullmatch(str(recorded)):
             self.report.add("form", f"Entry {index} does not say its node, number and time.", index)
@@ -244,6 +247,17 @@ class Checks:
         for name in self.keys.unknown():
             self.report.add("keys", f"keys.txt has the key {name}, which no key before it introduced.")
 
+    def _names(self) -> None:
+        """Each name that the package gives is the one that an entry committed to."""
+        opened = 0
+        for commitment, salt, name in self.package.names():
+            if f"sha256:{hashlib.sha256(salt + name.encode()).hexdigest()}" != commitment:
+                self.report.add("names", f"names.ndjson gives the name {name!r}, which no entry committed to.")
+            self.people.discard(commitment)
+            opened += 1
+        if opened:
+            self.report.checked.append(f"{opened} name{'s' * (opened > 1)} of people, by commitments that entries hold")
+
     def _attached(self) -> None:
         """Step 5."""
         stated = self._stated(self.package.report) if self.package.report is not None else {}
@@ -297,6 +311,8 @@ class Checks:
         if (existing := package.manifest.get("existing_checkpoints")) != report.checkpoints:
             report.not_checked += [f"checkpoints beyond these: {existing} exist, {report.checkpoints} are here"]
         report.not_checked += [f"{name}, which is no part of the format" for name in package.unknown[:5]]
+        if self.people:
+            report.not_checked += [f"names of people that it does not open: {len(self.people)}, erased or not given"]
         report.not_checked += ["texts that entries only commit to; witnesses; time stamps of others"]
 
 

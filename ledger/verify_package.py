@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 from ledger.verify_primitives import KeyName, Keys, Unreadable, from_base64, read_count, read_key, read_object
 
@@ -13,7 +14,8 @@ FILES = {"manifest.json", "keys.txt", "entries.ndjson", "checkpoints.ndjson"}
 HANDOVERS = (
     "handovers.ndjson"  # where the log's key changed outside the entries of a part, each with its path to the root
 )
-EXTRAS = {"README.txt", "verify.py", "checkpoint.txt", HANDOVERS}
+NAMES = "names.ndjson"  # what opens the commitments to people's names that entries hold
+EXTRAS = {"README.txt", "verify.py", "verify.html", "checkpoint.txt", HANDOVERS, NAMES}
 REPORT, REPORT_FILES = "report.json", "report/"  # a report's entry with its path to the root, and the report's files
 LONGEST_LINE = 1 << 20  # bytes
 
@@ -76,6 +78,12 @@ class Package:
             raise Unreadable("The handovers are not in order.")
         return [one for one in found if one[0] < first], [one for one in found if one[0] >= last]
 
+    def names(self) -> Iterator[tuple[str, bytes, str]]:
+        """The commitment to each person's name that the package opens, its salt, and the name."""
+        for line in self.lines(NAMES) if NAMES in self._zip.namelist() else ():
+            found = read_object(line, "A name")
+            yield str(found.get("commitment")), from_base64(found.get("salt"), "a salt"), str(found.get("name"))
+
     def checkpoints(self) -> Iterator[tuple[int, str]]:
         """The size and the note of each checkpoint, by size."""
         before = 0
@@ -101,3 +109,11 @@ class Package:
         if len(data) > LONGEST_LINE:
             raise Unreadable(f"{name} is too long.")
         return data
+
+
+def people_in(says: dict[str, Any]) -> Iterator[str]:
+    """The commitments to people's names in what an entry says."""
+    for who in (says.get("actor"), says.get("subject"), says.get("on_behalf_of")):
+        name = who.get("name") if isinstance(who, dict) and who.get("kind") == "person" else None
+        if isinstance(name, str) and name.startswith("sha256:"):
+            yield name

@@ -1,6 +1,9 @@
-"""The embedded Ed25519 verification: the vectors of RFC 8032 section 7.1, and every way to be wrong."""
+"""The embedded Ed25519 verification: the vectors of RFC 8032 section 7.1 and of Wycheproof, and every way to be wrong."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -41,6 +44,15 @@ def test_the_rfc_vectors(name: str) -> None:
     assert not ed25519_verifies(public, message + b"x", signature)
     assert not ed25519_verifies(public, message, signature[:-1])
     assert not ed25519_verifies(public, message, b"")
+
+
+def test_the_wycheproof_vectors() -> None:
+    path = Path(__file__).parent / "vectors" / "wycheproof_ed25519.json"
+    tests = json.loads(path.read_text(encoding="utf-8"))["tests"]
+    assert len(tests) == 151
+    for public, message, signature, valid, comment in tests:
+        parts = (bytes.fromhex(part) for part in (public, message, signature))
+        assert ed25519_verifies(*parts) is valid, comment
 
 
 @settings(max_examples=30, deadline=None)

@@ -10,16 +10,17 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from typer.testing import CliRunner
 
 from cli.verify import verify as command
 from console.database import Logins
 from core.errors import NotFound
-from ledger import export, queries, verify
+from ledger import export, personal, queries, verify
 from ledger.models import Checkpoint
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
-from tests.ledger.conftest import running, sequenced, write_entries
+from tests.ledger.conftest import ADA, running, sequenced, write_entries
 
 
 @pytest.fixture
@@ -134,3 +135,29 @@ def test_the_command_says_valid_or_not(ledger: FileSigner, tmp_path: Path) -> No
     assert bad.exit_code == 1
     assert bad.output.startswith("NOT VALID: ")
     assert len(bad.output.splitlines()) == 1
+
+
+def test_erasing_somebody_changes_no_proof_and_no_export_made_before(ledger: FileSigner, tmp_path: Path) -> None:
+    before, after = tmp_path / "before.zip", tmp_path / "after.zip"
+    export.export(before)
+    kept = before.read_bytes()
+    with transaction.atomic():
+        personal.destroy_key(ADA.id)
+    export.export(after)
+    assert before.read_bytes() == kept
+    reports = [verify.verify(path) for path in (before, after)]
+    assert [report.problems for report in reports] == [[], []]
+    assert any("1 name of people" in line for line in reports[0].checked)
+    assert any("names of people that it does not open: 1" in line for line in reports[1].not_checked)
+    with zipfile.ZipFile(before) as old, zipfile.ZipFile(after) as new:
+        assert json.loads(old.read("names.ndjson"))["name"] == "ada"
+        assert new.read("names.ndjson") == b""
+        assert old.read("entries.ndjson") == new.read("entries.ndjson")
+
+
+def test_a_name_that_no_entry_committed_to_is_refused(ledger: FileSigner, tmp_path: Path) -> None:
+    export.export(tmp_path / "evidence.zip")
+    with zipfile.ZipFile(tmp_path / "evidence.zip") as archive, zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+        for name in archive.namelist():
+            other.writestr(name, archive.read(name).replace(b'"name": "ada"', b'"name": "eve"'))
+    assert [problem.check for problem in verify.verify(tmp_path / "other.zip").problems] == ["names"]

@@ -145,7 +145,7 @@ def test_a_stolen_old_key_makes_no_checkpoint_that_verifies(
     changed: Changed, found: Callable[..., Report], hands: Hands
 ) -> None:
     """A superuser edits, hashes anew, and signs all of it with the key that was replaced."""
-    hands("UPDATE ledger_entry SET leaf = convert_to(replace(convert_from(leaf, 'utf8'), 'ada', 'eve'), 'utf8')")
+    hands("UPDATE ledger_entry SET leaf = convert_to(replace(convert_from(leaf, 'utf8'), 'shop', 'shed'), 'utf8')")
     hands("UPDATE ledger_entry SET leaf_hash = sha256('\\x00'::bytea || leaf)")
     hashes = [bytes(value) for value in Entry.objects.order_by("index").values_list("leaf_hash", flat=True)]
     for size in Checkpoint.objects.values_list("size", flat=True):

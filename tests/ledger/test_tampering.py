@@ -61,7 +61,7 @@ def checks(report: Report) -> set[str]:
     return {problem.check for problem in report.problems}
 
 
-EDIT: LiteralString = "UPDATE ledger_entry SET leaf = convert_to(replace(convert_from(leaf, 'utf8'), 'ada', 'eve'), 'utf8') WHERE index = 7"
+EDIT: LiteralString = "UPDATE ledger_entry SET leaf = convert_to(replace(convert_from(leaf, 'utf8'), 'shop', 'shed'), 'utf8') WHERE index = 7"
 REHASH: LiteralString = "UPDATE ledger_entry SET leaf_hash = sha256('\\x00'::bytea || leaf)"
 
 

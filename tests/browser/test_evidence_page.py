@@ -1,0 +1,132 @@
+"""verify.html, opened from disk: it finds what `narrowgate verify` finds, and names the same first entry that fails."""
+
+from __future__ import annotations
+
+import io
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from console.database import Logins
+from ledger import export, verify
+from ledger.sequencer import Sequencer
+from ledger.signer import FileSigner
+from ledger.verify_primitives import Unreadable
+from tests.browser.people import AXE, RULES, chromium
+from tests.ledger.conftest import running, sequenced, signer, write_entries
+from tests.ledger.test_hostile_evidence import Files, files_of, lines, packed, replaced
+
+__all__ = ["signer"]  # the fixture
+
+pytestmark = pytest.mark.browser
+WYCHEPROOF = Path(__file__).parents[1] / "ledger" / "vectors" / "wycheproof_ed25519.json"
+
+
+def _entry(number: int, change: Callable[[dict[str, Any]], object]) -> Callable[[Files], None]:
+    """One line of the entries, changed."""
+
+    def changed(found: list[bytes]) -> list[bytes]:
+        says = json.loads(found[number])
+        change(says)
+        found[number] = json.dumps(says, ensure_ascii=False).encode() + b"\n"
+        return found
+
+    return lines("entries.ndjson", changed)
+
+
+def _rehashed(before: str, after: str) -> Callable[[dict[str, Any]], object]:
+    def change(says: dict[str, Any]) -> None:
+        says["leaf"] = says["leaf"].replace(before, after)
+        says["hash"] = b64encode(sha256(b"\x00" + says["leaf"].encode()).digest()).decode()
+
+    return change
+
+
+TAMPERINGS: dict[str, Callable[[Files], object]] = {
+    "an edited entry": _entry(3, lambda says: says.update(leaf=says["leaf"].replace("shop", "shed"))),
+    "edited and hashed anew": _entry(3, _rehashed("shop", "shed")),
+    "written another way": _entry(2, _rehashed('"schema":', '"schema": ')),
+    "dated back": _entry(5, _rehashed('"recorded":"20', '"recorded":"19')),
+    "swapped": lines("entries.ndjson", lambda found: [*found[:2], found[3], found[2], *found[4:]]),
+    "cut in the middle": lines("entries.ndjson", lambda found: found[:4] + found[5:]),
+    "cut at the end": lines("entries.ndjson", lambda found: found[:-1]),
+    "a checkpoint altered": lines("checkpoints.ndjson", lambda found: [found[0].replace(b"\\n8\\n", b"\\n9\\n"), *found[1:]]),
+    "another key": replaced("keys.txt", b"other+12345678+AAAA\n"),
+    "another name": lines("names.ndjson", lambda found: [found[0].replace(b"ada", b"eve")]),
+    "another count": lambda files: files.__setitem__("manifest.json", files["manifest.json"].replace(b'"head": 8', b'"head": 9')),
+}  # fmt: skip
+
+
+def _told(path: Path) -> tuple[bool, str, list[str]]:
+    """What the command says: whether it is valid, the first bad entry, each thing that is wrong."""
+    try:
+        report = verify.verify(path)
+    except Unreadable as refusal:
+        return False, "", [str(refusal)]
+    first = "" if report.first_bad_entry is None else str(report.first_bad_entry)
+    return report.ok, first, [f"{problem.check}: {problem.message}" for problem in report.problems]
+
+
+def _shown(page: Page, path: Path) -> tuple[bool, str, list[str]]:
+    """What the page says."""
+    page.get_by_label("The package").set_input_files([])
+    page.get_by_label("The package").set_input_files(path)
+    verdict = page.locator("#verdict[data-valid]")
+    verdict.wait_for()
+    wrong = (
+        page.locator("section", has=page.get_by_role("heading", name="Wrong")).get_by_role("listitem").all_inner_texts()
+    )
+    said = verdict.inner_text()
+    valid = said.startswith("VALID")
+    return (
+        valid,
+        verdict.get_attribute("data-first") or "",
+        wrong if valid or wrong else [said.removeprefix("NOT VALID: ")],
+    )
+
+
+def test_the_page_finds_what_the_command_finds(fresh_database: Logins, signer: FileSigner, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with running(Sequencer(fresh_database.sequencer, signer)):
+        write_entries(8)
+        sequenced(8)
+    export.export(stream)
+    files = files_of(stream.getvalue())
+    (tmp_path / "verify.html").write_bytes(files["verify.html"])
+    packages = {"untouched": packed(files, tmp_path / "untouched.zip")}
+    for name, change in TAMPERINGS.items():
+        changed = dict(files)
+        change(changed)
+        packages[name] = packed(changed, tmp_path / f"{name}.zip")
+    export.export(tmp_path / "part.zip", 2, 5)
+    packages["a part"] = tmp_path / "part.zip"
+    told = {name: _told(path) for name, path in packages.items()}
+    asked: list[str] = []
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((tmp_path / "verify.html").as_uri())
+        shown = {name: _shown(page, path) for name, path in packages.items()}
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+        wrong = page.evaluate(
+            """async tests => {
+                const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16)), wrong = [];
+                for (const [key, message, signature, valid, comment] of tests)
+                    if (await ed25519Verifies(bytes(key), bytes(message), bytes(signature)) !== valid) wrong.push(comment);
+                return wrong;
+            }""",
+            json.loads(WYCHEPROOF.read_text(encoding="utf-8"))["tests"],
+        )
+    assert shown == told
+    assert [told[name][0] for name in ("untouched", "a part")] == [True, True]
+    assert not any(told[name][0] for name in TAMPERINGS)
+    assert [violation["id"] for violation in found["violations"]] == []
+    assert wrong == []
+    assert {url.partition(":")[0] for url in asked} <= {"file", "blob"}

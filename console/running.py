@@ -23,6 +23,7 @@ from gateway import service
 from ledger import keys
 from ledger.publishing.configured import destinations
 from ledger.publishing.publisher import Publisher
+from ledger.publishing.tile_files import TileFiles, tile_folder
 from ledger.sequencer import Sequencer
 from ledger.signer import Signer
 from monitoring import detector
@@ -66,7 +67,8 @@ async def run(parts: Parts) -> None:
         await stack.enter_async_context(_serving(_door_server(parts.identity), parts.door))
         await stack.enter_async_context(_serving(_console_server(), parts.console))
         stack.enter_context(_thread("detector", detector.run))
-        stack.enter_context(_thread("publisher", Publisher(destinations()).run))
+        publisher = Publisher(destinations(), TileFiles(tile_folder()))
+        stack.enter_context(_thread("publisher", publisher.run))
         jobs = await asyncio.to_thread(_jobs)  # it uses the ORM, which refuses to on a loop
         stack.push_async_callback(asyncio.to_thread, jobs.stop)
         ready = _in_thread(loop, parts.ready, gate.addresses)

@@ -17,7 +17,7 @@ MARK = "narrowgate-state"
 CLUSTERS = ("main", "shop")
 EMPTY = "empty"  # a file that says: no demo here
 CONTENTS = (
-    "demo.json", "keys", "agents", "people.json", "static", "logs", "clusters", "ports.json", "mail", "reports", EMPTY,
+    "demo.json", "keys", "agents", "people.json", "static", "logs", "clusters", "ports.json", "mail", "reports", "ledger", EMPTY,
 )  # fmt: skip
 
 

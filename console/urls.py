@@ -28,6 +28,7 @@ urlpatterns = [
     path("incidents/", include("monitoring.urls")),
     path("posture/", include("monitoring.posture_urls")),
     path("record/", include("audit.urls")),
+    path("ledger/", include("audit.tile_urls")),
     path("", include("console.urls_pages")),
 ]
 

@@ -5,6 +5,7 @@ One process works, whoever holds the advisory lock. A turn, numbered again in th
 1. Write down what came back from the requests that have ended.
 2. Take the newest checkpoint: one for all, so that witnesses sign the same.
 3. Send it to each destination that is due and is not still busy, in a thread of its own.
+4. Write the tiles that it needs, as many as fit into a turn, and when they are there the checkpoint.
 
 Nothing waits for a destination: not the sequencer, not the other destinations, not the next turn.
 """
@@ -24,6 +25,7 @@ from core.db import db_now
 from core.errors import NarrowgateError
 from ledger.models import Checkpoint, Cosignature, Delivery, Timestamp
 from ledger.publishing.destinations import AnotherSizeError, DeliveryError, Destination, Parcel, Receipt
+from ledger.publishing.tile_files import TileFiles
 from ledger.queries import consistency, last_checkpoint
 
 LOCK: Final = 0x6E67_7075_626C_6973  # "ngpublis"
@@ -39,7 +41,8 @@ log = structlog.get_logger()
 class Publisher:
     """Run one a process, or several: one works."""
 
-    def __init__(self, destinations: Sequence[Destination]) -> None:
+    def __init__(self, destinations: Sequence[Destination], tiles: TileFiles | None = None) -> None:
+        self._tiles = tiles
         self._destinations = {destination.name: destination for destination in destinations}
         self._busy: dict[str, tuple[Parcel, Future[Receipt]]] = {}
         self._pool = ThreadPoolExecutor(max_workers=max(1, len(destinations)), thread_name_prefix="publisher")
@@ -48,29 +51,32 @@ class Publisher:
         """Take turns until `stop` is set. A database that is away is waited for."""
         try:
             while not stop.is_set():
+                wait = TURN
                 try:
-                    self.turn()
+                    wait = TURN if self.turn() else 0
                 except (DatabaseError, NarrowgateError) as error:
                     log.warning("publisher_waits", error=str(error))
                     connections.close_all()
-                stop.wait(TURN)
+                stop.wait(wait)
         finally:
             self._pool.shutdown(wait=False, cancel_futures=True)
             connections.close_all()
 
-    def turn(self) -> None:
-        """One turn, as the module says."""
+    def turn(self) -> bool:
+        """One turn, as the module says. Whether nothing is left to do at once."""
         if not _holds_lock():
-            return
+            return True
         for name, (parcel, future) in list(self._busy.items()):  # 1
             if future.done():
                 del self._busy[name]
                 _settle(self._destinations[name], parcel, future)
         newest = last_checkpoint()  # 2
-        if newest is not None:
-            for delivery in _due(self._destinations, newest, db_now()):  # 3
-                if delivery.name not in self._busy:
-                    self._send(self._destinations[delivery.name], delivery, newest)
+        if newest is None:
+            return True
+        for delivery in _due(self._destinations, newest, db_now()):  # 3
+            if delivery.name not in self._busy:
+                self._send(self._destinations[delivery.name], delivery, newest)
+        return self._tiles is None or self._tiles.catch_up(newest.size, cosigned(newest))  # 4
 
     def _send(self, destination: Destination, delivery: Delivery, newest: Checkpoint) -> None:
         if destination.asks_proof and delivery.size > newest.size:
@@ -98,9 +104,13 @@ def _due(destinations: dict[str, Destination], newest: Checkpoint, now: datetime
 
 def _parcel(newest: Checkpoint, old: int) -> Parcel:
     """The newest checkpoint, with the proof that it continues the one of `old` entries."""
-    cosigned = newest.note + "".join(Cosignature.objects.filter(size=newest.size).values_list("line", flat=True))
     proof = tuple(consistency(old, newest.size)) if 0 < old <= newest.size else ()
-    return Parcel(newest.size, newest.note, cosigned, old, proof)
+    return Parcel(newest.size, newest.note, cosigned(newest), old, proof)
+
+
+def cosigned(kept: Checkpoint) -> str:
+    """A checkpoint's note with the cosignatures that came back."""
+    return kept.note + "".join(Cosignature.objects.filter(size=kept.size).values_list("line", flat=True))
 
 
 def _settle(destination: Destination, parcel: Parcel, future: Future[Receipt]) -> None:

@@ -20,7 +20,9 @@ from audit import actions as reports
 from audit.reports import making
 from audit.reports.period import Period
 from audit.reports.scope import Scope
+from core.files import write_public
 from core.ids import new_id
+from ledger.publishing.tile_files import tile_folder
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from monitoring.models import Incident
@@ -103,7 +105,7 @@ class Everything:
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
-            "number": self.version.number, "index": 0, "slug": SLUGS[0], "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1,
+            "number": self.version.number, "index": 0, "slug": SLUGS[0], "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1,
             **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
         }  # fmt: skip
 
@@ -122,6 +124,7 @@ def everything(cast: Cast, dsn: str, folder: Path) -> Iterator[Everything]:
         made = Everything(cast)
         sequenced()
         assert making.make(made.report.id)
+        write_public(tile_folder() / "tile" / "entries" / "000.p" / "1", b"\x00\x00")
         yield made
     finally:
         stop.set()

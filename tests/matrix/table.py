@@ -109,7 +109,7 @@ RECORD = [
     *_pages(
         ("record/", ROLES), ("record/sessions/<uuid:session_id>/", ROLES), ("record/actions/", ROLES), ("record/actions/<uuid:action_id>/", ROLES),
         ("record/sessions/<uuid:session_id>/cut/", "CE"),
-        ("record/ledger/", READERS), ("record/ledger/<int:index>/", READERS),
+        ("record/ledger/", READERS), ("record/ledger/<int:index>/", READERS), ("ledger/tile/entries/<path:place>", READERS),
     ),
     *_posts(
         ("record/sessions/export/", ROLES), ("record/actions/export/", ROLES), ("record/evidence/", READERS),
@@ -230,7 +230,14 @@ HELP = _pages(("help/", EVERYBODY), ("help/<slug:volume>/", EVERYBODY))
 
 TABLE = [*HELP, *NOTIFICATIONS, *REPORTS, *CHANGES, *PEOPLE, *INVENTORY, *POLICIES, *WORK, *RECORD, *API]
 
-NOBODYS = {"health", "account/password/reset/", "account/password/reset/<path:step>", "invitation/<str:secret>/"}
+NOBODYS = {
+    "health",
+    "ledger/checkpoint",
+    "ledger/tile/<int:level>/<path:place>",
+    "account/password/reset/",
+    "account/password/reset/<path:step>",
+    "invitation/<str:secret>/",
+}
 """Addresses that are for people who are not signed in."""
 OPEN = {"api/schema/"}
 """Addresses that say nothing of anybody's: the description of the API."""

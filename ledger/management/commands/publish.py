@@ -10,12 +10,15 @@ from django.core.management.base import BaseCommand, CommandError
 from core.errors import NarrowgateError
 from ledger.publishing.configured import destinations
 from ledger.publishing.publisher import Publisher
+from ledger.publishing.tile_files import TileFiles, tile_folder
 
 
 class Command(BaseCommand):
     """Run until SIGINT or SIGTERM."""
 
-    help = "Take checkpoints to witnesses, a folder, a store and a time-stamp authority, as the settings say."
+    help = (
+        "Write the tiles at /ledger/, and take checkpoints to witnesses, a folder, a store and a time-stamp authority."
+    )
 
     def handle(self, *_arguments: object, **_options: object) -> None:
         """Publish; a signal ends it after the turn that it is in. Raises CommandError for a setting that cannot be used."""
@@ -23,7 +26,7 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         try:
-            publisher = Publisher(destinations())
+            publisher = Publisher(destinations(), TileFiles(tile_folder()))
         except NarrowgateError as error:
             raise CommandError(str(error)) from None
         publisher.run(stop)

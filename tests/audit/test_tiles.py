@@ -44,7 +44,7 @@ def log(fresh_database: Logins, signer: FileSigner, folder: Path) -> Iterator[Ti
 
 def grow(files: TileFiles, size: int) -> None:
     """Bring log and files to this size."""
-    now = Entry.objects.count()
+    now = Outbox.objects.count()
     with transaction.atomic():
         for _ in range(size - now):
             write.record(Event.SESSION_OPENED, actor=people_system(), subject=SHOP)

@@ -18,9 +18,10 @@ from accounts.models import User
 from accounts.quorum import Requirement
 from activity.actions import refuse_held, release_held
 from agents.actors import agent_actor
+from agents.locking import answerable
 from approvals import asking, releasing
 from approvals.asking import HoldRequest
-from approvals.eligibility import answerable, standing
+from approvals.eligibility import standing
 from approvals.errors import PoliciesChanged, QuorumLost
 from approvals.models import Hold, Review
 from approvals.queries import RELATED, visible_to

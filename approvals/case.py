@@ -13,10 +13,11 @@ from django.utils import timezone
 from accounts.models import User
 from activity.models import Action, Session
 from activity.visibility import sessions_visible_to
+from agents.locking import answerable
 from agents.models import Credential
 from approvals import presentation, queries
 from approvals.board import Row, rows, with_relations
-from approvals.eligibility import Standing, answerable
+from approvals.eligibility import Standing
 from approvals.models import Hold, Review
 from approvals.story import Step, story, verdict
 from core import words

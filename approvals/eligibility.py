@@ -1,7 +1,7 @@
 """Who may review a hold, and why not. Every place that asks, asks here.
 
-In this order: the account, the role, the exclusions (owner, deputy, enroller, the person acted for, as they were
-when it was asked and as they are now), the groups that review the segment, the resource or the agent, the groups
+In this order: the account, the exclusions (owner, deputy, enroller, the person acted for, as they were when it was
+asked and as they are now), the role, the groups that review the segment, the resource or the agent, the groups
 whose seats are to be filled. People are compared, not accounts; no role is above it.
 """
 
@@ -69,11 +69,6 @@ def exclusions(agent: Agent, acted_for: User | None) -> list[dict[str, str]]:
     ]
 
 
-def answerable(agent: Agent) -> set[UUID]:
-    """The people who answer for `agent` now: its owner and their deputy."""
-    return {agent.owner.person} | ({agent.deputy.person} if agent.deputy else set())
-
-
 class Bench:
     """Several people before several holds, with what their standing takes read once."""
 
@@ -94,7 +89,7 @@ class Bench:
 
         `wanted` are the groups whose seats count; those of the hold's own requirement unless said.
         """
-        refusal = _personal(user) or _excluded(user, hold, self._accounts[user.person])
+        refusal = _closed(user) or _excluded(user, hold, self._accounts[user.person]) or _unable(user)
         if refusal:
             code, because, about = refusal
             return Standing(user, eligible=False, code=code, because=because, about=about)
@@ -125,12 +120,13 @@ def _memberships(users: Collection[User]) -> Mapping[UUID, list[Membership]]:
     return found
 
 
-def _personal(user: User) -> tuple[str, str, str] | None:
-    if not user.is_active:
-        return "closed", "Your account is closed.", "Has a closed account."
-    if not user.has_role(Role.REVIEWER):
-        return "role", "You are not a reviewer.", "Is not a reviewer."
-    return None
+def _closed(user: User) -> tuple[str, str, str] | None:
+    return None if user.is_active else ("closed", "Your account is closed.", "Has a closed account.")
+
+
+def _unable(user: User) -> tuple[str, str, str] | None:
+    able = user.has_role(Role.REVIEWER)
+    return None if able else ("role", "You are not a reviewer.", "Is not a reviewer.")
 
 
 def _excluded(user: User, hold: Hold, accounts: Collection[str]) -> tuple[str, str, str] | None:

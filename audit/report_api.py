@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -70,6 +71,16 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
         return list(report.summary["figures"]) if report.summary else []
 
 
+class ProgressSerializer(serializers.ModelSerializer[Report]):
+    """How far a report is: `progress` goes from 0 to 1, `doing` says at what."""
+
+    class Meta:
+        """What is shown."""
+
+        model = Report
+        fields: ClassVar = ["id", "status", "progress", "doing"]
+
+
 class ReportBody(serializers.Serializer[Any]):
     """What to report. `first` and `last` are days, for the period `custom`; `name` is that of the segment, agent or resource."""
 
@@ -117,6 +128,12 @@ class ReportViewSet(Recorded[Report]):
         made = actions.ask(kind=said["kind"], period=period, scope=scope, formats=said["formats"], actor=self.person)
         return Response(self.get_serializer(made).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(responses=ProgressSerializer)
+    @action(detail=True, methods=["get"])
+    def progress(self, request: Request, pk: UUID) -> Response:
+        """How far it is. No read of the record, so that it can be asked for again and again."""
+        return Response(ProgressSerializer(self._found(pk)).data)
+
     @extend_schema(request=None, responses=ReportSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: UUID) -> Response:
@@ -137,12 +154,13 @@ class ReportViewSet(Recorded[Report]):
     )
     def files(self, request: Request, pk: UUID, name: str) -> HttpResponseBase:
         """Take a file of it away, by its format. Taking it is an entry."""
-        found = _visible(self.person).filter(id=pk).first()
-        if found is None:
-            raise Http404
-        file = file_of(found, name)
+        file = file_of(self._found(pk), name)
         actions.note_download(file, actor=self.person)
         return sent(file)
+
+    def _found(self, pk: UUID) -> Report:
+        """Raises Http404 for one that whoever asks may not see."""
+        return get_object_or_404(_visible(self.person), id=pk)
 
     def _require_reader(self) -> None:
         """Raises Http404 for whom reports do not exist."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import httpx
 import typer
@@ -48,6 +50,20 @@ class Api:
         """Change what `body` names at `path`. Raises NarrowgateError with the console's reason."""
         return self._call("PATCH", path, json=dict(body))
 
+    def download(self, path: str, into: Path, *, sha256: str) -> None:
+        """Put what is at `path` into a new file. Raises NarrowgateError, and leaves none, unless its SHA-256 (hex) is `sha256`."""
+        try:
+            with tempfile.NamedTemporaryFile(dir=into.parent) as part:
+                if self._stream(path, part) != sha256:
+                    raise NarrowgateError(f"{into.name} did not arrive as it was made.", "Try again.")
+                os.link(part.name, into)
+        except FileExistsError:
+            raise NarrowgateError(
+                f"There is a file {into} already.", "Move it away, or choose a folder with --into."
+            ) from None
+        except OSError as error:
+            raise NarrowgateError(f"{into} cannot be written: {error.strerror}.") from None
+
     def each(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """Every member of a collection, page after page."""
         page = self._call("GET", path, params={"limit": "200", **query})
@@ -57,17 +73,45 @@ class Api:
                 return
             page = self._call("GET", path, params=dict(httpx.URL(page["next"]).params))
 
-    def _call(self, method: str, path: str, **sent: Any) -> Any:  # noqa: ANN401 -- JSON both ways
-        headers = {"Authorization": f"Token {self.token}"}
-        url = f"{self.console.rstrip('/')}/api/v1/{path}"
+    def _stream(self, path: str, file: IO[bytes]) -> str:
+        """Write what is at `path` to `file`; gives its SHA-256 (hex)."""
+        digest = hashlib.sha256()
         try:
-            answer = httpx.request(method, url, headers=headers, timeout=TIMEOUT, trust_env=False, **sent)
+            with httpx.stream(
+                "GET", self._url(path), headers=self._headers, timeout=TIMEOUT, trust_env=False
+            ) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise refusal(answer.json())
+                for part in answer.iter_raw():
+                    digest.update(part)
+                    file.write(part)
+            file.flush()
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._silent(error) from None
+        return digest.hexdigest()
+
+    def _call(self, method: str, path: str, **sent: Any) -> Any:  # noqa: ANN401 -- JSON both ways
+        try:
+            answer = httpx.request(
+                method, self._url(path), headers=self._headers, timeout=TIMEOUT, trust_env=False, **sent
+            )
             said = answer.json() if answer.content else None
         except (httpx.HTTPError, ValueError) as error:
-            raise NarrowgateError(f"The console at {self.console} does not answer: {error}.", "Does it run?") from None
+            raise self._silent(error) from None
         if answer.is_success:
             return said
         raise refusal(said)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Token {self.token}"}
+
+    def _url(self, path: str) -> str:
+        return f"{self.console.rstrip('/')}/api/v1/{path}"
+
+    def _silent(self, error: Exception) -> NarrowgateError:
+        return NarrowgateError(f"The console at {self.console} does not answer: {error}.", "Does it run?")
 
 
 def connect(state: Path | None, token_file: Path | None, person: str) -> Api:

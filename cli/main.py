@@ -11,8 +11,10 @@ from cli.agent import agent
 from cli.group import group
 from cli.person import person
 from cli.policy import policy
+from cli.report import report
 from cli.resource import resource
 from cli.segment import segment
+from cli.session import session
 from cli.sql import sql
 from cli.state import STATE_VARIABLE, StateOption
 from cli.token import token
@@ -28,7 +30,7 @@ commands = typer.Typer(
 )
 for command in (token, sql, verify, witness):
     commands.command()(command)
-for commands_of in (agent, segment, resource, policy, person, group):
+for commands_of in (agent, segment, resource, policy, person, group, session, report):
     commands.add_typer(commands_of)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 from django.core.management import call_command
@@ -30,6 +31,7 @@ GATEWAY = "narrowgate_gateway"
 SEQUENCER = "narrowgate_sequencer"
 ROLES = (OWNER, APP, GATEWAY, SEQUENCER)
 WRITERS = (APP, GATEWAY)
+Strategy = Literal["WAL_LOG", "FILE_COPY"]
 LEDGER_PREFIX = "ledger_"  # the ledger's own migrations say who may do what to its tables
 
 
@@ -78,11 +80,13 @@ def _ensure_role(admin: psycopg.Connection, role: str, password: str) -> None:
     admin.execute(sql.SQL(statement).format(sql.SQL(verb), sql.Identifier(role), sql.Literal(password)))
 
 
-def create_database(admin: psycopg.Connection, name: str, *, template: str = "template0") -> None:
-    """Create database `name`, owned by the owner, closed to everybody but the four logins."""
+def create_database(
+    admin: psycopg.Connection, name: str, *, template: str = "template0", strategy: Strategy = "WAL_LOG"
+) -> None:
+    """Create database `name`, owned by the owner, closed to everybody but the four logins; `strategy` is PostgreSQL's."""
     database, roles = sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, ROLES))
-    create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
-    admin.execute(create.format(database, sql.Identifier(OWNER), sql.Identifier(template)))
+    create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY {}")
+    admin.execute(create.format(database, sql.Identifier(OWNER), sql.Identifier(template), sql.SQL(strategy)))
     admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
     admin.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, roles))
 

@@ -104,6 +104,7 @@ class Event(StrEnum):
     API_TOKEN_REVOKED = "api_token:revoked", "A person's token for the API was ended."
     CHANGE_ASKED = "change:asked", "An administrator asked for a change that a second has to confirm."
     CHANGE_CONFIRMED = "change:confirmed", "A second administrator confirmed a change, which was made."
+    CHANGE_REFUSED = "change:refused", "Somebody tried to change a person or a group and was refused, and why."
     CHANGE_DROPPED = "change:dropped", "An administrator dropped a change that waited for a second."
     INVITATION_ISSUED = "invitation:issued", "An account was given a new way in; whatever let somebody in before ended."
     MEMBERSHIP_CHANGED = "membership:changed", "Somebody joined or left a group."

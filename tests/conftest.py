@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,6 +75,20 @@ def django_db_setup(cluster: TestCluster, worker: str, django_db_blocker: Django
         point_at(cluster.clone(f"narrowgate_{worker}"))
 
 
+@contextmanager
+def fresh(cluster: TestCluster, worker: str, blocker: DjangoDbBlocker) -> Iterator[database.Logins]:
+    """A database that Django uses as the app until the block ends."""
+    name = fresh_name(worker)
+    with blocker.unblock():
+        logins = cluster.clone(name)
+        point_at(logins)
+        try:
+            yield logins
+        finally:
+            point_at(cluster.logins(f"narrowgate_{worker}"))
+            cluster.drop(name)
+
+
 @pytest.fixture
 def fresh_database(
     request: pytest.FixtureRequest,
@@ -89,15 +103,8 @@ def fresh_database(
     mixed with `db`: what a test commits here goes with the database.
     """
     assert not request.node.get_closest_marker("django_db"), "a test uses the worker's database or a fresh one"
-    name = fresh_name(worker)
-    with django_db_blocker.unblock():
-        logins = cluster.clone(name)
-        point_at(logins)
-        try:
-            yield logins
-        finally:
-            point_at(cluster.logins(f"narrowgate_{worker}"))
-            cluster.drop(name)
+    with fresh(cluster, worker, django_db_blocker) as logins:
+        yield logins
 
 
 @pytest.fixture

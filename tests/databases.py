@@ -44,7 +44,7 @@ class TestCluster:
         """A copy of the migrated base."""
         with psycopg.connect(self.admin_dsn, autocommit=True) as admin:
             database.drop_database(admin, name)
-            database.create_database(admin, name, template=BASE)
+            database.create_database(admin, name, template=BASE, strategy="FILE_COPY")
         return self.logins(name)
 
     def drop(self, name: str) -> None:

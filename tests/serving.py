@@ -54,6 +54,10 @@ class RunningServer:
             self.process.send_signal(how)
         return self.process.wait(STOPPED_WITHIN)
 
+    def start_again(self) -> None:
+        """Start it anew on its state folder, once it has ended."""
+        self.process = start(self.state).process
+
 
 def start(state: Path, *arguments: str) -> RunningServer:
     """Start a server on `state` and wait until it is ready. Raises AssertionError with its output otherwise."""

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from accounts.models import Role, User
 from accounts.quorum import Requirement, Seat, satisfied
+from agents.locking import MAY_REINSTATE, answerable
 from agents.models import Agent
 from approvals.eligibility import Bench
 from approvals.models import Hold
@@ -60,7 +61,7 @@ class _Known:
     @cached_property
     def agents(self) -> Mapping[UUID, Agent]:
         """The agents by identifier."""
-        ids = self._subjects(Event.AGENT_SUSPENDED, Event.AGENT_REINSTATED)
+        ids = self._subjects(Event.AGENT_SUSPENDED, Event.AGENT_REINSTATED, Event.REINSTATEMENT_ASKED)
         return {one.id: one for one in Agent.objects.filter(id__in=ids).select_related("owner", "deputy")}
 
     @cached_property
@@ -88,7 +89,7 @@ class _Known:
     @cached_property
     def asked_by(self) -> Mapping[UUID, User]:
         """Who asked for each report."""
-        ids = {str(key) for key in self._subjects(Event.REPORT_MADE)}
+        ids = {str(key) for key in self._subjects(Event.REPORT_MADE, Event.REPORT_FAILED)}
         asked = Entry.objects.filter(event=Event.REPORT_ASKED, subject_id__in=ids).values_list("subject_id", "actor_id")
         by = {UUID(subject): actor for subject, actor in asked}
         people = {str(one.id): one for one in User.objects.filter(id__in=by.values(), is_active=True)} if by else {}
@@ -116,10 +117,12 @@ def _concerned(told: Told, known: _Known) -> Concerned:
         Event.CONTAINMENT_WITHHELD: _incident,
         Event.AGENT_SUSPENDED: _agent,
         Event.AGENT_REINSTATED: _agent,
+        Event.REINSTATEMENT_ASKED: _reinstatement,
         Event.POLICY_PROPOSED: _policy,
         Event.MEMBERSHIP_CHANGED: _second,
         Event.CHANGE_ASKED: _second,
         Event.REPORT_MADE: _report,
+        Event.REPORT_FAILED: _report,
     }
     tell: Callable[[Told, _Known], Concerned] | None = about.get(told.event)
     return tell(told, known) if tell else iter(())
@@ -146,6 +149,15 @@ def _outcome(told: Told, known: _Known) -> Concerned:
 def _agent(told: Told, known: _Known) -> Concerned:
     agent = known.agents.get(told.subject)
     yield Kind.AGENT, _answerable(agent) if agent else []
+
+
+def _reinstatement(told: Told, known: _Known) -> Concerned:
+    """Whoever may confirm: neither who asked nor who answers for the agent. Nobody, once it acts again or never will."""
+    agent = known.agents.get(told.subject)
+    if agent is None or agent.status != Agent.Status.SUSPENDED:
+        return
+    involved = answerable(agent) | {one.person for one in known.staff if str(one.id) == told.actor}
+    yield Kind.REINSTATE, [one for one in known.of_role(*MAY_REINSTATE) if one.person not in involved]
 
 
 def _incident(told: Told, known: _Known) -> Concerned:

@@ -32,12 +32,14 @@ class Kind(StrEnum):
     STUCK = "stuck", "A hold waits that too few people may review", "user-question"
     INCIDENT = "incident", "An incident opened, or a suspension was left to people", "alert-triangle"
     AGENT = "agent", "An agent of yours was suspended or reinstated", "robot"
+    REINSTATE = "reinstate", "A suspended agent waits for your confirmation", "user-check"
     POLICY = "policy", "Policies wait that you may approve", "file-certificate"
     SECOND = "second", "A change waits for a second administrator", "users"
-    REPORT = "report", "A report that you asked for is ready", "report"
+    REPORT = "report", "A report that you asked for is ready, or cannot be made", "report"
 
 
 ABOUT_HOLDS: Final = (Kind.REVIEW, Kind.OUTCOME, Kind.STUCK)
+ABOUT_AGENTS: Final = (Kind.AGENT, Kind.REINSTATE)
 
 OUTCOMES: Final[Mapping[str, str]] = {
     Event.HOLD_SETTLED: "Approved",
@@ -51,10 +53,12 @@ _OTHERS: Final[Mapping[str, str]] = {
     Event.CONTAINMENT_WITHHELD: "A suspension was left to you: the day's budget is used up",
     Event.AGENT_SUSPENDED: "Your agent was suspended",
     Event.AGENT_REINSTATED: "Your agent may act again",
+    Event.REINSTATEMENT_ASKED: "An agent waits for a second person to let it act again",
     Event.POLICY_PROPOSED: "Policies wait for approval",
     Event.MEMBERSHIP_CHANGED: "Somebody joined a group; a second administrator can confirm it",
     Event.CHANGE_ASKED: "A change waits for a second administrator",
     Event.REPORT_MADE: "Your report is ready",
+    Event.REPORT_FAILED: "Your report could not be made",
 }
 WATCHED: Final = (Event.HOLD_ASKED.value, *map(str, OUTCOMES), *map(str, _OTHERS))
 """The events that may be worth telling."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from approvals.notifications.kinds import ABOUT_HOLDS, Kind
+from approvals.notifications.kinds import ABOUT_AGENTS, ABOUT_HOLDS, Kind
 from approvals.notifications.models import Notification
 
 
@@ -14,8 +14,8 @@ def place_of(one: Notification) -> str:
         return reverse("queue:hold", args=[one.subject])
     if one.kind == Kind.INCIDENT:
         return reverse("incidents:incident", args=[one.subject])
-    if one.kind == Kind.AGENT:
-        return reverse("console:agent", args=[one.about])
-    return {Kind.POLICY: reverse("policies:versions"), Kind.SECOND: reverse("people:all")}.get(
-        Kind.of(one.kind), "/record/reports/"
-    )
+    if one.kind in ABOUT_AGENTS:
+        return reverse("console:agent" if one.kind == Kind.AGENT else "agents:reinstate", args=[one.about])
+    if one.kind == Kind.REPORT:
+        return reverse("record:report", args=[one.subject])
+    return reverse("policies:versions" if one.kind == Kind.POLICY else "people:all")

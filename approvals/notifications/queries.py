@@ -10,7 +10,7 @@ from accounts.models import Role, User
 from accounts.queries import READS_EVERYTHING
 from agents.queries import visible_agents
 from approvals.notifications.audience import MAY_APPROVE_POLICIES
-from approvals.notifications.kinds import ABOUT_HOLDS, Kind
+from approvals.notifications.kinds import ABOUT_AGENTS, ABOUT_HOLDS, Kind
 from approvals.notifications.models import Notification
 from approvals.queries import visible_to
 
@@ -23,7 +23,7 @@ def still_for(user: User) -> QuerySet[Notification]:
         return Notification.objects.none()
     hold = Exists(visible_to(user).filter(id=OuterRef("subject")))
     agent = Exists(visible_agents(user).filter(id=OuterRef("subject")))
-    seen = Q(kind=Kind.AGENT) & agent | Q(kind__in=ABOUT_HOLDS) & hold | Q(kind__in=_by_role(user))
+    seen = Q(kind__in=ABOUT_AGENTS) & agent | Q(kind__in=ABOUT_HOLDS) & hold | Q(kind__in=_by_role(user))
     return Notification.objects.filter(seen, person=user)
 
 

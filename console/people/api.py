@@ -12,6 +12,7 @@ from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -22,6 +23,7 @@ from accounts.invitation_actions import issue
 from accounts.models import Invitation, Membership, PendingChange, Role, User
 from accounts.people import waiting_changes
 from accounts.queries import READS_EVERYTHING, people_visible_to
+from accounts.refusals import record_refusal
 from accounts.role_actions import ask_to_erase, ask_to_unlink, confirm_change, drop_change
 from accounts.scopes import PEOPLE_WRITE
 from agents import actions as inventory
@@ -32,7 +34,7 @@ from console.people import api_bodies as bodies
 from console.people.changes import link_of
 from console.people.editing import edit_person, invite_person
 from console.people.groups import KINDS, reviewed_by
-from core.errors import Invalid
+from core.errors import Invalid, Refused, RoleRequired
 
 _MEMBERSHIPS = Membership.objects.select_related("user", "group", "added_by", "confirmed_by").order_by(
     "group__name", "id"
@@ -54,11 +56,32 @@ def _changes(user: User) -> QuerySet[PendingChange]:
     return waiting_changes() if user.has_role(Role.ADMINISTRATOR) else PendingChange.objects.none()
 
 
-class ByKey(Visible[M]):
+TRIED = {"partial_update": "change", "create": "invite", "invitation": "invite", "reviews": "let review"}
+"""What a call tries, where its name is another than the pages'."""
+
+
+class Changing(Visible[M]):
+    """A collection whose changes leave an entry where they are refused."""
+
+    write_scope = PEOPLE_WRITE
+
+    def handle_exception(self, error: Exception) -> Response:
+        """The refusal as a problem; the refused transaction is gone, its entry stays."""
+        hidden = isinstance(error, RoleRequired) or self.request.method in SAFE_METHODS
+        if isinstance(error, Refused) and not hidden:
+            tried = TRIED.get(self.action, self.action.replace("_", " "))
+            record_refusal(tried, self.about(), actor=self.person, error=error)
+        return super().handle_exception(error)
+
+    def about(self) -> User | Group | None:
+        """Whom or what the refused change was about."""
+        raise NotImplementedError
+
+
+class ByKey(Changing[M]):
     """A collection for administrators to change, whose members are found by the field that `lookup_field` names."""
 
     lookup_value_converter = "str"
-    write_scope = PEOPLE_WRITE
 
     def found(self) -> M:
         """The member, for an administrator. Raises RoleRequired and Http404."""
@@ -79,6 +102,10 @@ class PersonViewSet(ByKey[User]):
     lookup_field = "username"
     filters: ClassVar = {"username": "username", "group": "memberships__group__name", "person": "person"}
     ordering: tuple[str, ...] = ("name", "id")
+
+    def about(self) -> User | None:
+        """The person, if there is one."""
+        return User.objects.filter(username=self.kwargs.get("username")).first()
 
     @extend_schema(request=bodies.InviteBody, responses={201: bodies.InvitationSaid})
     def create(self, request: Request) -> Response:
@@ -156,6 +183,10 @@ class GroupViewSet(ByKey[Group]):
     lookup_field = "name"
     ordering: tuple[str, ...] = ("name",)
 
+    def about(self) -> Group | None:
+        """The group, if there is one."""
+        return Group.objects.filter(name=self.kwargs.get("name")).first()
+
     @extend_schema(request=bodies.GroupBody, responses={201: bodies.GroupSerializer})
     def create(self, request: Request) -> Response:
         """Make a group."""
@@ -220,15 +251,19 @@ class GroupViewSet(ByKey[Group]):
         return Response(bodies.ReviewedSerializer(listed, many=True).data)
 
 
-class ChangeViewSet(Visible[PendingChange]):
+class ChangeViewSet(Changing[PendingChange]):
     """What waits for a second administrator."""
 
     queryset = PendingChange.objects.none()
     serializer_class = bodies.ChangeSerializer
     visible = _changes
-    write_scope = PEOPLE_WRITE
     ordering: tuple[str, ...] = ("asked_at", "id")
     lookup_value_converter = "uuid"
+
+    def about(self) -> User | None:
+        """The person whose change it is."""
+        asked = PendingChange.objects.select_related("user").filter(id=self.kwargs["pk"]).first()
+        return asked.user if asked else None
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"])

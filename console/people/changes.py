@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from accounts import actions
 from accounts.invitation_actions import issue
 from accounts.models import Role, User
 from accounts.people import has_joined
+from accounts.refusals import noting
 from accounts.requests import person_of
 from accounts.role_actions import ask_to_erase, ask_to_unlink
 from agents.form_views import answer
@@ -110,7 +112,7 @@ def change(request: HttpRequest, username: str, to: str) -> HttpResponse:
     administrator = person_of(request, Role.ADMINISTRATOR)
     person, told = found(username), CHANGES[to]
     form = told.form(posted(request))
-    if form.does(lambda: told.act(person, form, administrator)):
+    if form.does(noting(partial(told.act, person, form, administrator), to, person, actor=administrator)):
         messages.success(request, f"{person} {told.done}.")
         return redirect("people:person", username)
     context: dict[str, Any] = {"person": person, "change": told, "to": to}
@@ -129,7 +131,7 @@ def invitation(request: HttpRequest, username: str) -> HttpResponse:
     person = found(username)
     form = NothingForm(posted(request))
     if form.is_valid():
-        issued = form.act(lambda: issue(person, actor=administrator))
+        issued = form.act(noting(partial(issue, person, actor=administrator), "invite", person, actor=administrator))
         if issued:
             return show_link(request, person, issued[1])
     return answer(request, "console/people/renew.html", form, person=person, joined=has_joined(person))

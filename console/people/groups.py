@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import actions
 from accounts.models import Role
 from accounts.objects import targets_by_group
+from accounts.refusals import noting
 from accounts.requests import person_of
 from agents import actions as inventory
 from agents.form_views import answer
@@ -67,7 +68,13 @@ def add(request: HttpRequest, name: str) -> HttpResponse:
     """Add a member."""
     administrator = person_of(request, Role.ADMINISTRATOR)
     one, form = _found(name), MemberForm(request.POST)
-    if form.does(lambda: actions.add_member(form.cleaned_data["person"], one, actor=administrator)):
+    act = noting(
+        lambda: actions.add_member(form.cleaned_data["person"], one, actor=administrator),
+        "add",
+        one,
+        actor=administrator,
+    )
+    if form.does(act):
         messages.success(request, f"{form.cleaned_data['person']} is in {name}, for what is asked from now on.")
         return redirect("people:group", name)
     return _group(request, one, form, ReviewForm())
@@ -79,7 +86,13 @@ def let_review(request: HttpRequest, name: str) -> HttpResponse:
     """Let the members review a segment, a resource or an agent."""
     administrator = person_of(request, Role.ADMINISTRATOR)
     one, form = _found(name), ReviewForm(request.POST)
-    if form.does(lambda: inventory.let_review(one, form.cleaned_data["target"], actor=administrator)):
+    act = noting(
+        lambda: inventory.let_review(one, form.cleaned_data["target"], actor=administrator),
+        "let review",
+        one,
+        actor=administrator,
+    )
+    if form.does(act):
         messages.success(request, f"The members of {name} review what concerns {form.cleaned_data['target'].name}.")
         return redirect("people:group", name)
     return _group(request, one, MemberForm(), form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts import actions
 from accounts.actors import actor_of
-from accounts.models import Membership, Role, User
+from accounts.models import Membership, PendingChange, Role, User
 from accounts.people import (
     A_PAGE,
     HEADER,
@@ -33,6 +34,7 @@ from accounts.people import (
     waiting_changes,
     waiting_memberships,
 )
+from accounts.refusals import noting
 from accounts.requests import person_of
 from accounts.role_actions import confirm_change, drop_change
 from agents.form_views import answer
@@ -100,7 +102,8 @@ def invite(request: HttpRequest) -> HttpResponse:
     administrator = person_of(request, Role.ADMINISTRATOR)
     form = InviteForm(posted(request))
     if form.is_valid():
-        invited = form.act(lambda: invite_person(form.cleaned_data, administrator))
+        act = partial(invite_person, form.cleaned_data, administrator)
+        invited = form.act(noting(act, "invite", None, actor=administrator))
         if invited:
             return show_link(request, invited[0], invited[2])
     return answer(request, "console/people/invite.html", form)
@@ -113,7 +116,8 @@ def edit(request: HttpRequest, username: str) -> HttpResponse:
     administrator = person_of(request, Role.ADMINISTRATOR)
     edited = found(username)
     form = PersonForm(posted(request), initial=PersonForm.of(edited))
-    if form.does(lambda: edit_person(edited, form.cleaned_data, administrator)):
+    act = noting(lambda: edit_person(edited, form.cleaned_data, administrator), "change", edited, actor=administrator)
+    if form.does(act):
         messages.success(request, f"{form.cleaned_data['name']} is changed.")
         return redirect("people:person", username)
     return answer(request, "console/people/edit.html", form, person=edited)
@@ -125,7 +129,13 @@ def join(request: HttpRequest, username: str) -> HttpResponse:
     """Add somebody to a group."""
     administrator = person_of(request, Role.ADMINISTRATOR)
     joining, form = found(username), JoinForm(request.POST)
-    if form.does(lambda: actions.add_member(joining, form.cleaned_data["group"], actor=administrator)):
+    act = noting(
+        lambda: actions.add_member(joining, form.cleaned_data["group"], actor=administrator),
+        "add",
+        joining,
+        actor=administrator,
+    )
+    if form.does(act):
         group = form.cleaned_data["group"].name
         messages.success(request, f"{joining} is in {group}, for what is asked from now on.")
         return redirect("people:person", username)
@@ -143,7 +153,8 @@ def membership(request: HttpRequest, membership_id: int, to: str) -> HttpRespons
     act = {"confirm": actions.confirm_member, "end": actions.remove_member}[to]
     said = f"{one.user} {'counts' if to == 'confirm' else 'is no longer'} in {one.group.name}"
     done = f"{said} for what was asked before, too." if to == "confirm" else f"{said}."
-    return _back(request, lambda: act(one, actor=administrator), done)
+    tried = "confirm" if to == "confirm" else "remove"
+    return _back(request, noting(partial(act, one, actor=administrator), tried, one.user, actor=administrator), done)
 
 
 @require_POST
@@ -152,7 +163,10 @@ def pending(request: HttpRequest, change_id: UUID, to: str) -> HttpResponse:
     """Confirm or drop what another administrator asked for."""
     administrator = person_of(request, Role.ADMINISTRATOR)
     act = {"confirm": confirm_change, "drop": drop_change}[to]
-    return _back(request, lambda: act(change_id, actor=administrator), "Confirmed." if to == "confirm" else "Dropped.")
+    asked = PendingChange.objects.select_related("user").filter(id=change_id).first()
+    about = asked.user if asked else None
+    done = "Confirmed." if to == "confirm" else "Dropped."
+    return _back(request, noting(partial(act, change_id, actor=administrator), to, about, actor=administrator), done)
 
 
 def _back(request: HttpRequest, act: Callable[[], object], done: str) -> HttpResponse:

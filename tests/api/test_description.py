@@ -36,14 +36,14 @@ schema.config.phases.coverage.enabled = False  # its thousands of near misses ar
 
 @pytest.mark.django_db
 @schema.parametrize()
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_operation_keeps_to_it(case: schemathesis.Case[Any], cast: Cast) -> None:
     case.validate_response(_sent(Caller(cast.engineer).client, case), checks=CHECKS)
 
 
 @pytest.mark.django_db
 @schema.include(path_regex="/reports").parametrize()
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_so_do_reports_for_whom_they_exist(case: schemathesis.Case[Any], cast: Cast) -> None:
     case.validate_response(_sent(Caller(cast.auditor).client, case), checks=CHECKS)
 

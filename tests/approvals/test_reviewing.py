@@ -120,6 +120,13 @@ def test_the_wrong_group_the_wrong_segment_and_no_role_are_refused(world: World)
         approve(hold, User.objects.get(id=world.cast.ciso.id))
 
 
+def test_who_owns_the_agent_is_told_so_before_their_role_is_asked(world: World) -> None:
+    owner = world.cast.owner
+    people.set_roles(owner, [Role.OWNER], actor=world.cast.administrator)
+    with pytest.raises(NotEligible, match="own this agent"):
+        approve(held(world), User.objects.get(id=owner.id))
+
+
 def test_the_outsider_sees_no_hold_and_cannot_touch_one(world: World) -> None:
     hold = held(world)
     assert not visible_to(world.cast.outsider).exists()
@@ -175,7 +182,7 @@ def test_a_reason_has_an_end(world: World) -> None:
 def test_everybody_concerned_is_listed_with_where_they_stand(world: World) -> None:
     standings = {str(one.user): (one.eligible, one.about) for one in reviewers_for(held(world))}
     assert standings["Rita Reviewer"] == standings["Tom Teammate"] == (True, "")
-    assert standings["Olga Owner"] == (False, "Is not a reviewer.")
+    assert standings["Olga Owner"] == (False, "Owns this agent.")
     assert "Otto Outsider" not in standings
 
 

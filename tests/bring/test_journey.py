@@ -5,14 +5,12 @@ Then psql asks: allowed, masked, denied, and held until a reviewer approves over
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import stat
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.main import app
 from tests.bring.conftest import LOGIN, PASSWORD, Clinic
+from tests.commands import typed
 from tests.serving import RunningServer
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("server")]
@@ -46,38 +44,26 @@ class Bench:
     folder: Path
 
     def types(
-        self, *words: str, who: str = "erik", says: str = "", status: int = 0, typed: str = "", here: bool = False
+        self, *words: str, who: str = "erik", says: str = "", status: int = 0, answers: str = "", apart: bool = False
     ) -> str:
-        """Run the command as `who`; its exit status and words are as expected.
-
-        What is refused runs in this process (`here`), because starting one takes longer than all the rest.
-        """
+        """Run the command as `who`, here or in a process of its own; its exit status and words are as expected."""
         command = [*words, *(("--as", who) if who else ())]
-        run = self._here if here or status else self._apart
-        code, out, complaints = run(command, typed)
+        run = self._apart if apart else self._here
+        code, out, complaints = run(command, answers)
         assert code == status, (out, complaints)
         assert says in out + complaints
         return out
 
-    def _apart(self, command: list[str], typed: str) -> tuple[int, str, str]:
-        done = self.server.narrowgate(*command, cwd=self.folder, input=typed)
+    def _apart(self, command: list[str], answers: str) -> tuple[int, str, str]:
+        done = self.server.narrowgate(*command, cwd=self.folder, input=answers)
         return done.returncode, done.stdout, done.stderr
 
-    def _here(self, command: list[str], typed: str) -> tuple[int, str, str]:
-        out, complaints = io.StringIO(), io.StringIO()
-        argv = ["narrowgate", "--state", str(self.server.state), *command]
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(complaints):
-            patch.chdir(self.folder)
-            patch.setenv("NARROWGATE_STATE", "")  # put back afterwards, whatever the command makes of it
-            patch.setattr("sys.argv", argv)
-            patch.setattr("sys.stdin", io.StringIO(typed))
-            with pytest.raises(SystemExit) as ended:
-                app()
-        return int(ended.value.code or 0), out.getvalue(), complaints.getvalue()
+    def _here(self, command: list[str], answers: str) -> tuple[int, str, str]:
+        return typed(self.server.state, *command, here=self.folder, answers=answers)
 
     def psql(self, statement: str) -> subprocess.Popen[str]:
         """Start psql as the agent, with a token as the password."""
-        token = self.types("token", AGENT, "--resource", RESOURCE, "--key", f"{AGENT}.jwk", who="", here=True).strip()
+        token = self.types("token", AGENT, "--resource", RESOURCE, "--key", f"{AGENT}.jwk", who="").strip()
         gateway = self.server.demo["gateway"]
         host, _, port = gateway["postgres"].rpartition(":")
         environment = {**os.environ, "PGPASSWORD": token, "PGSSLMODE": "verify-full", "PGSSLROOTCERT": gateway["ca"]}
@@ -117,7 +103,7 @@ def bench(server: RunningServer, clinic: Clinic, tmp_path_factory: pytest.TempPa
 
 
 def bring_database(bench: Bench, clinic: Clinic) -> None:
-    bench.types("segment", "create", SEGMENT, "--purpose", "Patients and who treats them")
+    bench.types("segment", "create", SEGMENT, "--purpose", "Patients and who treats them", apart=True)
     bench.types("segment", "let-review", SEGMENT, "dba", status=1, says="without the role administrator")
     bench.types("segment", "let-review", SEGMENT, "dba", who="ada")
     (bench.folder / "password").write_text("not the password\n", encoding="utf-8")
@@ -127,11 +113,13 @@ def bring_database(bench: Bench, clinic: Clinic) -> None:
     bench.types(*add, who="maya", status=1, says="scopes do not cover")
     bench.types(*add, says="is behind the gate")
     bench.types("resource", "test", RESOURCE, status=1, says="does not accept the user clinic_gate with this password")
-    bench.types("resource", "login", RESOURCE, "--user", LOGIN, "--password-file", "-", typed=f"{PASSWORD}\n")
+    bench.types(
+        "resource", "login", RESOURCE, "--user", LOGIN, "--password-file", "-", answers=f"{PASSWORD}\n", apart=True
+    )
     bench.types("resource", "test", RESOURCE, says="The gate can sign in to clinic as clinic_gate.")
     assert "20 of 20 sampled values are e-mail addresses." in bench.types("resource", "scan", RESOURCE)
     bench.types(
-        "resource", "scan", RESOURCE, "--confirm", typed="y\ny\n", says="public.patients.reach_at is tagged email."
+        "resource", "scan", RESOURCE, "--confirm", answers="y\ny\n", says="public.patients.reach_at is tagged email."
     )
     bench.types("resource", "scan", RESOURCE, says="Nothing found")
 
@@ -159,7 +147,7 @@ def bring_policy(bench: Bench) -> int:
     assert "policies/20-clinic.cedar:8: " in refused
     bench.types("policy", "push", "policies", status=1, says="20-clinic.cedar:8")
     ours.write_text(POLICY, encoding="utf-8")
-    bench.types("policy", "check", "policies", says="Nothing is wrong.")
+    bench.types("policy", "check", "policies", says="Nothing is wrong.", apart=True)
     assert '+@id("triage-reads")' in bench.types("policy", "diff", "policies", status=1)
     bench.types("policy", "push", "policies", who="lena", status=1)
     pushed = bench.types("policy", "push", "policies", "--note", "The clinic")
@@ -251,7 +239,7 @@ def test_what_was_brought_is_changed_and_retired(bench: Bench, clinic: Clinic) -
     bench.types("resource", "untag", RESOURCE, "visits.note", "--reason", "Again", status=1, says="has no tag")
     bench.types("segment", "create", "annex", "--purpose", "For a day")
     where = ["--host", clinic.host, "--database", "clinic", "--segment", "annex", "--tls", "off", "--user", LOGIN]
-    bench.types("resource", "add", "annex-records", *where, "--password-file", "-", typed=f"{PASSWORD}\n")
+    bench.types("resource", "add", "annex-records", *where, "--password-file", "-", answers=f"{PASSWORD}\n")
     bench.types("resource", "retire", "annex-records", "--reason", "Over", who="maya", status=1, says="scopes do not")
     bench.types("resource", "retire", "annex-records", "--reason", "Over", says="behind the gate no longer")
     bench.types("resource", "change", "annex-records", "--port", "1", status=1, says="annex-records is retired.")

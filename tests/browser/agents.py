@@ -53,12 +53,15 @@ class Psql:
         self.output.close()
 
 
-def psql(server: RunningServer, agent: str, *statements: str, purpose: str = "A test") -> Psql:
-    """Start psql as `agent` at the demo's shop, over TLS with the server's certificate checked."""
-    token = server.narrowgate("token", agent, "--purpose", purpose)
+def psql(
+    server: RunningServer, agent: str, *statements: str, purpose: str = "A test", resource: str = "shop", key: str = ""
+) -> Psql:
+    """Start psql as `agent` at a resource, over TLS with the server's certificate checked."""
+    own = ("--key", key) if key else ()
+    token = server.narrowgate("token", agent, "--purpose", purpose, "--resource", resource, *own)
     assert token.returncode == 0, token.stderr
     host, port = server.demo["gateway"]["postgres"].rsplit(":", 1)
-    where = f"host={host} port={port} dbname=shop user={agent} sslmode=verify-full sslrootcert={server.demo['gateway']['ca']}"
+    where = f"host={host} port={port} dbname={resource} user={agent} sslmode=verify-full sslrootcert={server.demo['gateway']['ca']}"
     output = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 -- closed by leave()
     command = ["psql", "-X", "-v", "ON_ERROR_STOP=1", where, *(part for one in statements for part in ("-c", one))]
     environment = {**os.environ, "PGPASSWORD": token.stdout.strip()}

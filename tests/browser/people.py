@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState, sync_playwright
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LAPTOP, PHONE = (1440, 900), (390, 844)
+Profiles = dict[tuple[str, str], StorageState]
+Theme = Literal["light", "dark"]
 
 
 @contextmanager
@@ -30,25 +32,34 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Desk:
-    """A browser in front of one running server, and what went wrong on its pages."""
+    """A browser in front of one running server, and what went wrong on its pages.
+
+    `profiles` keep whoever signed in, by server and person: each signs in once, by the form.
+    """
 
     browser: Browser
     demo: dict[str, Any]
+    profiles: Profiles = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
 
     @contextmanager
-    def signed_in(self, username: str, size: tuple[int, int] = LAPTOP, **options: Any) -> Iterator[Page]:
-        """A page of a person who just signed in."""
-        with self.context(size, **options) as context:
+    def signed_in(
+        self, username: str, size: tuple[int, int] = LAPTOP, *, afresh: bool = False, **options: Any
+    ) -> Iterator[Page]:
+        """A page of a person who is signed in; `afresh` for one who will sign out."""
+        key = (self.demo["console"], username)
+        kept = None if afresh else self.profiles.get(key)
+        with self.context(size, storage_state=kept, **options) as context:
             page = context.new_page()
             page.on("console", self._hear)
             page.on("pageerror", lambda error: self.complaints.append(str(error)))
             page.goto(f"{self.demo['console']}/")
-            page.get_by_label("User name").fill(username)
-            page.get_by_label("Password").fill(self.person(username)["password"])
-            page.get_by_role("button", name="Sign in").click()
+            if kept is None:
+                self._sign_in(page, username)
             page.get_by_role("navigation", name="Main").wait_for()
             page.wait_for_load_state("load")  # keys are heard once the scripts run
+            if not afresh:
+                self.profiles[key] = context.storage_state()
             yield page
 
     @contextmanager
@@ -69,6 +80,11 @@ class Desk:
         """A full address on this server."""
         return f"{self.demo['console']}{path}"
 
+    def _sign_in(self, page: Page, username: str) -> None:
+        page.get_by_label("User name").fill(username)
+        page.get_by_label("Password").fill(self.person(username)["password"])
+        page.get_by_role("button", name="Sign in").click()
+
     def _hear(self, message: ConsoleMessage) -> None:
         # A refused request is told by its status in the console too; the tests look at the page.
         if message.type == "error" and "Failed to load resource" not in message.text:
@@ -78,12 +94,22 @@ class Desk:
 def violations(page: Page) -> list[str]:
     """What axe finds on the page, one line each."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("rules => axe.run(document, { runOnly: rules })", RULES)
-    return [
-        f"{one['id']}: {one['help']} {[node['target'] for node in one['nodes'][:3]]}" for one in found["violations"]
-    ]
+    return _found(page, RULES)
+
+
+def contrast_violations(page: Page) -> list[str]:
+    """The same of the colours alone, on a page that axe has looked at already."""
+    return _found(page, {"type": "rule", "values": ["color-contrast"]})
 
 
 def sideways(page: Page) -> int:
     """By how many pixels the page is wider than the window: 0, or a thumb must scroll two ways."""
     return int(page.evaluate("Math.max(0, document.documentElement.scrollWidth - innerWidth)"))
+
+
+def _found(page: Page, rules: object) -> list[str]:
+    asked = {"runOnly": rules, "resultTypes": ["violations"]}
+    found = page.evaluate("asked => axe.run(document, asked)", asked)
+    return [
+        f"{one['id']}: {one['help']} {[node['target'] for node in one['nodes'][:3]]}" for one in found["violations"]
+    ]

@@ -1,11 +1,13 @@
-"""Every page, light on a laptop and dark on a phone: axe finds nothing, nothing scrolls sideways, no script fails."""
+"""Every page on a laptop and on a phone, in the light and in the dark: axe finds nothing, nothing scrolls sideways, no
+script fails.
+"""
 
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.people import LAPTOP, PHONE, Desk, sideways, violations
+from tests.browser.people import LAPTOP, PHONE, Desk, Theme, contrast_violations, sideways, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
@@ -69,18 +71,23 @@ PAGES = {
         "/help/api/",
     ],
 }
-SIGHTS = [("light", LAPTOP), ("dark", PHONE)]
+SIGHTS: list[tuple[Theme, Theme, tuple[int, int]]] = [("light", "dark", LAPTOP), ("dark", "light", PHONE)]
 
 
-@pytest.mark.parametrize(("theme", "size"), SIGHTS, ids=["light-laptop", "dark-phone"])
+@pytest.mark.parametrize(("theme", "other", "size"), SIGHTS, ids=["laptop", "phone"])
 @pytest.mark.parametrize("who", PAGES)
-def test_a_page_is_sound(desk: Desk, who: str, theme: str, size: tuple[int, int]) -> None:
-    with desk.signed_in(who, size, color_scheme=theme) as page:
+def test_a_page_is_sound(desk: Desk, who: str, theme: Theme, other: Theme, size: tuple[int, int]) -> None:
+    with desk.signed_in(who, size, color_scheme=theme, reduced_motion="reduce") as page:
         for step in PAGES[who]:
             _go(desk, page, step)
             assert violations(page) == [], page.url
             assert sideways(page) == 0, page.url
-            assert page.locator("html").get_attribute("data-bs-theme") == theme
+            expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+            # The colours are all that the theme changes, so they are all that is looked at again.
+            page.emulate_media(color_scheme=other)
+            expect(page.locator("html")).to_have_attribute("data-bs-theme", other)
+            assert contrast_violations(page) == [], page.url
+            page.emulate_media(color_scheme=theme)
 
 
 def _go(desk: Desk, page: Page, step: str) -> None:
@@ -96,9 +103,11 @@ def _go(desk: Desk, page: Page, step: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
-@pytest.mark.parametrize(("theme", "size"), SIGHTS, ids=["light-laptop", "dark-phone"])
-def test_the_door_is_sound_and_says_what_was_wrong(desk: Desk, theme: str, size: tuple[int, int]) -> None:
-    with desk.context(size, color_scheme=theme) as context:
+@pytest.mark.parametrize(("theme", "other", "size"), SIGHTS, ids=["laptop", "phone"])
+def test_the_door_is_sound_and_says_what_was_wrong(
+    desk: Desk, theme: Theme, other: Theme, size: tuple[int, int]
+) -> None:
+    with desk.context(size, color_scheme=theme, reduced_motion="reduce") as context:
         page = context.new_page()
         page.goto(desk.address("/posture/"))
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -109,10 +118,13 @@ def test_the_door_is_sound_and_says_what_was_wrong(desk: Desk, theme: str, size:
         expect(page.get_by_role("alert")).to_be_visible()
         assert violations(page) == []
         assert sideways(page) == 0
+        page.emulate_media(color_scheme=other)
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", other)
+        assert contrast_violations(page) == []
 
 
 def test_keys_and_menus_work_without_a_mouse(desk: Desk) -> None:
-    with desk.signed_in("maya") as page:
+    with desk.signed_in("maya", afresh=True) as page:
         page.keyboard.press("?")
         expect(page.get_by_role("heading", name="Keys")).to_be_visible()
         assert violations(page) == []
@@ -136,8 +148,11 @@ def test_keys_and_menus_work_without_a_mouse(desk: Desk) -> None:
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_the_theme_is_remembered(desk: Desk) -> None:
-    with desk.signed_in("claire", color_scheme="light") as page:
+def test_the_theme_is_remembered_whatever_the_system_prefers(desk: Desk) -> None:
+    with desk.signed_in("claire", color_scheme="dark") as page:
+        page.emulate_media(color_scheme="light")
         page.get_by_role("button", name="Theme").first.click()
         page.reload()
+        page.emulate_media(color_scheme="dark")
+        page.emulate_media(color_scheme="light")
         assert page.locator("html").get_attribute("data-bs-theme") == "dark"

@@ -1,54 +1,19 @@
-"""An owner and an administrator at work: withdrawing one's own hold on a phone by keyboard alone, inviting somebody who then
-signs in, and the bell that rings without a reload.
-"""
+"""An administrator invites somebody who then signs in; the bell rings without a reload; the same by command."""
 
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Ask
-from tests.browser.people import PHONE, Desk, sideways, violations
+from tests.browser.people import PHONE, Desk, violations
+from tests.commands import typed
 from tests.serving import RunningServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
 
 DELETE = "DELETE FROM order_items WHERE order_id = {}"
 WORD = "correct horse battery 9"
-
-
-def _tab_to(page: Page, control: Locator, most: int = 80) -> None:
-    """Press Tab until `control` has the focus."""
-    for _ in range(most):
-        page.keyboard.press("Tab")
-        if control.evaluate("one => one === document.activeElement"):
-            return
-    raise AssertionError(f"{most} tabs do not lead to {control}")
-
-
-def test_an_owner_withdraws_their_own_hold_by_keyboard_on_a_phone_and_the_agent_is_told(desk: Desk, ask: Ask) -> None:
-    asked = ask("cleanup.production", DELETE.format(45), purpose="Ticket 4504")
-    path = "/queue/" + asked.held().partition("/queue/")[2]
-    with desk.signed_in("omar", PHONE) as phone:
-        phone.goto(desk.address("/queue/"))
-        _tab_to(phone, phone.locator(f"a.hold-row[href$='{path}']"))
-        phone.keyboard.press("Enter")
-        details = phone.get_by_role("region", name="Details of the hold")
-        expect(details).to_contain_text("order_id = 45")
-        expect(phone.get_by_text("You cannot review this one.")).to_be_visible()
-        _tab_to(phone, phone.locator("summary", has_text="Withdraw…"))
-        phone.keyboard.press("Enter")
-        expect(phone.get_by_label("The agent and its reviewers will read this")).to_be_focused()
-        assert violations(phone) == []
-        assert sideways(phone) == 0
-        phone.keyboard.type("The customer paid after all")
-        phone.keyboard.press("Tab")
-        phone.keyboard.press("Enter")
-        expect(phone.get_by_text("Settled.", exact=True)).to_be_visible()
-        expect(details).to_contain_text("Withdrawn by Omar Haddad: “The customer paid after all”")
-    status, said = asked.wait()
-    assert status != 0
-    assert "The customer paid after all" in said
 
 
 def test_an_administrator_invites_and_the_invited_signs_in(desk: Desk) -> None:
@@ -97,9 +62,9 @@ def test_the_bell_rings_without_a_reload_and_leads_to_the_hold(desk: Desk, ask: 
 
 def test_people_and_groups_by_command(server: RunningServer) -> None:
     def types(*arguments: str, says: str, status: int = 0) -> None:
-        done = server.narrowgate(*arguments)
-        assert done.returncode == status, done.stdout + done.stderr
-        assert says in done.stdout + done.stderr
+        code, out, complaints = typed(server.state, *arguments)
+        assert code == status, out + complaints
+        assert says in out + complaints
 
     ada, anders = ("--as", "ada"), ("--as", "anders")
     types("group", "create", "night", *ada, says="There is a group night.")

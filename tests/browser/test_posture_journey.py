@@ -1,27 +1,14 @@
-"""The CISO's morning, by keyboard alone: from the posture to the rows behind a figure, to one action, to who falls short."""
+"""A CISO goes from the posture to who falls short, by keyboard alone. To the rows behind a figure: `test_stories.py`."""
 
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.people import LAPTOP, PHONE, Desk
+from tests.browser.keyboard import press
+from tests.browser.people import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
-
-
-def _go(page: Page, link: Locator) -> None:
-    """Reach a link by Tab alone, see that it shows the focus, and follow it."""
-    for _ in range(120):
-        page.keyboard.press("Tab")
-        if link.evaluate("one => one === document.activeElement"):
-            break
-    expect(link).to_be_focused()
-    # A link that fills its row draws the focus around the whole of it.
-    drawn = "one => [one, one.closest('tr')].some(part => part && getComputedStyle(part).outlineStyle !== 'none')"
-    assert link.evaluate(drawn)
-    page.keyboard.press("Enter")
-    page.wait_for_load_state("load")
 
 
 def _number(link: Locator) -> int:
@@ -30,29 +17,19 @@ def _number(link: Locator) -> int:
     return int(found[0].replace(",", ""))
 
 
-@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
-def test_from_the_posture_to_the_row_by_keyboard(desk: Desk, size: tuple[int, int]) -> None:
-    with desk.signed_in("claire", size) as page:
-        expect(page.get_by_role("heading", level=2, name=re.compile("^Posture"))).to_be_visible()
-        figures = page.get_by_role("region", name="Key figures")
-        denied = figures.get_by_role("link", name=re.compile("Denied"))
+def test_the_posture_and_its_steps_lead_to_as_many_rows_as_they_say(desk: Desk) -> None:
+    with desk.signed_in("claire") as page:
+        denied = page.get_by_role("region", name="Key figures").get_by_role("link", name=re.compile("Denied"))
         counted = _number(denied)
         assert 0 < counted <= 50
-        _go(page, denied)
-        rows = page.get_by_role("region", name="Actions").locator("tbody tr")
-        expect(rows).to_have_count(counted)
-        _go(page, rows.first.get_by_role("link").first)
-        expect(page).to_have_url(re.compile("/record/actions/"))
-        expect(page.get_by_role("main")).to_contain_text("Denied")
-
-
-def test_from_a_step_of_zero_trust_to_the_agents_that_fall_short(desk: Desk) -> None:
-    with desk.signed_in("claire") as page:
+        press(page, denied)
+        expect(page.get_by_role("region", name="Actions").locator("tbody tr")).to_have_count(counted)
+        page.go_back()
         step = page.get_by_role("link", name=re.compile("Mutual authentication"))
         short = _number(step)
-        _go(page, step)
+        press(page, step)
         rows = page.get_by_role("region", name="What falls short").locator("tbody tr")
         expect(rows).to_have_count(short)
         name = rows.first.get_by_role("link").inner_text()
-        _go(page, rows.first.get_by_role("link"))
+        press(page, rows.first.get_by_role("link"))
         expect(page.get_by_role("heading", level=1)).to_contain_text(name)

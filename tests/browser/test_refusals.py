@@ -1,7 +1,6 @@
 """What must not work, tried in the browser and with the browser's own session."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
@@ -11,20 +10,6 @@ from tests.browser.conftest import Ask
 from tests.browser.people import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
-
-IN_A_TRANSACTION = "DELETE FROM order_items WHERE order_id = 47"
-
-
-@pytest.fixture(scope="module")
-def running_out(server: object) -> Iterator[Psql]:
-    """An action held in an open transaction: it has 60 seconds, which pass while the other tests run."""
-    from tests.browser.agents import psql
-    from tests.serving import RunningServer
-
-    assert isinstance(server, RunningServer)
-    asked = psql(server, "cleanup.production", "BEGIN; SELECT 1", f"BEGIN; {IN_A_TRANSACTION}; COMMIT")
-    yield asked
-    asked.leave()
 
 
 def _path(address: str) -> str:
@@ -101,13 +86,3 @@ def test_a_lost_connection_makes_decisions_wait(desk: Desk, ask: Ask) -> None:
         reviewer.wait_for_timeout(500)
         expect(reviewer.get_by_role("button", name="Approve once")).to_be_visible()
     assert asked.process.poll() is None
-
-
-def test_the_deadline_denies(desk: Desk, running_out: Psql) -> None:
-    path = _path(running_out.held())
-    with desk.signed_in("maya") as reviewer:
-        reviewer.goto(desk.address(path))
-        status, said = running_out.wait(70)
-        assert status != 0, said
-        expect(reviewer.get_by_text(re.compile("Nobody decided by"))).to_be_visible(timeout=5000)
-        expect(reviewer.get_by_role("button", name="Approve once")).to_have_count(0)

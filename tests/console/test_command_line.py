@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import typed
 from tests.serving import RunningServer
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("server")]
@@ -28,32 +29,31 @@ def test_a_token_is_printed(server: RunningServer) -> None:
     ],
 )
 def test_what_cannot_be_is_one_sentence(server: RunningServer, arguments: list[str], says: str) -> None:
-    answer = server.narrowgate(*arguments)
-    assert (answer.returncode, answer.stdout, answer.stderr.count("\n")) == (1, "", 1)
-    assert says in answer.stderr
+    code, out, complaints = typed(server.state, *arguments)
+    assert (code, out, complaints.count("\n")) == (1, "", 1)
+    assert says in complaints
 
 
 def test_another_agents_key_does_not_help(server: RunningServer) -> None:
     other = next(agent["key"] for agent in server.demo["agents"] if agent["name"] == "reports.production")
-    answer = server.narrowgate("token", SUPPORT, "--key", other)
-    assert answer.returncode == 1
-    assert "not registered for this agent" in answer.stderr
+    code, _, complaints = typed(server.state, "token", SUPPORT, "--key", other)
+    assert code == 1
+    assert "not registered for this agent" in complaints
 
 
-def test_no_server_is_said(tmp_path: Path, server: RunningServer) -> None:
-    answer = server.narrowgate("token", SUPPORT, "--state", str(tmp_path))
-    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1)
-    assert "script/server" in answer.stderr
+def test_no_server_is_said(tmp_path: Path) -> None:
+    code, _, complaints = typed(tmp_path, "token", SUPPORT)
+    assert (code, complaints.count("\n")) == (1, 1)
+    assert "script/server" in complaints
 
 
 def test_the_examples_do_what_they_say(server: RunningServer) -> None:
     for example in server.demo["examples"]:
         if example["expect"] == "hold":
             continue
-        answer = server.narrowgate("sql", example["agent"], example["resource"], example["statement"])
-        refused = example["expect"] == "deny"
-        assert (answer.returncode == 1) is refused, (example, answer.stdout, answer.stderr)
-        assert ("***" in answer.stdout) is (example["expect"] == "mask"), answer.stdout
+        code, out, complaints = typed(server.state, "sql", example["agent"], example["resource"], example["statement"])
+        assert (code == 1) is (example["expect"] == "deny"), (example, out, complaints)
+        assert ("***" in out) is (example["expect"] == "mask"), out
 
 
 def test_a_refusal_says_why(server: RunningServer) -> None:

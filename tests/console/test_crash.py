@@ -13,38 +13,33 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.serving import RunningServer, family, start, temporary_state
+from tests.serving import RunningServer, family
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("server")]
 AGENT, STATEMENT = "cleanup.production", "DELETE FROM order_items WHERE order_id = 1001"
 LEFT = "SELECT count(*) AS left_over FROM order_items WHERE order_id = 1001"
 
 
-def test_a_hold_survives_a_kill_and_its_approval_runs_once() -> None:
-    with temporary_state() as state:
-        first = start(state)
-        asking = ask(first)
-        hold = waiting(first)
-        processes = family(first.process.pid)
-        first.stop(signal.SIGKILL)
-        asking.communicate(timeout=30)
-        assert asking.returncode == 1
-        assert gone(processes)
+def test_a_hold_survives_a_kill_and_its_approval_runs_once(server: RunningServer) -> None:
+    asking = ask(server)
+    hold = waiting(server)
+    processes = family(server.process.pid)
+    server.stop(signal.SIGKILL)
+    asking.communicate(timeout=30)
+    assert asking.returncode == 1
+    assert gone(processes)
 
-        second = start(state)
-        try:
-            assert waiting(second)["id"] == hold["id"]
-            assert "0 " not in second.narrowgate("sql", AGENT, "shop", LEFT).stdout
-            approve(second, hold)
-            done = second.narrowgate("sql", AGENT, "shop", STATEMENT)
-            assert done.returncode == 0, done.stderr
-            assert done.stdout.startswith("DELETE ")
-            again = ask(second)
-            other = waiting(second)
-            assert other["id"] != hold["id"]
-            asking_ended(again)
-        finally:
-            second.stop()
+    server.start_again()
+    assert waiting(server)["id"] == hold["id"]
+    assert "0 " not in server.narrowgate("sql", AGENT, "shop", LEFT).stdout
+    approve(server, hold)
+    done = server.narrowgate("sql", AGENT, "shop", STATEMENT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("DELETE ")
+    again = ask(server)
+    other = waiting(server)
+    assert other["id"] != hold["id"]
+    asking_ended(again)
 
 
 def ask(server: RunningServer) -> subprocess.Popen[str]:

@@ -182,7 +182,8 @@ REPORTS = [
     *_pages(
         ("record/reports/", "CA"), ("record/reports/new/", "CA"), ("record/reports/<uuid:report_id>/", "CA"),
         ("record/reports/<uuid:report_id>/progress/", "CA"),
-        ("api/v1/reports", EVERYBODY), ("api/v1/reports/<uuid:pk>", "CA"), ("api/v1/reports/<uuid:pk>/files/<str:name>", "CA"),
+        ("api/v1/reports", EVERYBODY), ("api/v1/reports/<uuid:pk>", "CA"),
+        ("api/v1/reports/<uuid:pk>/progress", "CA"), ("api/v1/reports/<uuid:pk>/files/<str:name>", "CA"),
     ),
     *_posts(
         ("record/reports/new/", "CA"), ("record/reports/<uuid:report_id>/cancel/", "CA"),

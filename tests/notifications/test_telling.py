@@ -15,6 +15,7 @@ from approvals.notifications import reader
 from approvals.notifications.actions import choose, forget_old
 from approvals.notifications.kinds import WATCHED, Kind, title
 from approvals.notifications.models import Notification, NotificationCursor
+from approvals.notifications.places import place_of
 from core.db import db_now
 from core.ids import new_id
 from ledger.entries import Actor, Subject
@@ -91,6 +92,19 @@ def test_suspending_and_reinstating_is_told_to_the_owner_and_deputy(telling: Tel
     telling.read()
     assert telling.told(telling.cast.owner) == [("agent", "agent:suspended"), ("agent", "agent:reinstated")]
     assert telling.who("agent") == {"olga", "dev"}
+    assert telling.who("reinstate") == set()  # it acts again: there is nothing left to confirm
+
+
+def test_a_waiting_reinstatement_is_told_to_those_who_may_confirm_it(telling: Telling) -> None:
+    agent, administrator = telling.world.agent, telling.cast.administrator
+    people.set_roles(telling.cast.owner, [Role.OWNER, Role.ENGINEER], actor=administrator)
+    people.set_roles(telling.cast.outsider, [Role.ENGINEER], actor=administrator)
+    people.link(telling.cast.outsider, telling.cast.engineer, actor=administrator)
+    inventory.suspend(agent.id, actor=telling.cast.ciso, reason="Looks odd.")
+    inventory.ask_to_reinstate(agent.id, actor=telling.cast.engineer, reason="It was not.")
+    telling.read()
+    assert telling.who("reinstate") == {"cleo"}  # neither who asked, by whichever account, nor the owner
+    assert place_of(Notification.objects.get(kind="reinstate")) == f"/agents/{agent.name}/reinstate/"
 
 
 def test_an_incident_is_told_to_the_ciso(telling: Telling) -> None:
@@ -123,15 +137,17 @@ def test_what_waits_for_a_second_administrator_is_told_to_the_others(telling: Te
     assert telling.who("second") == {"abel"}
 
 
-def test_a_report_is_told_to_who_asked_for_it(telling: Telling) -> None:
+@pytest.mark.parametrize("became", [Event.REPORT_MADE, Event.REPORT_FAILED])
+def test_what_became_of_a_report_is_told_to_who_asked_for_it(telling: Telling, became: Event) -> None:
     report = Subject("report", str(new_id()), "oversight")
     auditor, maker = telling.cast.auditor, Actor("system", "reports", "Reports")
     with transaction.atomic():
         asked = Actor("person", str(auditor.id), str(auditor))
-        for event, actor in ((Event.REPORT_ASKED, asked), (Event.REPORT_MADE, maker)):
+        for event, actor in ((Event.REPORT_ASKED, asked), (became, maker)):
             record(event, actor=actor, subject=report)
     telling.read()
     assert telling.who("report") == {"aldo"}
+    assert place_of(Notification.objects.get(kind="report")) == f"/record/reports/{report.id}/"
 
 
 def test_nobody_outside_is_told_anything(telling: Telling) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from accounts import actions
 from accounts.invitation_actions import find
 from accounts.models import ApiToken, PendingChange, Role, User
 from accounts.scopes import AGENTS_WRITE, READ
+from ledger.events import Event
 from ledger.models import Outbox
 from tests.approvals.world import World, assemble
 from tests.bring.callers import Caller
@@ -141,12 +143,21 @@ def test_what_cannot_be_names_the_field_and_changes_nothing(
     assert Outbox.objects.count() == before
 
 
+def refusals() -> list[tuple[str, str]]:
+    """What was tried and refused, and about whom, as the entries say: people by their user names."""
+    known = {str(one.id): one.username for one in User.objects.all()}
+    entries = (json.loads(bytes(one.leaf)) for one in Outbox.objects.filter(event=Event.CHANGE_REFUSED).order_by("id"))
+    return [(one["details"]["tried"], known.get(one["subject"]["id"], one["subject"]["name"])) for one in entries]
+
+
 def test_ones_own_is_refused(cast: Cast) -> None:
     caller = Caller(cast.administrator)
     assert caller.patch("people/ada", {"roles": []})[0] == 403
     for verb in ("invitation", "deactivate", "reactivate", "unlink", "erase"):
         assert caller.post(f"people/ada/{verb}")[0] == 403, verb
     assert caller.post("groups/dba/add", {"person": "ada"})[0] == 403
+    tried = ["change", "invite", "deactivate", "reactivate", "unlink", "erase", "add"]
+    assert refusals() == [(what, "dba" if what == "add" else "ada") for what in tried]
 
 
 def test_a_deactivated_persons_token_is_dead_at_once(cast: Cast) -> None:

@@ -19,6 +19,7 @@ from accounts.objects import Key, targets_by_group
 from ledger.models import Outbox
 from tests.approvals.world import World, assemble
 from tests.cast import SETUP, Cast
+from tests.people.test_api import refusals
 
 pytestmark = pytest.mark.django_db
 NEW = {"username": "nina", "name": "Nina New", "email": "nina@example.com"}
@@ -232,6 +233,7 @@ def test_ones_own_roles_are_refused_and_nothing_is_half_done(cast: Cast) -> None
     answer = _as(cast.administrator).post(reverse("people:edit", args=["ada"]), form)
     assert (answer.status_code, "Nobody changes their own roles." in _text(answer)) == (422, True)
     assert User.objects.get(username="ada").name == "Ada Admin"
+    assert refusals() == [("change", "ada")]
 
 
 def test_a_second_administrator_confirms_by_page(cast: Cast) -> None:
@@ -244,6 +246,7 @@ def test_a_second_administrator_confirms_by_page(cast: Cast) -> None:
     assert confirm not in first.get(reverse("people:all")).content.decode()
     assert confirm in second.get(reverse("people:all")).content.decode()
     assert "second administrator has to confirm" in _text(first.post(confirm, {"back": "otto"}, follow=True))
+    assert refusals() == [("confirm", "otto")]
     assert "Confirmed." in _text(second.post(confirm, {"back": "otto"}, follow=True))
     assert User.objects.get(username="otto").has_role(Role.ADMINISTRATOR)
     assert "confirmed or dropped meanwhile" in _text(second.post(confirm, follow=True))
@@ -261,6 +264,7 @@ def test_groups_are_joined_confirmed_and_left_by_page(cast: Cast) -> None:
     assert first.post(reverse("people:end_member", args=[one.id])).status_code == 404
     own = first.post(reverse("people:join", args=["ada"]), {"group": "dba"})
     assert (own.status_code, "Nobody adds themselves" in _text(own)) == (422, True)
+    assert refusals() == [("add", "ada")]
     assert first.post(reverse("people:join", args=["otto"]), {"group": "zzz"}).status_code == 422
 
 

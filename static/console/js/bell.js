@@ -1,6 +1,7 @@
 // The rail's numbers: asked for once the page is there, so that no page waits for them; again when the bell is told that there
 // is something, and now and then because a push can be lost.
-// The queue's page has a socket already and passes the word on (live:notified); other pages have one of their own.
+// The queue's page has a socket already and passes the word on (live:notified), as it does its own number (rail:needs); other
+// pages have a socket of their own.
 const bells = [...document.querySelectorAll('[data-bell]')];
 const own = !document.querySelector('[data-live-url]');
 const QUIET = 75_000; // the server says something every 30 s
@@ -59,6 +60,7 @@ function listen() {
 if (bells.length) {
   ask();
   document.addEventListener('live:notified', ask);
+  document.addEventListener('rail:needs', ({ detail }) => needing(detail.address, detail.needs));
   setInterval(() => { if (!document.hidden) ask(); }, 60_000);
   if (own) listen();
 }

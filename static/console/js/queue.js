@@ -17,10 +17,7 @@ function mark() {
 function count() {
   const needs = Number(list.querySelector('[data-needs]')?.dataset.needs || 0);
   document.title = `${needs ? `(${needs}) ` : ''}${queue.dataset.title}`;
-  document.querySelectorAll('a[href="/queue/"] .rail-count').forEach(badge => {
-    badge.hidden = !needs;
-    badge.firstElementChild.textContent = needs;
-  });
+  document.dispatchEvent(new CustomEvent('rail:needs', { detail: { address: queue.dataset.url, needs } }));
 }
 
 async function refreshList(highlight = false) {
@@ -74,6 +71,12 @@ function step(by) {
 document.addEventListener('live:hold', event => soon(event.detail.hold));
 document.addEventListener('live:back', () => soon(undefined));
 document.addEventListener('countdown:over', event => setTimeout(soon, 700, event.detail.hold));
+// Opening the hold that is open already keeps what is typed and has the focus there.
+document.addEventListener('htmx:before:request', event => {
+  const { ctx } = event.detail;
+  const row = ctx.sourceElement?.closest('.hold-row');
+  if (row && row.dataset.hold === opened()) ctx.swap = 'innerMorph';
+});
 document.addEventListener('htmx:after:swap', event => {
   if (event.detail.ctx?.target?.id !== 'detail') return;
   mark();

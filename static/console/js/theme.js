@@ -1,7 +1,15 @@
-// Sets the theme before the first paint: what the person chose, else what the system prefers.
+// Sets the theme before the first paint: what the person chose, else what the system prefers, then and whenever that changes.
 (() => {
-  let stored = null;
-  try { stored = localStorage.getItem('theme'); } catch { /* storage may be switched off */ }
-  const system = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
-  document.documentElement.setAttribute('data-bs-theme', stored === 'dark' || stored === 'light' ? stored : system);
+  const prefersDark = matchMedia('(prefers-color-scheme: dark)');
+  const apply = () => {
+    let stored = null;
+    try { stored = localStorage.getItem('theme'); } catch { /* storage may be switched off */ }
+    const system = prefersDark.matches ? 'dark' : 'light';
+    document.documentElement.setAttribute('data-bs-theme', stored === 'dark' || stored === 'light' ? stored : system);
+  };
+  apply();
+  prefersDark.addEventListener('change', () => {
+    apply();
+    dispatchEvent(new Event('themechange'));
+  });
 })();

@@ -15,16 +15,14 @@ from audit.reports import making
 from audit.reports.period import Period
 from audit.reports.scope import Scope
 from tests.audit.reports.conftest import Room, path_of
+from tests.commands import typed
 
 Files = dict[str, bytes]
-NARROWGATE = Path(sys.executable).with_name("narrowgate")
 
 
 def check(package: Path, *options: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [str(NARROWGATE), "verify", str(package), *options], capture_output=True, text=True, check=False
-    )
-    return done.returncode, done.stdout + done.stderr
+    status, out, complaints = typed(package.parent, "verify", str(package), *options)
+    return status, out + complaints
 
 
 def files_of(package: Path) -> Files:

@@ -15,6 +15,12 @@ from tests.gateway.wire.world import World
 
 
 @pytest.fixture
+def world(standing_world: World) -> World:
+    """One for all of these: none changes what another looks at."""
+    return standing_world
+
+
+@pytest.fixture
 def plain(world: World) -> Iterator[socket.socket]:
     with socket.create_connection(("localhost", world.port), timeout=5) as connection:
         yield connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,22 +16,27 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import User
 from accounts.requests import person_of
 from activity.actions import MAY_CUT, OPEN, cut_session
+from activity.asked import filters
+from activity.listing import Listed
 from activity.models import Action
 from activity.visibility import sessions_visible_to
 from agents.form_views import answer, both
 from agents.forms import ReasonForm
+from audit import explorer
+from audit.explorer import EntriesForm, entries_page, missing_before
 from audit.proof_path import levels_of
-from audit.queries import entries_page
 from audit.reading import note_export, note_read
 from audit.replay import replay_of
 from audit.roles import READERS
 from core.errors import NotFound
 from core.streaming import streamed
 from ledger import export, queries
-from ledger.events import Event
-from ledger.models import Entry
+from ledger.models import Entry, Key
 from ledger.personal import reveal
-from ledger.proving import Prover
+from ledger.proving import Proof, Prover
+from ledger.publishing.standing import standing
+
+UNUSABLE = 422
 
 KEYS = (
     {"letters": ["Space"], "does": "play, pause"},
@@ -82,20 +88,39 @@ def cut(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def ledger(request: HttpRequest) -> HttpResponse:
     """The ledger's entries, newest first, each with its proof state."""
     user = _reader(request)
-    asked = _asked(request, "event", "actor", "q")
-    page = entries_page(asked, request.GET.get("before", ""))
-    prover = Prover()
-    rows = [(entry, prover.proof(entry)) for entry in page.rows]
-    note_read(user, "ledger", "", {name: value for name, value in asked.items() if value})
+    form = EntriesForm(request.GET)
+    page = entries_page(form.cleaned_data, request.GET.get("before", "")) if form.is_valid() else Listed([])
+    asked, prover = filters(form), Prover()
+    note_read(user, "ledger", "", asked)
     context = {
-        "rows": rows,
-        "more": page.more,
+        "rows": _rows(page.rows, prover, missing={} if asked else missing_before(page.rows)),
+        "page": page,
+        "form": form,
         "asked": asked,
-        "events": sorted(Event),
+        "follows": not asked and not request.GET.get("before"),
+        "next": page.rows[0].index + 1 if page.rows else 0,
         "state": queries.state(),
+        "standing": standing(),
         "prover": prover,
     }
-    return render(request, "audit/ledger.html", context)
+    return render(request, "audit/ledger.html", context, status=200 if form.is_valid() else UNUSABLE)
+
+
+@require_GET
+@login_required
+def tail(request: HttpRequest, after: int) -> HttpResponse:
+    """The rows of entries that came since, for a page of the ledger that follows along: its opening was the read."""
+    _reader(request)
+    rows = explorer.tail(after)
+    shown = _rows(rows, Prover(), missing=missing_before(rows))
+    context = {"rows": shown, "next": rows[0].index + 1 if rows else after}
+    return render(request, "audit/parts/tail.html", context)
+
+
+def _rows(entries: list[Entry], prover: Prover, *, missing: dict[int, str]) -> list[tuple[Entry, Proof, str]]:
+    """Entries with their standing, and which numbers of their node are missing before them."""
+    proofs = prover.proofs(entries)
+    return [(entry, proof, missing.get(entry.index, "")) for entry, proof in zip(entries, proofs, strict=True)]
 
 
 @require_GET
@@ -109,7 +134,20 @@ def entry(request: HttpRequest, index: int) -> HttpResponse:
     levels, root = levels_of(index, proof.size, bytes(found.leaf), proof.hashes) if proof.hashes else ([], "")
     note_read(user, "entry", str(index), {"index": index})
     says = json.dumps(json.loads(bytes(found.leaf)), indent=2, ensure_ascii=False)
-    context = {"entry": found, "proof": proof, "levels": levels, "root": root, "says": says, "prover": prover}
+    newest = prover.checkpoint
+    context = {
+        "entry": found,
+        "proof": proof,
+        "levels": levels,
+        "root": root,
+        "says": says,
+        "prover": prover,
+        "leaf": b64encode(bytes(found.leaf)).decode(),
+        "note": newest.note if newest else "",
+        "keys": [key.verifier for key in Key.objects.order_by("-first_size")],
+        "signed_root": bytes(newest.root).hex() if newest else "",
+        "final": standing().final,
+    }
     return render(request, "audit/entry.html", context)
 
 
@@ -134,10 +172,6 @@ def _reader(request: HttpRequest) -> User:
     if not user.has_role(*READERS):
         raise Http404
     return user
-
-
-def _asked(request: HttpRequest, *names: str) -> dict[str, str]:
-    return {name: request.GET.get(name, "").strip()[:200] for name in names}
 
 
 def _number_asked(request: HttpRequest, name: str) -> int:

@@ -117,6 +117,7 @@ class Entry(models.Model):
             models.Index(fields=["event", "index"], name="entry_by_event"),
             models.Index(fields=["actor_id", "index"], name="entry_by_actor"),
             models.Index(fields=["subject_id", "index"], name="entry_by_subject"),
+            models.Index(fields=["recorded"], name="entry_by_recorded"),
             models.Index(fields=["session", "index"], name="entry_by_session", condition=~models.Q(session="")),
             models.Index(fields=["action", "index"], name="entry_by_action", condition=~models.Q(action="")),
         ]

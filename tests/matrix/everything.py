@@ -105,7 +105,7 @@ class Everything:
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
-            "number": self.version.number, "index": 0, "slug": SLUGS[0], "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1,
+            "number": self.version.number, "index": 0, "after": 0, "slug": SLUGS[0], "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1,
             **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
         }  # fmt: skip
 

@@ -110,6 +110,7 @@ RECORD = [
         ("record/", ROLES), ("record/sessions/<uuid:session_id>/", ROLES), ("record/actions/", ROLES), ("record/actions/<uuid:action_id>/", ROLES),
         ("record/sessions/<uuid:session_id>/cut/", "CE"),
         ("record/ledger/", READERS), ("record/ledger/<int:index>/", READERS), ("ledger/tile/entries/<path:place>", READERS),
+        ("record/ledger/from/<int:after>/", READERS),
     ),
     *_posts(
         ("record/sessions/export/", ROLES), ("record/actions/export/", ROLES), ("record/evidence/", READERS),

@@ -15,10 +15,13 @@ def verify(
     evidence: Annotated[Path, typer.Argument(help="A package of evidence: the ZIP that an export gives.")],
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint that you hold, to compare with.")] = None,
     key: Annotated[str | None, typer.Option(help="The verifier key you were given: name+hash+key.")] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option(help="The key of a witness that must have cosigned; repeat it.")
+    ] = None,
 ) -> None:
     """Check a package of evidence, offline. Exit status 0 only if it is valid."""
     try:
-        report = check(evidence, checkpoint, key)
+        report = check(evidence, checkpoint, key, witness or [])
     except Unreadable as error:
         typer.echo(f"NOT VALID: {error}")
         raise typer.Exit(1) from None

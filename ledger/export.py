@@ -13,6 +13,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import IO
 
 from django.db import connection
 
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from ledger import (
     checkpoint,
     handover,
@@ -31,9 +32,11 @@ from ledger import (
     verify_keys,
     verify_package,
     verify_primitives,
+    verify_witnesses,
 )
 from ledger.events import Event
-from ledger.models import Checkpoint, Entry, Key
+from ledger.models import Checkpoint, Cosignature, Entry, Key
+from ledger.publishing.configured import quorum
 
 PAGE = 1_000  # entries read at a time
 PART = 1 << 18  # bytes of a report's file read at a time
@@ -82,6 +85,7 @@ manifest.json       what the package says it holds
 entries.ndjson      an entry a line: its index, the hash of its leaf, and the leaf's text, which is JSON (RFC 8785)
 checkpoints.ndjson  signed roots (C2SP tlog-checkpoint); the tree is that of RFC 6962
 checkpoint.txt      the last of them
+witnesses.txt       keys of the witnesses whose cosignatures stand under checkpoints
 keys.txt            the keys that signed them, in order; each but the first was introduced by the one before
 handovers.ndjson    where that happened outside these entries: the entry that says so, and its path to the root
 names.ndjson        names of people, each with the salt that shows it is what entries committed to; not of those erased
@@ -180,7 +184,8 @@ def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "verify.html", [verifying_page().encode()]
     yield "keys.txt", _keys()
     yield verify_package.HANDOVERS, _handovers(package)
-    yield "checkpoint.txt", [package.checkpoint.note.encode()]
+    yield verify_package.WITNESSES, _witnesses()
+    yield "checkpoint.txt", [_cosigned([package.checkpoint.size])[package.checkpoint.size].encode()]
     yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
     yield "checkpoints.ndjson", _checkpoints(sizes)
     people: set[str] = set()
@@ -258,13 +263,29 @@ def _checkpoint_sizes(package: Package) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(THINNED_SQL, [MOST_CHECKPOINTS, max(package.first, 1), package.last])
         sizes = [size for (size,) in cursor.fetchall()]
-    return sizes if package.size in sizes else [*sizes, package.size]
+    cosigned = Cosignature.objects.filter(size__range=(max(package.first, 1), package.last)).order_by("-size")
+    return sorted({*sizes, package.size, *cosigned.values_list("size", flat=True)[:1]})
 
 
 def _checkpoints(sizes: Sequence[int]) -> Iterator[bytes]:
-    found = Checkpoint.objects.filter(size__in=sizes).order_by("size").values_list("size", "note")
-    for size, note in found.iterator():
+    for size, note in sorted(_cosigned(sizes).items()):
         yield json.dumps({"size": size, "note": note}, ensure_ascii=False).encode() + b"\n"
+
+
+def _cosigned(sizes: Sequence[int]) -> dict[int, str]:
+    """The notes of checkpoints of these sizes, each with its cosignatures."""
+    notes = dict(Checkpoint.objects.filter(size__in=sizes).values_list("size", "note"))
+    for size, line in Cosignature.objects.filter(size__in=sizes).order_by("name").values_list("size", "line"):
+        if size in notes:
+            notes[size] += line
+    return notes
+
+
+def _witnesses() -> Iterator[bytes]:
+    """The keys of the witnesses that this deployment names."""
+    with suppress(Invalid):  # a file of witnesses that cannot be read takes nobody's evidence away
+        for known in quorum().witnesses.values():
+            yield f"{known.key}\n".encode()
 
 
 def _names(people: set[str]) -> Iterator[bytes]:
@@ -302,7 +323,7 @@ def _text(data: bytes) -> str:
 
 def standalone_verifier() -> str:
     """verify.py as one file: the modules that it stands on are put where it imports them."""
-    bases = (verify_primitives, verify_keys, verify_package)
+    bases = (verify_primitives, verify_keys, verify_witnesses, verify_package)
     top, *others = (Path(module.__file__ or "").read_text(encoding="utf-8") for module in (verify, *bases))
     imports = [node for node in ast.parse(top).body if _is_ours(node)]
     lines = top.splitlines()

@@ -6,7 +6,7 @@ who trusts nothing else of ours. Formats: RFC 6962 tree, RFC 8032 Ed25519, C2SP 
 1. Open the package and read its manifest and keys.  2. Read the entries in order: bytes, canonical form, numbers of
 their nodes, time, and where the log's key hands over to another.  3. At each checkpoint: signature by the key in force
 there, and the root that the entries give; equal roots also prove that each checkpoint continues the one before.
-4. Compare the end with the head, the nodes, the keys and a checkpoint held outside.
+4. Compare the end with the head, the nodes, the keys, a checkpoint held outside, and what witnesses cosigned.
 5. Where the package carries a report: the entry that states its files' hashes is in the tree, and the files are those.
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 import sys
 import zipfile
@@ -27,6 +26,7 @@ from typing import Any
 from ledger.verify_keys import KeyHistory
 from ledger.verify_package import REPORT_FILES, Package, people_in
 from ledger.verify_primitives import (
+    WITNESS,
     Checkpoint,
     KeyName,
     Keys,
@@ -34,12 +34,16 @@ from ledger.verify_primitives import (
     Unreadable,
     from_base64,
     heights,
+    is_canonical,
+    leaf_of,
     open_note,
+    plain,
     read_count,
     read_key,
     read_object,
     root_by_path,
 )
+from ledger.verify_witnesses import Witnesses
 
 MOST_PROBLEMS = 20
 SLACK = timedelta(minutes=10)  # how far entries of different nodes may be out of order in time
@@ -81,20 +85,24 @@ class Report:
             self.problems.append(Problem(check, message, entry))
 
     def lines(self) -> Iterator[str]:
-        """The report as text."""
+        """The report as text, fit for a terminal."""
         yield "VALID" if self.ok else "NOT VALID"
-        yield from (f"  wrong ({problem.check}): {problem.message}" for problem in self.problems)
+        yield from (plain(f"  wrong ({problem.check}): {problem.message}") for problem in self.problems)
         yield f"  read: {self.entries} entries, {self.checkpoints} checkpoints"
-        yield from (f"  checked: {what}" for what in self.checked)
-        yield from (f"  NOT checked: {what}" for what in self.not_checked)
+        yield from (plain(f"  checked: {what}") for what in self.checked)
+        yield from (plain(f"  NOT checked: {what}") for what in self.not_checked)
 
 
 # ---- the checks ----
 class Checks:
     """Steps 2 to 4 of the module, on one package; what they find goes into `report`."""
 
-    def __init__(self, package: Package, held: Checkpoint | None, given: KeyName | None) -> None:
-        self.package, self.held, self.given, self.report = package, held, given, Report()
+    def __init__(self, package: Package, held: Checkpoint | None, key: str | None, witnesses: Sequence[str]) -> None:
+        self.package, self.held, self.report = package, held, Report()
+        self.given = None if key is None else read_key(key)[0]
+        asked: Keys = dict(read_key(one, WITNESS) for one in witnesses)
+        self.asked: list[KeyName] = list(asked)
+        self.witnesses = Witnesses(asked or package.witnesses())
         self.tree = Tree()
         self.keys = KeyHistory(package.keys)
         self.before, self.after = package.handovers()
@@ -120,6 +128,7 @@ class Checks:
             self._push("right", self.last, self.size)
             self._end()
             self._keys()
+            self._cosigned()
             self._names()
             self._attached()
         self._say()
@@ -148,7 +157,7 @@ class Checks:
                 there = f"Entry {self.tree.size} is missing: entry {index} is in its place."
                 self.report.add("indexes", there, min(index, self.tree.size))
                 return False
-            leaf = _leaf(found)
+            leaf = leaf_of(found)
             digest = hashlib.sha256(b"\x00" + leaf).digest()
             if digest != from_base64(found.get("hash"), "a hash"):
                 self.report.add("bytes", f"Entry {index}: its bytes do not give the hash recorded for it.", index)
@@ -168,7 +177,7 @@ class Checks:
         except Unreadable:
             self.report.add("form", f"Entry {index} is not a JSON object.", index)
             return
-        if not _is_canonical(leaf, says):
+        if not is_canonical(leaf, says):
             self.report.add("form", f"Entry {index} is not in canonical form.", index)
         self.people.update(people_in(says))
         node, number, recorded = says.get("node"), says.get("node_seq"), says.get("recorded")
@@ -214,6 +223,7 @@ class Checks:
             self.report.add("root", message, self.good if size - self.good == 1 else None)
         else:
             self.good = size
+            self.witnesses.read(size, note)
 
     def _end(self) -> None:
         """Step 4."""
@@ -235,8 +245,8 @@ class Checks:
         nodes = self.package.manifest.get("nodes")
         if not isinstance(nodes, dict):
             raise Unreadable("The manifest does not say how many numbers each node gave.")
-        for node, number in sorted(nodes.items()):
-            seen = self.nodes.get(node, (0, ""))[0]
+        for node in sorted({*nodes, *self.nodes}):
+            number, seen = nodes.get(node, 0), self.nodes.get(node, (0, ""))[0]
             if number != seen:
                 self.report.add("numbers", f"Node {node} gave numbers up to {number}; its last entry here has {seen}.")
 
@@ -257,6 +267,26 @@ class Checks:
             opened += 1
         if opened:
             self.report.checked.append(f"{opened} name{'s' * (opened > 1)} of people, by commitments that entries hold")
+
+    def _cosigned(self) -> None:
+        """The witnesses: each that you gave has cosigned a checkpoint, and no newest cosignature is a false one."""
+        try:
+            held = self.witnesses.held()
+        except Unreadable as error:
+            self.report.add("cosignatures", f"Under a checkpoint {error}.")
+            return
+        for asked in self.asked:
+            if asked not in held:
+                self.report.add("cosignatures", f"The witness {asked[0]} has cosigned no checkpoint of this package.")
+        for (name, _), (size, moment) in sorted(held.items()):
+            self.report.checked.append(f"the witness {name} cosigned the checkpoint of {size} entries, {moment}")
+        if held and not self.asked:
+            self.report.not_checked.append("that witnesses.txt names witnesses whom others run: give keys of yours")
+        largest = max((size for size, _ in held.values()), default=0)
+        if largest < self.last:
+            self.report.not_checked.append(
+                f"entries from {max(largest, self.first)} on by any witness: none has cosigned them"
+            )
 
     def _attached(self) -> None:
         """Step 5."""
@@ -313,20 +343,7 @@ class Checks:
         report.not_checked += [f"{name}, which is no part of the format" for name in package.unknown[:5]]
         if self.people:
             report.not_checked += [f"names of people that it does not open: {len(self.people)}, erased or not given"]
-        report.not_checked += ["texts that entries only commit to; witnesses; time stamps of others"]
-
-
-def _leaf(found: dict[str, Any]) -> bytes:
-    text = found.get("leaf")
-    return text.encode() if isinstance(text, str) else from_base64(found.get("leaf_base64"), "an entry")
-
-
-def _is_canonical(leaf: bytes, says: dict[str, Any]) -> bool:
-    """RFC 8785, for all but fractions and keys beyond the basic plane, which are let pass."""
-    fractions: list[str] = []
-    json.loads(leaf, parse_float=fractions.append)
-    written = json.dumps(says, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return written.encode() == leaf or bool(fractions) or max(written) > "\uffff"
+        report.not_checked += ["texts that entries only commit to; time stamps of others"]
 
 
 def _held(path: Path, keys: Keys) -> Checkpoint:
@@ -336,15 +353,15 @@ def _held(path: Path, keys: Keys) -> Checkpoint:
         raise Unreadable(f"The checkpoint that you hold cannot be compared: {error}.") from None
 
 
-def verify(path: Path, against: Path | None = None, key: str | None = None) -> Report:
-    """Check the package at `path`, also against a checkpoint or a key held outside. Raises Unreadable, nothing else."""
+def verify(path: Path, against: Path | None = None, key: str | None = None, witnesses: Sequence[str] = ()) -> Report:
+    """Check the package at `path`, also against a checkpoint, a key and witnesses' keys held outside. Raises Unreadable only."""
     try:
         with zipfile.ZipFile(path) as archive:
             package = Package(archive)
             if key is not None:
                 package.keep_to(read_key(key))
             held = None if against is None else _held(against, package.keys)
-            return Checks(package, held, None if key is None else read_key(key)[0]).run()
+            return Checks(package, held, key, witnesses).run()
     except Unreadable:
         raise
     except OSError as error:
@@ -359,9 +376,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("evidence", type=Path)
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that you hold")
     parser.add_argument("--key", help="the verifier key that you were given: name+hash+key")
+    parser.add_argument("--witness", action="append", default=[], help="the key of a witness that must have cosigned")
     given = parser.parse_args(arguments)
     try:
-        report = verify(given.evidence, given.checkpoint, given.key)
+        report = verify(given.evidence, given.checkpoint, given.key, given.witness)
     except Unreadable as error:
         print(f"NOT VALID: {error}")
         return 1

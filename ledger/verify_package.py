@@ -7,15 +7,16 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from ledger.verify_primitives import KeyName, Keys, Unreadable, from_base64, read_count, read_key, read_object
+from ledger.verify_primitives import WITNESS, KeyName, Keys, Unreadable, from_base64, read_count, read_key, read_object
 
 FORMAT = "narrowgate-evidence-1"
 FILES = {"manifest.json", "keys.txt", "entries.ndjson", "checkpoints.ndjson"}
 HANDOVERS = (
     "handovers.ndjson"  # where the log's key changed outside the entries of a part, each with its path to the root
 )
+WITNESSES = "witnesses.txt"  # keys of witnesses whose cosignatures stand under checkpoints
 NAMES = "names.ndjson"  # what opens the commitments to people's names that entries hold
-EXTRAS = {"README.txt", "verify.py", "verify.html", "checkpoint.txt", HANDOVERS, NAMES}
+EXTRAS = {"README.txt", "verify.py", "verify.html", "checkpoint.txt", HANDOVERS, NAMES, WITNESSES}
 REPORT, REPORT_FILES = "report.json", "report/"  # a report's entry with its path to the root, and the report's files
 LONGEST_LINE = 1 << 20  # bytes
 
@@ -39,6 +40,12 @@ class Package:
         if self.manifest.get("format") != FORMAT:
             raise Unreadable("This is no evidence package, or one of a newer kind.")
         self.keys: Keys = dict(read_key(line) for line in self._whole("keys.txt").decode().splitlines() if line)
+
+    def witnesses(self) -> Keys:
+        """The witnesses that it names."""
+        if WITNESSES not in self._zip.namelist():
+            return {}
+        return dict(read_key(line, WITNESS) for line in self._whole(WITNESSES).decode().splitlines() if line)
 
     def keep_to(self, key: tuple[KeyName, bytes]) -> None:
         """Trust `key` and the keys that it handed over to or was handed by; a package that does not know it is judged by it alone."""

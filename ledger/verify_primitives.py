@@ -15,7 +15,15 @@ from typing import Any
 
 
 class Unreadable(Exception):
-    """The package cannot be checked at all; the message is one sentence."""
+    """The package cannot be checked at all; the message is one sentence, fit for a terminal."""
+
+    def __str__(self) -> str:
+        return plain(super().__str__())
+
+
+def plain(text: str) -> str:
+    """Text that no terminal takes for a command: of what a hostile package says, the unprintable is shown by its number."""
+    return "".join(part if part.isprintable() else f"\\u{ord(part):04x}" for part in text)
 
 
 # ---- Ed25519, RFC 8032 section 5.1.7, without the cofactor; points are (X, Y, Z, T) ----
@@ -141,13 +149,16 @@ class Checkpoint:
     root: bytes
 
 
-def read_key(text: str) -> tuple[KeyName, bytes]:
-    """A verifier key `name+hash+key` as an item of Keys. Raises Unreadable."""
+LOG, WITNESS = 1, 4  # what kind of signature a verifier key is for
+
+
+def read_key(text: str, kind: int = LOG) -> tuple[KeyName, bytes]:
+    """A verifier key `name+hash+key` of that kind as an item of Keys. Raises Unreadable."""
     name, _, rest = text.strip().partition("+")
     stated, _, encoded = rest.partition("+")
     data = from_base64(encoded, "a key")
     key_id = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
-    if len(data) != 33 or data[0] != 1 or key_id.hex() != stated:
+    if len(data) != 33 or data[0] != kind or key_id.hex() != stated:
         raise Unreadable("A verifier key is malformed.")
     return (name, key_id), data[1:]
 
@@ -164,10 +175,14 @@ def verified_text(note: str, keys: Keys) -> str:
     """The text of a signed note. Raises Unreadable when no known key's signature holds, or one of them fails."""
     text, separator, tail = note.rpartition("\n\n")
     body, held = f"{text}\n", False
-    for line in tail.splitlines() if separator else []:
+    if not separator or not tail.endswith("\n"):
+        raise Unreadable("it is not a signed note")
+    for line in tail[:-1].split("\n"):
         found = re.fullmatch(r"— (\S+) (\S+)", line)
-        data = from_base64(found[2], "a signature") if found else b""
-        public = keys.get((found[1], data[:4])) if found else None
+        if found is None:
+            raise Unreadable("a line of its signatures is malformed")
+        data = from_base64(found[2], "a signature")
+        public = keys.get((found[1], data[:4]))
         if public is not None:
             if not ed25519_verifies(public, body.encode(), data[4:]):
                 raise Unreadable("the signature does not hold")
@@ -201,3 +216,17 @@ def read_count(value: object, what: str) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise Unreadable(f"{what} is not a count.")
     return value
+
+
+def leaf_of(found: dict[str, Any]) -> bytes:
+    """The bytes of the entry on a line."""
+    text = found.get("leaf")
+    return text.encode() if isinstance(text, str) else from_base64(found.get("leaf_base64"), "an entry")
+
+
+def is_canonical(leaf: bytes, says: dict[str, Any]) -> bool:
+    """RFC 8785, for all but fractions and keys beyond the basic plane, which are let pass."""
+    fractions: list[str] = []
+    json.loads(leaf, parse_float=fractions.append)
+    written = json.dumps(says, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return written.encode() == leaf or bool(fractions) or max(written) > "\uffff"

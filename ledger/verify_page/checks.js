@@ -132,9 +132,9 @@ class Checks {
     const { head, nodes } = this.package.manifest;
     if (head !== this.size) this.add("head", `The log had ${head} entries, the package has ${this.size}: entries or checkpoints are missing.`, this.size);
     if (nodes === null || typeof nodes !== "object" || Array.isArray(nodes)) throw new Unreadable("The manifest does not say how many numbers each node gave.");
-    for (const node of Object.keys(nodes).sort()) {
-      const seen = this.nodes.get(node)?.[0] ?? 0;
-      if (nodes[node] !== seen) this.add("numbers", `Node ${node} gave numbers up to ${nodes[node]}; its last entry here has ${seen}.`);
+    for (const node of [...new Set([...Object.keys(nodes), ...this.nodes.keys()])].sort()) {
+      const seen = this.nodes.get(node)?.[0] ?? 0, number = Object.hasOwn(nodes, node) ? nodes[node] : 0;
+      if (number !== seen) this.add("numbers", `Node ${node} gave numbers up to ${number}; its last entry here has ${seen}.`);
     }
   }
   keyHistory() {

@@ -3,7 +3,7 @@
 
 const FORMAT = "narrowgate-evidence-1";
 const NEEDED = ["checkpoints.ndjson", "entries.ndjson", "keys.txt", "manifest.json"];
-const EXTRAS = ["README.txt", "verify.py", "verify.html", "checkpoint.txt", "handovers.ndjson", "names.ndjson", "report.json"];
+const EXTRAS = ["README.txt", "verify.py", "verify.html", "checkpoint.txt", "handovers.ndjson", "names.ndjson", "witnesses.txt", "report.json"];
 const LONGEST_LINE = 2 ** 20;
 const HANDOVER = "ledger_key:changed", HANDOVER_TITLE = "narrowgate ledger key";
 

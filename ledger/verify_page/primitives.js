@@ -179,9 +179,11 @@ function readKey(line) {
 async function verifiedText(note, keys) {
   const at = note.lastIndexOf("\n\n"), body = at < 0 ? "\n" : note.slice(0, at + 1);
   let held = false;
-  for (const line of at < 0 ? [] : note.slice(at + 2).split("\n")) {
-    const found = /^— (\S+) (\S+)$/.exec(line), data = found ? fromBase64(found[2], "a signature") : null;
-    const key = found && keys.get(`${found[1]} ${hex(data.slice(0, 4))}`);
+  if (at < 0 || !note.endsWith("\n")) throw new Unreadable("it is not a signed note");
+  for (const line of note.slice(at + 2, -1).split("\n")) {
+    const found = /^— (\S+) (\S+)$/.exec(line);
+    if (!found) throw new Unreadable("a line of its signatures is malformed");
+    const data = fromBase64(found[2], "a signature"), key = keys.get(`${found[1]} ${hex(data.slice(0, 4))}`);
     if (!key) continue;
     if (!(await ed25519Verifies(key, utf8(body), data.slice(4)))) throw new Unreadable("the signature does not hold");
     held = true;

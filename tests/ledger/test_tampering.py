@@ -58,6 +58,9 @@ def found(tmp_path: Path) -> Callable[..., Report]:
 
 
 def checks(report: Report) -> set[str]:
+    """The checks that found something; what is printed names each."""
+    said = list(report.lines())
+    assert all(f"  wrong ({one.check}): {one.message}" in said for one in report.problems)
     return {problem.check for problem in report.problems}
 
 
@@ -126,6 +129,52 @@ def test_a_perfect_cut_shows_against_a_checkpoint_held_outside(
     report = found(held)
     assert checks(report) == {"outside"}
     assert "covers 20 entries, this package 17" in report.problems[0].message
+
+
+def _restore(hands: Hands, size: int) -> None:
+    """Everything as it was at this size, as an old backup brings it back."""
+    _cut(hands, size)
+    hands("UPDATE ledger_node SET seq = %s", size)
+
+
+def test_an_old_backup_that_was_restored_is_shorter_than_what_is_held(
+    hands: Hands, held: Path, found: Callable[..., Report]
+) -> None:
+    _restore(hands, 12)
+    report = found(held)
+    assert checks(report) == {"outside"}
+    assert "covers 20 entries, this package 12" in report.problems[0].message
+
+
+def test_a_log_that_went_on_from_an_old_backup_is_another_one(
+    fresh_database: Logins, hands: Hands, held: Path, found: Callable[..., Report], ledger: FileSigner
+) -> None:
+    _restore(hands, 12)
+    with running(Sequencer(fresh_database.sequencer, ledger)):
+        for number in range(13, 26):  # a checkpoint for each, that of 20 included
+            write_entries(1)
+            sequenced(number)
+    assert found().ok
+    report = found(held)
+    assert checks(report) == {"outside"}
+    assert "The checkpoint you hold for 20 entries has another root" in report.problems[0].message
+
+
+def test_a_fork_shows_when_its_two_readers_compare(
+    fresh_database: Logins, hands: Hands, held: Path, found: Callable[..., Report], ledger: FileSigner, tmp_path: Path
+) -> None:
+    """Each was given a package that is valid by itself, of the same size, signed by the same key."""
+    assert found().ok
+    (tmp_path / "evidence.zip").rename(tmp_path / "one.zip")
+    _restore(hands, 17)
+    with running(Sequencer(fresh_database.sequencer, ledger)):
+        for number in range(18, 21):
+            write_entries(1)
+            sequenced(number)
+    assert found().ok
+    assert checks(verify(tmp_path / "evidence.zip", held)) == {"outside"}
+    (tmp_path / "other.txt").write_text(Checkpoint.objects.get(size=20).note)
+    assert checks(verify(tmp_path / "one.zip", tmp_path / "other.txt")) == {"outside"}
 
 
 def test_a_log_made_anew_with_the_stolen_key_is_another_one(

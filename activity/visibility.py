@@ -44,6 +44,23 @@ def scope_of(user: User) -> Scope:
     )
 
 
+def may_read(user: User, agent: Agent, resource: Resource | None = None) -> bool:
+    """Whether `user` may read whatever `agent` did; or, where a resource is named, what it did there.
+
+    As `scope_of` has it, of one agent: nothing else is asked for.
+    """
+    if user.has_role(*READS_EVERYTHING):
+        return True
+    if not user.is_active:
+        return False
+    if user.id in {agent.owner_id, agent.deputy_id}:
+        return True
+    may = reviewable_by(user)
+    if agent.id in may.agents:
+        return True
+    return resource is not None and (resource.id in may.resources or resource.segment_id in may.segments)
+
+
 def sessions_visible_to(user: User) -> QuerySet[Session]:
     """The sessions that `user` may open."""
     return Session.objects.filter(scope_of(user).matches)

@@ -10,10 +10,10 @@ from django import forms
 from django.contrib.auth.models import Group
 from django.core.validators import RegexValidator
 
-from accounts.models import User
 from agents import naming
 from agents.api_bodies import SLUG, SLUG_RULE, TAG
 from agents.models import Agent, Resource, ResourceSecret, Segment
+from agents.person_field import PersonField
 from core.errors import Invalid, NarrowgateError
 
 T = TypeVar("T")
@@ -86,7 +86,6 @@ class KeyField(forms.JSONField):
         return said
 
 
-PEOPLE = User.objects.filter(is_active=True).order_by("name", "username")
 OPEN_SEGMENTS = Segment.objects.filter(retired_at=None).order_by("name")
 
 
@@ -105,12 +104,8 @@ class EnrolForm(ConsoleForm):
         empty_label="Choose one",
         help_text="Where it meets its resources.",
     )
-    owner = forms.ModelChoiceField(
-        PEOPLE, empty_label="Choose one", help_text="Who answers for it. They can never approve for it."
-    )
-    deputy = forms.ModelChoiceField(
-        PEOPLE, required=False, empty_label="Nobody", help_text="Who stands in for the owner."
-    )
+    owner = PersonField(help_text="Who answers for it. They can never approve for it.")
+    deputy = PersonField(required=False, help_text="Who stands in for the owner.")
     key = KeyField(
         label="Public key",
         help_text="A JWK of P-256 or Ed25519. The private half never leaves the agent.",
@@ -134,8 +129,8 @@ class AgentForm(ConsoleForm):
     segment = forms.ModelChoiceField(
         OPEN_SEGMENTS, to_field_name="name", empty_label=None, help_text="Policies that name a segment follow at once."
     )
-    owner = forms.ModelChoiceField(PEOPLE, empty_label=None, help_text="They can never approve for it.")
-    deputy = forms.ModelChoiceField(PEOPLE, required=False, empty_label="Nobody")
+    owner = PersonField(help_text="They can never approve for it.")
+    deputy = PersonField(required=False)
 
     @classmethod
     def of(cls, agent: Agent) -> dict[str, Any]:
@@ -222,7 +217,7 @@ class ChangeResourceForm(WhereForm):
     segment = forms.ModelChoiceField(
         OPEN_SEGMENTS, to_field_name="name", empty_label=None, help_text="Policies that name a segment follow at once."
     )
-    owner = forms.ModelChoiceField(PEOPLE, required=False, empty_label="Nobody", help_text="Who answers for it.")
+    owner = PersonField(required=False, help_text="Who answers for it.")
 
 
 class UntagForm(ConsoleForm):
@@ -247,7 +242,7 @@ class ResourceForm(WhereForm):
     )
     segment = forms.ModelChoiceField(OPEN_SEGMENTS, to_field_name="name", empty_label="Choose one")
     purpose = forms.CharField(max_length=200, required=False, help_text="What is in it.")
-    owner = forms.ModelChoiceField(PEOPLE, required=False, empty_label="Nobody", help_text="Who answers for it.")
+    owner = PersonField(required=False, help_text="Who answers for it.")
     user = LoginForm.base_fields["user"]
     password = LoginForm.base_fields["password"]
 

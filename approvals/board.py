@@ -13,7 +13,7 @@ from accounts.models import Role, User
 from approvals import presentation
 from approvals.eligibility import Bench, Standing
 from approvals.models import Hold
-from approvals.queries import RELATED, visible_to
+from approvals.queries import RELATED, WITH_REVIEWS, visible_to
 from approvals.seating import Chair, chairs_of, memberships_of
 
 _MOST = 100
@@ -88,7 +88,7 @@ def board(reader: User) -> Board:
         *holds.filter(status=Hold.Status.WAITING).order_by("deadline")[:_MOST],
         *recent.order_by("-settled_at")[:20],
     ]
-    prefetch_related_objects(listed, "reviews__reviewer")
+    prefetch_related_objects(listed, WITH_REVIEWS)
     found = rows(listed, reader)
     waiting = [row for row in found if row.hold.status == Hold.Status.WAITING]
     waiting.sort(key=lambda row: presentation.urgency(row.hold, now))
@@ -127,7 +127,7 @@ def _row(hold: Hold, chairs: list[Chair], stands: Standing) -> Row:
 
 def with_relations(holds: QuerySet[Hold]) -> QuerySet[Hold]:
     """`holds` with whatever a row says of them."""
-    return holds.select_related(*RELATED).prefetch_related("reviews__reviewer")
+    return holds.select_related(*RELATED).prefetch_related(WITH_REVIEWS)
 
 
 def _settled_since(moment: datetime) -> Q:

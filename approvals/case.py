@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from activity.models import Action, Session
-from activity.visibility import sessions_visible_to
+from activity.visibility import may_read
 from agents.locking import answerable
 from agents.models import Credential
 from approvals import presentation, queries
@@ -122,7 +122,7 @@ class Case:
     @cached_property
     def can_replay(self) -> bool:
         """Whether this reader may open the session's replay."""
-        return sessions_visible_to(self.reader).filter(id=self.hold.session_id).exists()
+        return self.session is not None and may_read(self.reader, self.hold.agent, self.hold.resource)
 
     @cached_property
     def proof(self) -> Proof | None:

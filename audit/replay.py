@@ -13,6 +13,7 @@ from uuid import UUID
 from activity.models import Action, Frame, Session
 from approvals.models import Hold
 from approvals.presentation import refusal
+from approvals.queries import WITH_REVIEWS
 from core import words
 from ledger.models import Entry
 from ledger.proving import VERIFIED, Proof, Prover
@@ -191,7 +192,7 @@ def _entries(actions: list[Action]) -> dict[UUID, Entry]:
 
 
 def _holds(actions: list[UUID]) -> list[Hold]:
-    return list(Hold.objects.filter(action_id__in=actions).prefetch_related("reviews__reviewer"))
+    return list(Hold.objects.filter(action_id__in=actions).prefetch_related(WITH_REVIEWS))
 
 
 def _hold_note(hold: Hold) -> str:

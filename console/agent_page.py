@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from activity.models import Action, Session
-from activity.visibility import actions_visible_to, sessions_visible_to
+from activity.visibility import actions_visible_to, may_read, sessions_visible_to
 from agents.history import Change, history_of
 from agents.models import Agent, AgentKey, Credential, Reinstatement
 from agents.queries import visible_agents, visible_credentials
@@ -42,21 +42,29 @@ class AgentPage:
 
 def agent_page(name: str, user: User) -> AgentPage:
     """The agent for `user`. Raises Http404 for one that they may not see."""
-    agent = visible_agents(user).select_related("enroller").filter(name=name).first()
+    agent = visible_agents(user).select_related("enroller", "scored").filter(name=name).first()
     if agent is None:
         raise Http404
-    actions = actions_visible_to(user).filter(agent_id=agent.id)
+    everything = may_read(user, agent)
+    sessions = Session.objects.all() if everything else sessions_visible_to(user)
+    actions = Action.objects.all() if everything else actions_visible_to(user)
     return AgentPage(
         agent=agent,
         keys=list(agent.keys.order_by("-added_at")),
         credentials=list(visible_credentials(user).filter(agent=agent).order_by("-issued_at")[:6]),
         holds=list(visible_to(user).filter(agent=agent).select_related("resource").order_by("-asked_at")[:6]),
-        sessions=list(sessions_visible_to(user).filter(agent_id=agent.id)[:6]),
-        actions=list(actions[:10]),
+        sessions=list(sessions.filter(agent_id=agent.id)[:6]),
+        actions=list(actions.filter(agent_id=agent.id)[:10]),
         week=week_of(agent.id, timezone.now()),
         week_since=week_since(timezone.now()),
         risk=score_of(agent),
         incidents=list(visible_incidents(user).filter(agent=agent)[:5]),
         changes=history_of(agent.id),
-        waiting=agent.reinstatements.filter(status=Reinstatement.Status.WAITING).select_related("asked_by").first(),
+        waiting=_waiting(agent) if agent.status == Agent.Status.SUSPENDED else None,
     )
+
+
+def _waiting(agent: Agent) -> Reinstatement | None:
+    """What was asked and waits for a second person: only for one that is suspended."""
+    waiting = agent.reinstatements.filter(status=Reinstatement.Status.WAITING)
+    return waiting.select_related("asked_by").first()

@@ -64,5 +64,6 @@ def scores_of(agents: Iterable[Agent]) -> dict[UUID, Score]:
 
 
 def score_of(agent: Agent) -> Score:
-    """The explained risk of one agent; nothing raises it before it was first added up."""
-    return scores_of([agent]).get(agent.id, _NOTHING)
+    """The explained risk of one agent, which may come with its `scored`; nothing raises it before it was first added up."""
+    kept: AgentScore | None = getattr(agent, "scored", None)
+    return Score(kept.score, tuple(Line(**line) for line in kept.lines)) if kept else _NOTHING

@@ -11,9 +11,9 @@ from accounts.actions import LONGEST_NAME
 from accounts.models import Role, User
 from agents.forms import ConsoleForm
 from agents.models import Agent, Resource, Segment
+from agents.person_field import PersonField
 
 _PLAIN = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
-PEOPLE = User.objects.filter(is_active=True).order_by("name", "username")
 GROUPS = Group.objects.order_by("name")
 
 
@@ -73,11 +73,9 @@ class PersonForm(ConsoleForm):
 class LinkForm(ConsoleForm):
     """The other account."""
 
-    other = forms.ModelChoiceField(
-        User.objects.order_by("name", "username"),
-        to_field_name="username",
+    other = PersonField(
+        queryset=User.objects.order_by("name", "username"),
         label="The other account",
-        empty_label="Choose one",
         help_text="Everything of one person counts once: approvals, and what they may not review.",
     )
 
@@ -95,7 +93,7 @@ class JoinForm(ConsoleForm):
 class MemberForm(ConsoleForm):
     """Somebody to add."""
 
-    person = forms.ModelChoiceField(PEOPLE, to_field_name="username", empty_label="Choose one")
+    person = PersonField()
 
 
 class GroupForm(ConsoleForm):

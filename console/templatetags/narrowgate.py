@@ -50,7 +50,7 @@ _CHIPS = {
     "verified": ("allow", "shield-check", "Verified"),
     "signed": ("allow", "shield-check", "In a checkpoint"),
     "unsigned": ("unknown", "clock", "Not in a checkpoint yet"),
-    "open": ("unknown", "plug-connected", "Open"),
+    "open": ("unknown", "plug-connected", "Live"),
     "bearer": ("unknown", "key", "Bearer"),
     "unanswered": ("deny", "alert-triangle", "Open"),
     "acknowledged": ("hold", "eye", "Acknowledged"),

@@ -197,8 +197,8 @@ def test_an_agent_is_changed_by_page_and_what_was_typed_is_kept(world: World) ->
     engineer, address = browser(world.cast.engineer), reverse("agents:edit", args=["support.production"])
     page = engineer.get(address).content.decode()
     assert 'value="Answers customers"' in page
-    form = {"purpose": "Helps “people”", "segment": "production", "owner": str(world.cast.owner.id)}
-    refused = engineer.post(address, {**form, "deputy": str(world.cast.owner.id)})
+    form = {"purpose": "Helps “people”", "segment": "production", "owner": world.cast.owner.username}
+    refused = engineer.post(address, {**form, "deputy": world.cast.owner.username})
     assert (refused.status_code, "The deputy is the owner." in refused.content.decode()) == (422, True)
     assert "Helps “people”" in refused.content.decode()
     assert "Changed." in engineer.post(address, form, follow=True).content.decode()

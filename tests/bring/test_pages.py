@@ -68,7 +68,7 @@ def test_an_empty_form_is_empty(engineer: Client, segment: Segment) -> None:
 
 
 def test_an_agent_is_enrolled(engineer: Client, cast: Cast, segment: Segment) -> None:
-    form = {"name": "triage.production", "purpose": "Sorts", "segment": "clinic", "owner": str(cast.owner.id)}
+    form = {"name": "triage.production", "purpose": "Sorts", "segment": "clinic", "owner": cast.owner.username}
     answer = engineer.post(reverse("agents:enrol"), {**form, "key": json.dumps(new_key())}, follow=True)
     assert "triage.production is enrolled" in text(answer)
     assert Agent.objects.get().enroller == cast.engineer
@@ -88,7 +88,7 @@ def test_an_agent_is_enrolled(engineer: Client, cast: Cast, segment: Segment) ->
 def test_what_cannot_be_enrolled_is_kept_as_typed(
     engineer: Client, cast: Cast, segment: Segment, changed: dict[str, str], says: str
 ) -> None:
-    form = {"name": "triage.production", "purpose": "Sorts “things”", "segment": "clinic", "owner": str(cast.owner.id)}
+    form = {"name": "triage.production", "purpose": "Sorts “things”", "segment": "clinic", "owner": cast.owner.username}
     answer = engineer.post(reverse("agents:enrol"), {**form, "key": json.dumps(new_key()), **changed})
     assert answer.status_code == 422
     assert says in text(answer)

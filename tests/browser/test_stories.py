@@ -194,7 +194,7 @@ def enrol_an_agent(page: Page, folder: Path) -> None:
     (folder / f"{AGENT}.jwk").write_text(json.dumps(key.as_dict(private=True)), encoding="utf-8")
     public = {name: key.as_dict(private=False)[name] for name in ("kty", "crv", "x", "y")}
     follow(page, "Enrol an agent")
-    fill(page, name="Triage-Prod", purpose="Sorts patients by urgency", segment=SEGMENT, owner="Olga")
+    fill(page, name="Triage-Prod", purpose="Sorts patients by urgency", segment=SEGMENT, owner="olga")
     fill(page, key=json.dumps(public))
     follow(page, "Enrol", role="button")
     expect(page.get_by_text("Perhaps triage.production?")).to_be_visible()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -35,11 +34,12 @@ from agents.api import read as read_body
 from agents.api_bodies import ReasonBody
 from audit.reading import note_read
 from audit.roles import READERS
+from audit.taking import says
 from core.errors import Invalid
 from core.keyset import A_PAGE
 from ledger import queries
 from ledger.models import Checkpoint, Entry
-from ledger.personal import PERSON, reveal
+from ledger.personal import reveal
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
@@ -103,17 +103,7 @@ class EntrySerializer(serializers.ModelSerializer[Entry]):
 
     def get_says(self, entry: Entry) -> dict[str, Any]:
         """The text, read; empty where it cannot be."""
-        try:
-            says = json.loads(bytes(entry.leaf))
-        except ValueError:
-            return {}
-        return _with_names(says, entry) if isinstance(says, dict) else {}
-
-
-def _with_names(says: dict[str, Any], entry: Entry) -> dict[str, Any]:
-    """What a leaf says with the people's names of its row, which `reveal` has put there."""
-    named = {"actor": (entry.actor_kind, entry.actor_name), "subject": (entry.subject_kind, entry.subject_name)}
-    return says | {field: {**says[field], "name": name} for field, (kind, name) in named.items() if kind == PERSON}
+        return says(entry)
 
 
 class CheckpointSerializer(serializers.Serializer[Any]):

@@ -6,7 +6,7 @@ entries, so many and no more; a page that found less says how far back it looked
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
@@ -27,6 +27,7 @@ from ledger.personal import reveal
 LOOK = 20_000  # entries that follow each other, looked through for one page: at most 0.1 s
 SCATTERED = 1_500  # entries that an index finds all over the table, likewise
 MOST_PEOPLE = 50
+TAKEN_AT_A_TIME = 1_000
 LATE = 5_000  # entries that a late commit may stand from its place by time
 WORDS_IN = ("event", "actor_name", "subject_name", "subject_kind", "node")
 
@@ -56,6 +57,20 @@ def entries_page(asked: Mapping[str, Any], before: str = "") -> Listed:
     if not rest:
         return _cut(_union(found, keys, Q()))
     return _looked(found, keys, rest, LOOK if keys == [Q()] else SCATTERED)
+
+
+def matching(asked: Mapping[str, Any], size: int) -> Iterator[list[Entry]]:
+    """Every entry that was asked for among the first `size`, oldest first, with names; a thousand are held at a time."""
+    found = _in_time(Entry.objects.filter(index__lt=size), asked)
+    found = found.filter(event=asked["event"]) if asked.get("event") else found
+    for group in _groups(asked):
+        found = found.filter(reduce(or_, group))
+    if not identifier_in(asked.get("q") or ""):
+        found = found.filter(containing(asked.get("q") or "", *WORDS_IN))
+    after = -1
+    while page := reveal(found.filter(index__gt=after).order_by("index")[:TAKEN_AT_A_TIME]):
+        yield page
+        after = page[-1].index
 
 
 def tail(after: int) -> list[Entry]:

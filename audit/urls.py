@@ -15,6 +15,7 @@ urlpatterns = [
     path("actions/<uuid:action_id>/", list_views.action, name="action"),
     path("ledger/", views.ledger, name="ledger"),
     path("ledger/<int:index>/", views.entry, name="entry"),
+    path("ledger/export/", views.take_entries, name="take_entries"),
     path("ledger/from/<int:after>/", views.tail, name="tail"),
     path("reports/", report_views.reports, name="reports"),
     path("reports/new/", report_views.new, name="report_new"),

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import User
 from accounts.requests import person_of
 from activity.actions import MAY_CUT, OPEN, cut_session
-from activity.asked import filters
+from activity.asked import filters, read
 from activity.listing import Listed
 from activity.models import Action
 from activity.visibility import sessions_visible_to
@@ -25,10 +25,11 @@ from agents.forms import ReasonForm
 from audit import explorer
 from audit.explorer import EntriesForm, entries_page, missing_before
 from audit.proof_path import levels_of
-from audit.reading import note_export, note_read
+from audit.reading import note_export, note_read, note_taken
 from audit.replay import replay_of
 from audit.roles import READERS
-from core.errors import NotFound
+from audit.taking import take
+from core.errors import Invalid, NotFound
 from core.streaming import streamed
 from ledger import export, queries
 from ledger.models import Entry, Key
@@ -164,6 +165,21 @@ def evidence(request: HttpRequest) -> HttpResponseBase:
     note_export(user, package.first, package.last, package.size)
     name = f"narrowgate-evidence-{package.first}-{package.last - 1}.zip"
     return streamed(export.stream(package), name=name, kind="application/zip")
+
+
+@require_POST
+@login_required
+def take_entries(request: HttpRequest) -> HttpResponseBase:
+    """The entries that were asked for, as a file. Taking it is an entry."""
+    user, form = _reader(request), EntriesForm(request.GET)
+    wanted = request.POST.get("format", "")
+    try:
+        answer = take(read(form), wanted)
+    except (Invalid, NotFound) as error:
+        messages.error(request, f"Nothing was taken. {error}")
+        return redirect("record:ledger")
+    note_taken(user, "ledger", {**filters(form), "format": wanted})
+    return answer
 
 
 def _reader(request: HttpRequest) -> User:

@@ -32,6 +32,7 @@ from ledger import (
     verify_keys,
     verify_package,
     verify_primitives,
+    verify_report,
     verify_witnesses,
 )
 from ledger.events import Event
@@ -144,7 +145,7 @@ def export(
 
 def stream(package: Package) -> Iterator[bytes]:
     """The package's bytes as they are made, for a response that is sent while it is written."""
-    sink = _Sink()
+    sink = Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, parts in _files(package):
             with archive.open(name, "w", force_zip64=True) as file:
@@ -154,21 +155,24 @@ def stream(package: Package) -> Iterator[bytes]:
     yield sink.taken()
 
 
-class _Sink(io.RawIOBase):
+class Sink(io.RawIOBase):
     """Keeps what is written until it is taken; cannot seek, so ZipFile writes its sizes after each file."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
     def writable(self) -> bool:
+        """Always."""
         return True
 
     def write(self, data: object, /) -> int:
+        """Keep it."""
         part = bytes(data)  # type: ignore[call-overload]  # any buffer
         self._parts.append(part)
         return len(part)
 
     def taken(self) -> bytes:
+        """What was written since the last time."""
         data = b"".join(self._parts)
         self._parts.clear()
         return data
@@ -178,23 +182,28 @@ def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
     """The files of a package in order, each in parts."""
     sizes = _checkpoint_sizes(package)
     end = package.last - 1
-    readme = README.format(origin=_origin(package), first=package.first, end=end, size=package.size)
+    readme = README.format(origin=origin_of(package), first=package.first, end=end, size=package.size)
     yield "README.txt", [readme.encode()]
+    yield from common_files(package)
+    yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
+    yield "checkpoints.ndjson", _checkpoints(sizes)
+    people: set[str] = set()
+    yield "entries.ndjson", _entries(package, people)
+    yield verify_package.NAMES, names(people)
+    if package.attached is not None:
+        yield verify_package.REPORT, [_bound(package.attached.index, package.size)]
+        for name, path in package.attached.files.items():
+            yield f"{verify_package.REPORT_FILES}{name}", _parts(path)
+
+
+def common_files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """What every package holds: the verifiers, the keys, and the checkpoint that it ends under."""
     yield "verify.py", [standalone_verifier().encode()]
     yield "verify.html", [verifying_page().encode()]
     yield "keys.txt", _keys()
     yield verify_package.HANDOVERS, _handovers(package)
     yield verify_package.WITNESSES, _witnesses()
-    yield "checkpoint.txt", [_cosigned([package.checkpoint.size])[package.checkpoint.size].encode()]
-    yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
-    yield "checkpoints.ndjson", _checkpoints(sizes)
-    people: set[str] = set()
-    yield "entries.ndjson", _entries(package, people)
-    yield verify_package.NAMES, _names(people)
-    if package.attached is not None:
-        yield verify_package.REPORT, [_bound(package.attached.index, package.size)]
-        for name, path in package.attached.files.items():
-            yield f"{verify_package.REPORT_FILES}{name}", _parts(path)
+    yield "checkpoint.txt", [cosigned([package.size])[package.size].encode()]
 
 
 def _keys() -> Iterator[bytes]:
@@ -206,7 +215,7 @@ def _keys() -> Iterator[bytes]:
 def _handovers(package: Package) -> Iterator[bytes]:
     """The entries outside the package's in which the log's key handed over; those within speak for themselves."""
     found = Entry.objects.filter(event=Event.LEDGER_KEY_CHANGED, index__lt=package.size).order_by("index")
-    for index, leaf in found.exclude(index__range=(package.first, package.last - 1)).values_list("index", "leaf"):
+    for index, leaf in found.exclude(index__gte=package.first, index__lt=package.last).values_list("index", "leaf"):
         if handover.read_leaf(bytes(leaf)) is not None:
             yield _bound(index, package.size) + b"\n"
 
@@ -215,7 +224,7 @@ def _bound(index: int, size: int) -> bytes:
     """An entry that the package is bound by, and its path to the root of the tree of `size`."""
     proof = queries.inclusion(index, size=size)
     leaf = bytes(Entry.objects.values_list("leaf", flat=True).get(index=index)).decode()
-    says = {"index": index, "leaf": leaf, "path": [_text(part) for part in proof.hashes]}
+    says = {"index": index, "leaf": leaf, "path": [text_of(part) for part in proof.hashes]}
     return json.dumps(says, ensure_ascii=False).encode()
 
 
@@ -225,7 +234,8 @@ def _parts(path: Path) -> Iterator[bytes]:
             yield part
 
 
-def _origin(package: Package) -> str:
+def origin_of(package: Package) -> str:
+    """The log's name, as its checkpoint says."""
     return checkpoint.parse_body(checkpoint.split_note(package.checkpoint.note)[0]).origin
 
 
@@ -235,13 +245,13 @@ def _manifest(package: Package) -> dict[str, object]:
     covered = Checkpoint.objects.filter(size__gte=max(package.first, 1), size__lte=package.last)
     return {
         "format": verify_package.FORMAT,
-        "origin": _origin(package),
+        "origin": origin_of(package),
         "made": datetime.now(UTC).isoformat(),
         "first": package.first,
         "last": package.last,
         "size": package.size,
-        "left": [_text(part) for part in left],
-        "right": [_text(part) for part in right],
+        "left": [text_of(part) for part in left],
+        "right": [text_of(part) for part in right],
         "existing_checkpoints": covered.count() + (package.last < package.size),
         **_ends(package),
     }
@@ -268,11 +278,11 @@ def _checkpoint_sizes(package: Package) -> list[int]:
 
 
 def _checkpoints(sizes: Sequence[int]) -> Iterator[bytes]:
-    for size, note in sorted(_cosigned(sizes).items()):
+    for size, note in sorted(cosigned(sizes).items()):
         yield json.dumps({"size": size, "note": note}, ensure_ascii=False).encode() + b"\n"
 
 
-def _cosigned(sizes: Sequence[int]) -> dict[int, str]:
+def cosigned(sizes: Sequence[int]) -> dict[int, str]:
     """The notes of checkpoints of these sizes, each with its cosignatures."""
     notes = dict(Checkpoint.objects.filter(size__in=sizes).values_list("size", "note"))
     for size, line in Cosignature.objects.filter(size__in=sizes).order_by("name").values_list("size", "line"):
@@ -288,11 +298,16 @@ def _witnesses() -> Iterator[bytes]:
             yield f"{known.key}\n".encode()
 
 
-def _names(people: set[str]) -> Iterator[bytes]:
+def names(people: set[str]) -> Iterator[bytes]:
     """What opens the commitments to people's names, of those who are not erased."""
     for commitment, (salt, name) in sorted(personal.openings(people).items()):
-        says = {"commitment": commitment, "salt": _text(salt), "name": name}
+        says = {"commitment": commitment, "salt": text_of(salt), "name": name}
         yield json.dumps(says, ensure_ascii=False).encode() + b"\n"
+
+
+def people_in(leaves: Iterable[bytes]) -> set[str]:
+    """The commitments to people's names in some leaves."""
+    return {found.decode() for leaf in leaves for found in PERSON.findall(leaf)}
 
 
 def _entries(package: Package, people: set[str]) -> Iterator[bytes]:
@@ -303,27 +318,29 @@ def _entries(package: Package, people: set[str]) -> Iterator[bytes]:
         .order_by("index")
         .values_list("index", "leaf_hash", "leaf")[:PAGE]
     ):
-        yield b"".join(_line(index, bytes(leaf_hash), bytes(leaf)) for index, leaf_hash, leaf in page)
-        people.update(found.decode() for _, _, leaf in page for found in PERSON.findall(bytes(leaf)))
+        yield b"".join(line(index, bytes(leaf_hash), bytes(leaf)) for index, leaf_hash, leaf in page)
+        people.update(people_in(bytes(leaf) for _, _, leaf in page))
         after = page[-1][0]
 
 
-def _line(index: int, leaf_hash: bytes, leaf: bytes) -> bytes:
-    says: dict[str, object] = {"index": index, "hash": _text(leaf_hash)}
+def line(index: int, leaf_hash: bytes, leaf: bytes, **more: object) -> bytes:
+    """An entry's line."""
+    says: dict[str, object] = {"index": index, "hash": text_of(leaf_hash), **more}
     try:
         says["leaf"] = leaf.decode()
     except UnicodeDecodeError:
-        says["leaf_base64"] = _text(leaf)
+        says["leaf_base64"] = text_of(leaf)
     return json.dumps(says, ensure_ascii=False).encode() + b"\n"
 
 
-def _text(data: bytes) -> str:
+def text_of(data: bytes) -> str:
+    """Base64."""
     return base64.b64encode(data).decode()
 
 
 def standalone_verifier() -> str:
     """verify.py as one file: the modules that it stands on are put where it imports them."""
-    bases = (verify_primitives, verify_keys, verify_witnesses, verify_package)
+    bases = (verify_primitives, verify_report, verify_keys, verify_witnesses, verify_package)
     top, *others = (Path(module.__file__ or "").read_text(encoding="utf-8") for module in (verify, *bases))
     imports = [node for node in ast.parse(top).body if _is_ours(node)]
     lines = top.splitlines()

@@ -17,8 +17,7 @@ import hashlib
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,60 +36,16 @@ from ledger.verify_primitives import (
     is_canonical,
     leaf_of,
     open_note,
-    plain,
     read_count,
     read_key,
     read_object,
     root_by_path,
 )
+from ledger.verify_report import Report
 from ledger.verify_witnesses import Witnesses
 
-MOST_PROBLEMS = 20
 SLACK = timedelta(minutes=10)  # how far entries of different nodes may be out of order in time
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: which check found it, what it is, and at which entry if it is one."""
-
-    check: str
-    message: str
-    entry: int | None = None
-
-
-@dataclass
-class Report:
-    """What was found. Only `ok` means valid, and then for what `checked` says and no more."""
-
-    problems: list[Problem] = field(default_factory=list)
-    checked: list[str] = field(default_factory=list)
-    not_checked: list[str] = field(default_factory=list)
-    entries: int = 0
-    checkpoints: int = 0
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
-
-    @property
-    def first_bad_entry(self) -> int | None:
-        """The index of the first entry that fails, if one can be named."""
-        return min((problem.entry for problem in self.problems if problem.entry is not None), default=None)
-
-    def add(self, check: str, message: str, entry: int | None = None) -> None:
-        """Keep a problem; of each check only the first, because the rest follow from it."""
-        if len(self.problems) < MOST_PROBLEMS and all(known.check != check for known in self.problems):
-            self.problems.append(Problem(check, message, entry))
-
-    def lines(self) -> Iterator[str]:
-        """The report as text, fit for a terminal."""
-        yield "VALID" if self.ok else "NOT VALID"
-        yield from (plain(f"  wrong ({problem.check}): {problem.message}") for problem in self.problems)
-        yield f"  read: {self.entries} entries, {self.checkpoints} checkpoints"
-        yield from (plain(f"  checked: {what}") for what in self.checked)
-        yield from (plain(f"  NOT checked: {what}") for what in self.not_checked)
 
 
 # ---- the checks ----
@@ -104,6 +59,7 @@ class Checks:
         self.asked: list[KeyName] = list(asked)
         self.witnesses = Witnesses(asked or package.witnesses())
         self.tree = Tree()
+        self.selected = package.manifest.get("selected") is True  # entries here and there, each with its path
         self.keys = KeyHistory(package.keys)
         self.before, self.after = package.handovers()
         self.nodes: dict[str, tuple[int, str]] = {}  # the last number and time of each
@@ -121,6 +77,8 @@ class Checks:
         if not self.first <= self.last <= self.size:
             raise Unreadable("The manifest's counts contradict each other.")
         self._handed(self.before)
+        if self.selected:
+            return self._run_selected()
         self._push("left", 0, self.first)
         self.good = self.first
         if self._entries():
@@ -171,6 +129,50 @@ class Checks:
             self.report.add("indexes", there, self.tree.size)
         return self.tree.size == self.last
 
+    def _run_selected(self) -> Report:
+        """The same for entries that do not follow each other: each leads to the root that the checkpoint signs."""
+        self._handed(self.after)
+        size, note = self.mark or (0, "")
+        try:
+            signed = open_note(note, self.keys.in_force(size))
+            if (signed.size, size, signed.origin) != (self.size, self.size, self.package.manifest.get("origin")):
+                self.report.add("signatures", f"The checkpoint of {size} entries is one of another log or size.")
+        except Unreadable as error:
+            raise Unreadable(f"The checkpoint of {size} entries: {error}.") from None
+        self.report.checkpoints, self.good = 1, self.size
+        self.witnesses.read(size, note)
+        self.tree.push(0, signed.root)
+        if self.held is not None and self.held.size == size:
+            self.held_met = True
+            if self.held.root != signed.root:
+                self.report.add("outside", f"The checkpoint you hold for {size} entries has another root.")
+        before = -1
+        for line in self.package.lines("entries.ndjson"):
+            before = self._one_selected(read_object(line, f"The line after entry {before}"), before)
+        if self.report.entries != self.package.number("entries"):
+            stated = self.package.number("entries")
+            self.report.add("indexes", f"{stated} entries are stated, {self.report.entries} are here.")
+        self._keys()
+        self._cosigned()
+        self._names()
+        self._say()
+        return self.report
+
+    def _one_selected(self, found: dict[str, Any], before: int) -> int:
+        index, path = read_count(found.get("index"), "An entry's index"), found.get("path")
+        if index <= before:
+            self.report.add("indexes", f"Entry {index} stands after entry {before}.", index)
+        leaf = leaf_of(found)
+        digest = hashlib.sha256(b"\x00" + leaf).digest()
+        if digest != from_base64(found.get("hash"), "a hash"):
+            self.report.add("bytes", f"Entry {index}: its bytes do not give the hash recorded for it.", index)
+        self._content(index, leaf)
+        hashes = [from_base64(part, "a hash") for part in path] if isinstance(path, list) else []
+        if root_by_path(index, self.size, digest, hashes) != self.tree.root():
+            self.report.add("root", f"Entry {index} does not lead to the root that the checkpoint signs.", index)
+        self.report.entries += 1
+        return max(before, index)
+
     def _content(self, index: int, leaf: bytes) -> None:
         try:
             says = read_object(leaf, "it")
@@ -184,8 +186,9 @@ class Checks:
         if not isinstance(node, str) or type(number) is not int or not MOMENT.fullmatch(str(recorded)):
             self.report.add("form", f"Entry {index} does not say its node, number and time.", index)
             return
-        before, then = self.nodes.get(node, (0 if self.first == 0 else number - 1, ""))
-        if number != before + 1:
+        known = 0 if self.first == 0 and not self.selected else number - 1
+        before, then = self.nodes.get(node, (known, ""))
+        if number <= before if self.selected else number != before + 1:
             gap = f"Entry {index}: number {number} of node {node} follows number {before}; those between are missing."
             self.report.add("numbers", gap, index)
         moment = datetime.fromisoformat(str(recorded)[:-1])
@@ -334,7 +337,9 @@ class Checks:
             report.not_checked += ["that nobody was shown another ledger, or a longer one: give a checkpoint you hold"]
         else:
             report.checked += [f"the checkpoint that you hold, of {self.held.size} entries"]
-        if self.first or self.last != self.size:
+        if self.selected:
+            report.not_checked += ["that these are all the entries that were asked for: others lie between them"]
+        elif self.first or self.last != self.size:
             report.not_checked += [
                 f"entries before {self.first} and from {self.last} on, which are not in this package"
             ]

@@ -28,10 +28,13 @@ class Checks {
     if (!(this.first <= this.last && this.last <= this.size)) throw new Unreadable("The manifest's counts contradict each other.");
     if (this.held) this.held = await openNote(this.held, this.package.keys);
     this.keys = new KeyHistory(this.package.keys);
+    this.witnesses = new Witnesses(await this.package.witnesses());
     const [before, after] = await this.package.handovers();
     this.marks = this.package.checkpoints();
     this.mark = (await this.marks.next()).value;
     await this.handed(before);
+    this.selected = this.package.manifest.selected === true;
+    if (this.selected) return this.runSelected(after);
     await this.push("left", 0, this.first);
     this.good = this.first;
     if (await this.readEntries()) {
@@ -39,11 +42,44 @@ class Checks {
       await this.push("right", this.last, this.size);
       this.end();
       this.keyHistory();
+      await this.cosigned();
       await this.names();
       await this.attached();
     }
     this.say();
     return this;
+  }
+  async runSelected(after) {
+    await this.handed(after);
+    const { size, note } = this.mark ?? { size: 0, note: "" };
+    const signed = await openNote(note, this.keys.inForce(size)).catch((error) => {
+      throw new Unreadable(`The checkpoint of ${size} entries: ${error.message}.`);
+    });
+    if (signed.size !== this.size || size !== this.size || signed.origin !== this.package.manifest.origin) this.add("signatures", `The checkpoint of ${size} entries is one of another log or size.`);
+    [this.checkpoints, this.good] = [1, this.size];
+    this.witnesses.read(size, note);
+    this.tree.push(0, signed.root);
+    if (this.held?.size === size && !same(this.held.root, signed.root)) this.add("outside", `The checkpoint you hold for ${size} entries has another root.`);
+    let before = -1;
+    for await (const line of this.package.zip.lines("entries.ndjson")) before = await this.oneSelected(readObject(line, `The line after entry ${before}`), before);
+    const stated = this.package.number("entries");
+    if (this.entries !== stated) this.add("indexes", `${stated} entries are stated, ${this.entries} are here.`);
+    this.keyHistory();
+    await this.cosigned();
+    await this.names();
+    this.say();
+    return this;
+  }
+  async oneSelected(found, before) {
+    const index = readCount(found.index, "An entry's index");
+    if (index <= before) this.add("indexes", `Entry ${index} stands after entry ${before}.`, index);
+    const leaf = typeof found.leaf === "string" ? utf8(found.leaf) : fromBase64(found.leaf_base64, "an entry"), digest = leafHash(leaf);
+    if (!same(digest, fromBase64(found.hash, "a hash"))) this.add("bytes", `Entry ${index}: its bytes do not give the hash recorded for it.`, index);
+    this.content(index, leaf);
+    const path = Array.isArray(found.path) ? found.path.map((part) => fromBase64(part, "a hash")) : [];
+    if (!same(rootByPath(index, this.size, digest, path), this.tree.root())) this.add("root", `Entry ${index} does not lead to the root that the checkpoint signs.`, index);
+    if (++this.entries % 2000 === 0) await this.progress(this.entries, this.package.number("entries"));
+    return Math.max(before, index);
   }
   async handed(handovers) {
     for (const { index, leaf, path } of handovers) {
@@ -90,9 +126,9 @@ class Checks {
       this.add("form", `Entry ${index} does not say its node, number and time.`, index);
       return says;
     }
-    const [before, then] = this.nodes.get(node) ?? [this.first ? number - 1 : 0, ""], moment = Date.parse(recorded);
+    const [before, then] = this.nodes.get(node) ?? [this.first || this.selected ? number - 1 : 0, ""], moment = Date.parse(recorded);
     if (Number.isNaN(moment)) throw new Unreadable(`The package is damaged (entry ${index} has no such time).`);
-    if (number !== before + 1) this.add("numbers", `Entry ${index}: number ${number} of node ${node} follows number ${before}; those between are missing.`, index);
+    if (this.selected ? number <= before : number !== before + 1) this.add("numbers", `Entry ${index}: number ${number} of node ${node} follows number ${before}; those between are missing.`, index);
     if (recorded < then || moment < this.newest - SLACK) this.add("time", `Entry ${index} is dated ${recorded}, before entries that precede it.`, index);
     this.newest = Math.max(this.newest, moment);
     this.nodes.set(node, [number, recorded]);
@@ -120,7 +156,10 @@ class Checks {
     else if (size !== this.tree.size || !same(signed.root, this.tree.root())) {
       const one = size - this.good === 1, among = one ? `entry ${this.good}` : `among entries ${this.good} to ${size - 1}`;
       this.add("root", `The entries do not give the root that the checkpoint of ${size} signs: the first wrong one is ${among}.`, one ? this.good : null);
-    } else this.good = size;
+    } else {
+      this.good = size;
+      this.witnesses.read(size, note);
+    }
   }
   end() {
     if (this.mark || (this.good !== this.size && !this.problems.length)) this.add("signatures", `No checkpoint signs all ${this.size} entries.`);
@@ -140,6 +179,20 @@ class Checks {
   keyHistory() {
     if (this.ledTo.some((root) => !same(root, this.tree.root()))) this.add("keys", "A handover from one key to the next is not in this ledger.");
     for (const name of this.keys.unknown()) this.add("keys", `keys.txt has the key ${name.replace(" ", "+")}, which no key before it introduced.`);
+  }
+  async cosigned() {
+    let held;
+    try {
+      held = await this.witnesses.held();
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      this.add("cosignatures", `Under a checkpoint ${error.message}.`);
+      return;
+    }
+    for (const [name, size, moment] of held) this.checked.push(`the witness ${name} cosigned the checkpoint of ${size} entries, ${moment}`);
+    if (held.length) this.notChecked.push("that witnesses.txt names witnesses whom others run: give keys of yours to narrowgate verify");
+    const largest = Math.max(0, ...held.map(([, size]) => size));
+    if (largest < this.last) this.notChecked.push(`entries from ${Math.max(largest, this.first)} on by any witness: none has cosigned them`);
   }
   async names() {
     let opened = 0;
@@ -181,11 +234,12 @@ class Checks {
     else if (!this.keys.inForce(this.size).has(this.key[0])) this.notChecked.push("that the log's newest key is the organisation's: the key you gave handed over to it");
     if (this.held) this.checked.push(`the checkpoint that you hold, of ${this.held.size} entries`);
     else this.notChecked.push("that nobody was shown another ledger, or a longer one: give a checkpoint you hold");
-    if (this.first || this.last !== this.size) this.notChecked.push(`entries before ${this.first} and from ${this.last} on, which are not in this package`);
+    if (this.selected) this.notChecked.push("that these are all the entries that were asked for: others lie between them");
+    else if (this.first || this.last !== this.size) this.notChecked.push(`entries before ${this.first} and from ${this.last} on, which are not in this package`);
     const existing = this.package.manifest.existing_checkpoints;
     if (existing !== this.checkpoints) this.notChecked.push(`checkpoints beyond these: ${existing} exist, ${this.checkpoints} are here`);
     for (const name of this.package.unknown.slice(0, 5)) this.notChecked.push(`${name}, which is no part of the format`);
     if (this.people.size) this.notChecked.push(`names of people that it does not open: ${this.people.size}, erased or not given`);
-    this.notChecked.push("texts that entries only commit to; witnesses; time stamps of others");
+    this.notChecked.push("texts that entries only commit to; time stamps of others");
   }
 }

@@ -88,9 +88,13 @@ class Package {
     it.report = names.includes("report.json") ? readObject(await it.zip.whole("report.json"), "report.json") : null;
     it.manifest = readObject(await it.zip.whole("manifest.json"), "The manifest");
     if (it.manifest.format !== FORMAT) throw new Unreadable("This is no evidence package, or one of a newer kind.");
-    it.keys = new Map(text(await it.zip.whole("keys.txt")).split("\n").filter(Boolean).map(readKey));
+    it.keys = new Map(text(await it.zip.whole("keys.txt")).split("\n").filter(Boolean).map((line) => readKey(line)));
     if (key && !(it.keys.has(key[0]) && same(it.keys.get(key[0]), key[1]))) it.keys = new Map([key]);
     return it;
+  }
+  async witnesses() {
+    if (!this.zip.entries.has("witnesses.txt")) return new Map();
+    return new Map(text(await this.zip.whole("witnesses.txt")).split("\n").filter(Boolean).map((line) => readKey(line, WITNESS)));
   }
   number(name) {
     return readCount(this.manifest[name], `The manifest's ${name}`);
@@ -120,6 +124,33 @@ class Package {
       before = size;
       yield { size, note: String(found.note) };
     }
+  }
+}
+
+// Of each witness the newest cosignature is checked (C2SP tlog-cosignature, Ed25519).
+class Witnesses {
+  constructor(keys) {
+    this.keys = keys;
+    this.newest = new Map();
+  }
+  read(size, note) {
+    const at = note.lastIndexOf("\n\n");
+    for (const line of this.keys.size ? note.slice(at + 2).split("\n") : []) {
+      const found = /^— (\S+) (\S+)$/.exec(line), data = found ? fromBase64(found[2], "a signature") : null;
+      const name = found && `${found[1]} ${hex(data.slice(0, 4))}`;
+      if (name && this.keys.has(name)) this.newest.set(name, { size, body: note.slice(0, at + 1), data: data.slice(4) });
+    }
+  }
+  async held() {
+    const found = [];
+    for (const [name, { size, body, data }] of this.newest) {
+      const seconds = data.slice(0, 8).reduce((value, byte) => value * 256 + byte, 0);
+      const message = utf8(`cosignature/v1\ntime ${seconds}\n${body}`);
+      if (!(seconds > 0 && seconds < 253402300800 && (await ed25519Verifies(this.keys.get(name), message, data.slice(8)))))
+        throw new Unreadable(`the cosignature by the witness ${name.split(" ")[0]} does not hold`);
+      found.push([name.split(" ")[0], size, `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`]);
+    }
+    return found.sort();
   }
 }
 

@@ -169,10 +169,12 @@ function rootByPath(index, size, leaf, path) {
 }
 
 // ---- signed notes (C2SP); keys are a map from "name id" to the public key ----
-function readKey(line) {
+const LOG = 1, WITNESS = 4; // what kind of signature a verifier key is for
+
+function readKey(line, kind = LOG) {
   const parts = line.trim().split("+"), name = parts[0], stated = parts[1], data = fromBase64(parts.slice(2).join("+"), "a key");
   const id = hex(sha256(utf8(`${name}\n`), data).slice(0, 4));
-  if (data.length !== 33 || data[0] !== 1 || id !== stated) throw new Unreadable("A verifier key is malformed.");
+  if (data.length !== 33 || data[0] !== kind || id !== stated) throw new Unreadable("A verifier key is malformed.");
   return [`${name} ${id}`, data.slice(1)];
 }
 

@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Page
 
 from console.database import Logins
-from ledger import export, verify
+from ledger import export, export_selected, queries, verify
+from ledger.models import Entry
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from ledger.verify_primitives import Unreadable
@@ -56,7 +57,7 @@ TAMPERINGS: dict[str, Callable[[Files], object]] = {
     "swapped": lines("entries.ndjson", lambda found: [*found[:2], found[3], found[2], *found[4:]]),
     "cut in the middle": lines("entries.ndjson", lambda found: found[:4] + found[5:]),
     "cut at the end": lines("entries.ndjson", lambda found: found[:-1]),
-    "a checkpoint altered": lines("checkpoints.ndjson", lambda found: [found[0].replace(b"\\n8\\n", b"\\n9\\n"), *found[1:]]),
+    "a checkpoint altered": lines("checkpoints.ndjson", lambda found: [*found[:-1], found[-1].replace(b"\\n8\\n", b"\\n9\\n")]),
     "another key": replaced("keys.txt", b"other+12345678+AAAA\n"),
     "another name": lines("names.ndjson", lambda found: [found[0].replace(b"ada", b"eve")]),
     "another count": lambda files: files.__setitem__("manifest.json", files["manifest.json"].replace(b'"head": 8', b'"head": 9')),
@@ -106,6 +107,16 @@ def test_the_page_finds_what_the_command_finds(fresh_database: Logins, signer: F
         packages[name] = packed(changed, tmp_path / f"{name}.zip")
     export.export(tmp_path / "part.zip", 2, 5)
     packages["a part"] = tmp_path / "part.zip"
+    newest = queries.last_checkpoint()
+    assert newest is not None
+    found = Entry.objects.filter(index__in=(1, 4, 6)).order_by("index")
+    (tmp_path / "selected.zip").write_bytes(
+        b"".join(export_selected.stream(export_selected.pages([list(found)]), newest))
+    )
+    packages["selected"] = tmp_path / "selected.zip"
+    changed = files_of(packages["selected"].read_bytes())
+    _entry(1, _rehashed("shop", "shed"))(changed)
+    packages["selected, edited"] = packed(changed, tmp_path / "edited.zip")
     told = {name: _told(path) for name, path in packages.items()}
     asked: list[str] = []
     with chromium() as browser:
@@ -114,7 +125,7 @@ def test_the_page_finds_what_the_command_finds(fresh_database: Logins, signer: F
         page.goto((tmp_path / "verify.html").as_uri())
         shown = {name: _shown(page, path) for name, path in packages.items()}
         page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+        axe = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
         wrong = page.evaluate(
             """async tests => {
                 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16)), wrong = [];
@@ -125,8 +136,13 @@ def test_the_page_finds_what_the_command_finds(fresh_database: Logins, signer: F
             json.loads(WYCHEPROOF.read_text(encoding="utf-8"))["tests"],
         )
     assert shown == told
-    assert [told[name][0] for name in ("untouched", "a part")] == [True, True]
+    assert [told[name][0] for name in ("untouched", "a part", "selected", "selected, edited")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
     assert not any(told[name][0] for name in TAMPERINGS)
-    assert [violation["id"] for violation in found["violations"]] == []
+    assert [violation["id"] for violation in axe["violations"]] == []
     assert wrong == []
     assert {url.partition(":")[0] for url in asked} <= {"file", "blob"}

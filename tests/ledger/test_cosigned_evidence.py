@@ -16,8 +16,9 @@ from ledger.cosignature import cosign
 from ledger.models import Checkpoint, Cosignature
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
-from ledger.verify import Report, main, verify
+from ledger.verify import main, verify
 from ledger.verify_primitives import Unreadable
+from ledger.verify_report import Report
 from tests.ledger.conftest import running, sequenced, write_entries
 
 TIME = 1_700_000_000

@@ -20,7 +20,8 @@ from ledger.handover import Handover
 from ledger.models import Checkpoint, Entry, Outbox
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
-from ledger.verify import Report, verify
+from ledger.verify import verify
+from ledger.verify_report import Report
 from tests.ledger.conftest import ADA, SHOP, Hands, running, sequenced, wait_until, write_entries
 
 

@@ -16,7 +16,8 @@ from ledger import checkpoint, export, merkle, queries, tiles
 from ledger.models import Checkpoint, Entry
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
-from ledger.verify import Report, verify
+from ledger.verify import verify
+from ledger.verify_report import Report
 from tests.databases import TestCluster
 from tests.ledger.conftest import Hands, admin_dsn, running, sequenced, write_entries
 

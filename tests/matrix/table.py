@@ -113,7 +113,7 @@ RECORD = [
         ("record/ledger/from/<int:after>/", READERS),
     ),
     *_posts(
-        ("record/sessions/export/", ROLES), ("record/actions/export/", ROLES), ("record/evidence/", READERS),
+        ("record/sessions/export/", ROLES), ("record/actions/export/", ROLES), ("record/evidence/", READERS), ("record/ledger/export/", READERS),
         ("record/sessions/<uuid:session_id>/cut/", "CE", WHY),
     ),
 ]  # fmt: skip

@@ -1,0 +1,77 @@
+"""Packages of entries that do not follow each other: those of a session, an agent, a hold. Each has its own path to the root.
+
+Written as a stream, like a package of a span (`ledger/export.py`), and checked by the same verify.py.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from ledger import export, merkle, queries, verify_package
+from ledger.models import Checkpoint, Entry
+
+README = """{count} selected entries from the ledger of {origin}, under the checkpoint of {size}.
+
+Check it, offline: `python3 verify.py THIS_PACKAGE.zip`, or open verify.html in a browser and choose the package. Take both from
+the project's sources. Each entry is shown to be in the ledger; that no other entry belongs here is not.
+
+manifest.json       what the package says it holds
+entries.ndjson      an entry a line: its index, the hash of its leaf, the leaf's text, and the path to the root (RFC 6962)
+checkpoints.ndjson  the signed root (C2SP tlog-checkpoint)
+keys.txt, handovers.ndjson, names.ndjson   as in every package
+"""
+
+Row = tuple[int, bytes, bytes]  # index, leaf hash, leaf
+
+
+def stream(entries: Iterable[list[Row]], newest: Checkpoint) -> Iterator[bytes]:
+    """The package's bytes as they are made. `entries` come in pages by index, all under the checkpoint `newest`."""
+    sink = export.Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, parts in _files(entries, newest):
+            with archive.open(name, "w", force_zip64=True) as file:
+                for part in parts:
+                    file.write(part)
+                    yield sink.taken()
+    yield sink.taken()
+
+
+def _files(entries: Iterable[list[Row]], newest: Checkpoint) -> Iterator[tuple[str, Iterable[bytes]]]:
+    people: set[str] = set()
+    counted = [0]
+    whole = export.Package(0, 0, newest.size, newest)
+    yield "entries.ndjson", _entries(entries, newest.size, people, counted)
+    origin = export.origin_of(whole)
+    says: dict[str, Any] = {
+        "format": verify_package.FORMAT, "selected": True, "origin": origin, "made": datetime.now(UTC).isoformat(),
+        "first": 0, "last": 0, "size": newest.size, "entries": counted[0], "existing_checkpoints": 1,
+    }  # fmt: skip
+    yield "manifest.json", [json.dumps(says, indent=1, sort_keys=True).encode()]
+    yield "README.txt", [README.format(count=counted[0], origin=origin, size=newest.size).encode()]
+    yield verify_package.NAMES, export.names(people)
+    yield from export.common_files(whole)
+    note = {"size": newest.size, "note": export.cosigned([newest.size])[newest.size]}
+    yield "checkpoints.ndjson", [json.dumps(note, ensure_ascii=False).encode() + b"\n"]
+
+
+def _entries(entries: Iterable[list[Row]], size: int, people: set[str], counted: list[int]) -> Iterator[bytes]:
+    """A line an entry with its path; a page's tiles are read at once. Adds to `people` and counts."""
+    for page in entries:
+        tree = queries.stored_tree(size)
+        paths = [merkle.inclusion_spans(index, size) for index, _, _ in page]
+        tree.read(span for path in paths for span in path)
+        for (index, leaf_hash, leaf), spans in zip(page, paths, strict=True):
+            path = [export.text_of(part) for part in tree.hashes(spans)]
+            yield export.line(index, leaf_hash, leaf, path=path)
+            counted[0] += 1
+        people.update(export.people_in(leaf for _, _, leaf in page))
+
+
+def pages(found: Iterable[list[Entry]]) -> Iterator[list[Row]]:
+    """Pages of entries as pages of rows."""
+    for page in found:
+        yield [(entry.index, bytes(entry.leaf_hash), bytes(entry.leaf)) for entry in page]

@@ -3,7 +3,7 @@
 One process works, whoever holds the advisory lock. A turn, numbered again in the code:
 
 1. Write down what came back from the requests that have ended.
-2. Take the newest checkpoint: one for all, so that witnesses sign the same.
+2. Take the newest checkpoint: one for all witnesses, so that they sign the same; for others the newest that is cosigned.
 3. Send it to each destination that is due and is not still busy, in a thread of its own.
 4. Write the tiles that it needs, as many as fit into a turn, and when they are there the checkpoint.
 
@@ -20,6 +20,7 @@ from typing import Final
 
 import structlog
 from django.db import DatabaseError, connection, connections, transaction
+from django.db.models import Max
 
 from core.db import db_now
 from core.errors import NarrowgateError
@@ -31,6 +32,8 @@ from ledger.queries import consistency, last_checkpoint
 LOCK: Final = 0x6E67_7075_626C_6973  # "ngpublis"
 TURN: Final = 1.0
 """Seconds between turns."""
+FAR_BEHIND: Final = timedelta(minutes=1)
+"""How much newer an uncosigned checkpoint is that goes out all the same."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 """Between two tries of a destination that does not answer."""
 LATEST_TIME: Final = 253_402_300_799
@@ -73,10 +76,22 @@ class Publisher:
         newest = last_checkpoint()  # 2
         if newest is None:
             return True
-        for delivery in _due(self._destinations, newest, db_now()):  # 3
-            if delivery.name not in self._busy:
-                self._send(self._destinations[delivery.name], delivery, newest)
-        return self._tiles is None or self._tiles.catch_up(newest.size, cosigned(newest))  # 4
+        settled = self._settled(newest)
+        for delivery in _due(self._destinations, db_now()):  # 3
+            destination = self._destinations[delivery.name]
+            kept = newest if destination.asks_proof else settled
+            if delivery.size != kept.size and delivery.name not in self._busy:
+                self._send(destination, delivery, kept)
+        return self._tiles is None or self._tiles.catch_up(settled.size, cosigned(settled))  # 4
+
+    def _settled(self, newest: Checkpoint) -> Checkpoint:
+        """The checkpoint for those who are no witnesses: the largest that one has cosigned, unless they fall far behind."""
+        if any(destination.asks_proof for destination in self._destinations.values()):
+            size = Cosignature.objects.aggregate(largest=Max("size"))["largest"]
+            seen = Checkpoint.objects.filter(size=size).first()
+            if seen is not None and newest.signed_at - seen.signed_at < FAR_BEHIND:
+                return seen
+        return newest
 
     def _send(self, destination: Destination, delivery: Delivery, newest: Checkpoint) -> None:
         if destination.asks_proof and delivery.size > newest.size:
@@ -93,13 +108,13 @@ def _holds_lock() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _due(destinations: dict[str, Destination], newest: Checkpoint, now: datetime) -> list[Delivery]:
-    """Destinations whose turn it is, and that do not have the newest checkpoint."""
+def _due(destinations: dict[str, Destination], now: datetime) -> list[Delivery]:
+    """The destinations whose turn it is."""
     known = Delivery.objects.in_bulk(list(destinations))
     if missing := [Delivery(name=name) for name in destinations if name not in known]:
         Delivery.objects.bulk_create(missing, ignore_conflicts=True)
         known = Delivery.objects.in_bulk(list(destinations))
-    return [one for one in known.values() if one.next_at <= now and one.size != newest.size]
+    return [one for one in known.values() if one.next_at <= now]
 
 
 def _parcel(newest: Checkpoint, old: int) -> Parcel:

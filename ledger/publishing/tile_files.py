@@ -35,6 +35,7 @@ class TileFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._note = ""
         self._published: int | None = None  # the size of the checkpoint that is there
         self._full = 0  # tiles of entries, from the left, that are there
 
@@ -50,6 +51,7 @@ class TileFiles:
                     f"The folder {self._folder} holds {published} entries, and the ledger {size}: it was set back."
                 )
             if published == size:
+                self._put_checkpoint(note)  # it may have been cosigned meanwhile
                 return True
             return self._write(published, size, note)
         except OSError as error:
@@ -77,10 +79,15 @@ class TileFiles:
                     self._put(tree, level, number, WIDTH)
             if width % WIDTH:
                 self._put(tree, level, width >> HEIGHT, width % WIDTH)
-        write_public(self._folder / "checkpoint", note.encode())
+        self._put_checkpoint(note)
         self._published = size
         self._forget_partials(published, size)
         return True
+
+    def _put_checkpoint(self, note: str) -> None:
+        if note != self._note:
+            write_public(self._folder / "checkpoint", note.encode())
+            self._note = note
 
     def _put(self, tree: StoredTree, level: int, number: int, width: int) -> None:
         """A tile; with one of level 0 the entries that it is over. Raises NarrowgateError where the tables lack some."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,12 @@ from ledger.publishing.publisher import Publisher
 from ledger.publishing.stamps import StampDoor, read_roots
 from ledger.publishing.standing import standing
 from ledger.publishing.store import Store
+from ledger.publishing.tile_files import TileFiles
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from ledger.witness import Witness
+from tests.bring.callers import browser
+from tests.cast import Cast
 from tests.ledger.conftest import Hands, running, sequenced, wait_until, write_entries
 
 Answering = Callable[[str, bytes], tuple[int, str, bytes]]  # of path and body: status, media type, body
@@ -311,6 +315,29 @@ def test_a_folder_that_knows_more_is_left_alone(
     assert (tmp_path / "checkpoint").read_text() == text
 
 
+def test_what_goes_elsewhere_has_been_cosigned(
+    witnesses: dict[str, Witness],
+    publisher: Callable[..., Publisher],
+    settings: Any,
+    tmp_path: Path,
+    grow: Callable[[int], None],
+) -> None:
+    """The folder and the tiles get the newest checkpoint that a witness has cosigned, with what came back."""
+    folder = Folder(tmp_path / "out")
+    folder.every = timedelta(0)
+    own = Publisher([*configured.destinations(), folder], TileFiles(tmp_path / "ledger"))
+    publish(own, until=partial(is_final, 10))
+    grow(11)
+    Delivery.objects.update(next_at=datetime.now(UTC))
+    publish(own, until=(tmp_path / "out" / f"{11:020}.txt").exists)
+    own.turn()
+    for path in (tmp_path / "out" / f"{11:020}.txt", tmp_path / "ledger" / "checkpoint"):
+        assert len(cosignatures(path.read_text(), [one.key for one in witnesses.values()])) == 2
+    own._pool.shutdown()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock_all()")
+
+
 # ---- a store with object lock ----
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
@@ -457,6 +484,22 @@ def test_a_stamp_that_does_not_hold_is_not_kept(authority: Path, tmp_path: Path)
 
 def always(answer: tuple[int, str, bytes], *_: object) -> tuple[int, str, bytes]:
     return answer
+
+
+# ---- the page ----
+def test_the_ledgers_page_says_how_far_each_has_come(
+    witnesses: dict[str, Witness], publisher: Callable[..., Publisher], fresh_cast: Cast, settings: Any, tmp_path: Path
+) -> None:
+    settings.LEDGER_FOLDER = str(tmp_path / "file")
+    (tmp_path / "file").write_text("in the way")
+    publish(publisher(), until=lambda: bool(standing().failing) and standing().final is not None)
+    page = browser(fresh_cast.auditor).get("/record/ledger/").content.decode()
+    assert "cosigned by ada and bob" in page
+    assert "Witness ada" in page
+    assert "It cannot be written to" in unescape(page)
+    settings.LEDGER_WITNESSES = "/nowhere"
+    page = browser(fresh_cast.auditor).get("/record/ledger/").content.decode()
+    assert "No checkpoint goes out: The file of witnesses /nowhere cannot be read" in page
 
 
 # ---- settings ----

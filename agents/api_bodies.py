@@ -63,7 +63,7 @@ class CredentialSerializer(serializers.ModelSerializer[Credential]):
     """A credential that was issued; the token itself is nowhere."""
 
     agent = serializers.CharField(source="agent.name")
-    resource = serializers.CharField(source="resource.name")
+    resource = serializers.CharField(source="resource.name", default="", help_text="Empty for an X.509-SVID.")
 
     class Meta:
         """What is shown."""

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from agents.svid import usage
 from core.errors import NarrowgateError
 from core.files import write_private, write_public
 
@@ -74,12 +75,13 @@ def _authority(folder: Path, passphrase: str, now: datetime) -> tuple[x509.Certi
     certificate_path, key_path = folder / "ca.pem", folder / "ca.key"
     if not certificate_path.exists():
         key = ec.generate_private_key(ec.SECP256R1())
-        write_private(key_path, _encrypted(key, passphrase))
+        write_private(key_path, encrypted(key, passphrase))
         write_public(certificate_path, _self_signed(key, now).public_bytes(Encoding.PEM))
-    return x509.load_pem_x509_certificate(certificate_path.read_bytes()), _load(key_path, passphrase)
+    return x509.load_pem_x509_certificate(certificate_path.read_bytes()), load_key(key_path, passphrase)
 
 
-def _load(path: Path, passphrase: str) -> ec.EllipticCurvePrivateKey:
+def load_key(path: Path, passphrase: str) -> ec.EllipticCurvePrivateKey:
+    """An elliptic curve key from an encrypted file. Raises NarrowgateError, and OSError where it cannot be read."""
     try:
         key = load_pem_private_key(path.read_bytes(), passphrase.encode())
     except (ValueError, TypeError):
@@ -95,7 +97,7 @@ def _self_signed(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certifi
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Narrowgate CA")])
     builder = _builder(name, name, key.public_key(), now, AUTHORITY_LIFE)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
+    builder = builder.add_extension(usage(signs_certificates=True), critical=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     return builder.add_extension(identifier, critical=False).sign(key, hashes.SHA256())
 
@@ -112,14 +114,14 @@ def _issue(
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     builder = _builder(subject, authority.subject, own.public_key(), now, SERVER_LIFE)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(signs_certificates=False), critical=True)
+    builder = builder.add_extension(usage(signs_certificates=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     builder = builder.add_extension(
         x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
     )
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
     certificate = builder.add_extension(issuer, critical=False).sign(key, hashes.SHA256())
-    write_private(identity.key, _encrypted(own, identity.passphrase))
+    write_private(identity.key, encrypted(own, identity.passphrase))
     write_public(identity.certificate, certificate.public_bytes(Encoding.PEM))
 
 
@@ -129,20 +131,6 @@ def _builder(
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public)
     builder = builder.serial_number(x509.random_serial_number())
     return builder.not_valid_before(now - BACKDATED).not_valid_after(now + life)
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def _general_name(name: str) -> x509.GeneralName:
@@ -162,5 +150,6 @@ def _still_good(path: Path, authority: x509.Certificate, names: set[str], now: d
     return same and certificate.issuer == authority.subject and certificate.not_valid_after_utc - now > RENEW_BEFORE
 
 
-def _encrypted(key: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
+def encrypted(key: ec.EllipticCurvePrivateKey, passphrase: str) -> bytes:
+    """The key as PKCS #8, encrypted with the passphrase."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase.encode()))

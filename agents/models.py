@@ -207,11 +207,14 @@ class Credential(models.Model):
         """How it is bound."""
 
         BEARER = "bearer", "Bearer"
+        SVID = "svid", "X.509-SVID"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="credentials")
     key = models.ForeignKey(AgentKey, on_delete=models.PROTECT, related_name="credentials")
-    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="credentials")
+    resource = models.ForeignKey(  # the one it is for; an SVID proves an identity, wherever policy lets that go
+        Resource, null=True, blank=True, on_delete=models.PROTECT, related_name="credentials"
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.BEARER)
     purpose = models.CharField(max_length=300, blank=True)  # what the agent claims it is for
     on_behalf_of = models.ForeignKey(
@@ -233,6 +236,9 @@ class Credential(models.Model):
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(expires_at__gt=models.F("issued_at")), name="credential_expires"),
+            models.CheckConstraint(
+                condition=models.Q(kind="svid") | models.Q(resource__isnull=False), name="credential_bearer_for_one"
+            ),
         ]
 
     def __str__(self) -> str:

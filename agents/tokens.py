@@ -5,53 +5,37 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts.models import User
-from agents import access, assertions
+from agents import access
 from agents.access import LIFE, RESOURCE_URN, SCOPE, Identity
-from agents.actors import agent_actor, agent_subject, credential_subject
-from agents.keys import public_key
-from agents.models import Agent, AgentKey, Credential, Resource, SeenAssertion
-from agents.oauth_errors import (
-    OAuthError,
-    invalid_client,
-    invalid_request,
-    invalid_scope,
-    invalid_target,
-    unauthorized_client,
-    unsupported_grant_type,
-)
+from agents.actors import agent_actor, credential_subject
+from agents.models import Agent, AgentKey, Credential, Resource
+from agents.oauth_errors import OAuthError, invalid_request, invalid_scope, invalid_target, unsupported_grant_type
+from agents.proof import Proof, active_agent, prove, record_refusal
 from agents.signing import signing_key, verification_keys
 from core.db import db_now
-from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.write import record
 
 GRANT_TYPE = "client_credentials"
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_PURPOSE = 300
-KEEP_SEEN = timedelta(minutes=10)  # longer than any assertion lives, skew included
 
 
-@dataclass(frozen=True)
-class TokenRequest:
-    """The form of POST /oauth/token; absent fields are empty. `source` is the client's address."""
+@dataclass(frozen=True, kw_only=True)
+class TokenRequest(Proof):
+    """The form of POST /oauth/token; absent fields are empty."""
 
     grant_type: str
-    client_assertion_type: str
-    client_assertion: str
     resource: str
     scope: str = ""
-    client_id: str = ""
     purpose: str = ""
     on_behalf_of: str = ""
-    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,13 +55,12 @@ def token_endpoint() -> str:
 def issue(request: TokenRequest) -> Issued:
     """Answer a token request. Raises OAuthError; a refusal is recorded in a transaction of its own.
 
-    Steps: 1. form; 2. key; 3. assertion; 4. first use; 5. agent; 6. resource; 7. credential, entry and token.
+    Steps: 1. form; 2. who asks; 3. agent; 4. resource; 5. credential, entry and token.
     """
     try:
         return _issue(request)
     except OAuthError as error:
-        with transaction.atomic():
-            _record_refusal(request, error)
+        record_refusal(request, error, asked={"resource": request.resource[:100]})
         raise
 
 
@@ -90,53 +73,26 @@ def verify(token: str, *, resource: str, now: datetime | None = None) -> Identit
 def _issue(request: TokenRequest) -> Issued:
     # 1. The form.
     _check_form(request)
-    # 2. The key that the assertion names.
-    claimed = assertions.peek(request.client_assertion)
-    key = AgentKey.objects.select_related("agent").filter(kid=claimed.kid, revoked_at=None).first()
-    if key is None or key.agent.name != claimed.issuer or key.algorithm != claimed.algorithm:
-        raise invalid_client("The client assertion's key is not registered for this agent and algorithm.")
-    # 3. The assertion, by that key.
+    # 2. Who asks.
     now = db_now()
-    assertion = assertions.verify(
-        request.client_assertion,
-        key=public_key(key.public_jwk), algorithm=key.algorithm, agent=key.agent.name, audience=token_endpoint(), now=now,
-    )  # fmt: skip
-    if request.client_id not in {"", key.agent.name}:
-        raise invalid_client("The client_id is not the agent that the key belongs to.")
-    # 4. It was never used before, in whatever process.
-    _use_up(assertion, now)
+    key = prove(request, audience=token_endpoint(), now=now)
     with transaction.atomic():
-        # 5. The agent may act.
-        agent = Agent.objects.select_for_update(of=("self",)).get(id=key.agent_id)
-        if agent.status != Agent.Status.ACTIVE:
-            raise unauthorized_client(f"{agent.name} is {agent.get_status_display().lower()}: {agent.status_reason}")
-        # 6. The one resource.
+        # 3. The agent may act.
+        agent = active_agent(key)
+        # 4. The one resource.
         resource = _resource(request.resource)
-        # 7. The credential and its entry, then the token.
+        # 5. The credential and its entry, then the token.
         credential = _credential(request, agent, key, resource, now)
-        return Issued(_token(credential), int(LIFE.total_seconds()), credential)
+        return Issued(_token(credential, resource), int(LIFE.total_seconds()), credential)
 
 
 def _check_form(request: TokenRequest) -> None:
     if request.grant_type != GRANT_TYPE:
         raise unsupported_grant_type()
-    if request.client_assertion_type != ASSERTION_TYPE or not request.client_assertion:
-        raise invalid_client(f"The client proves itself by a client_assertion of type {ASSERTION_TYPE}.")
     if request.scope not in {"", SCOPE}:
         raise invalid_scope()
     if len(request.purpose) > LONGEST_PURPOSE:
         raise invalid_request(f"The purpose has more than {LONGEST_PURPOSE} characters.")
-
-
-def _use_up(assertion: assertions.Assertion, now: datetime) -> None:
-    """Note the assertion as used; committed at once, so that a refusal later on does not give it back."""
-    digest = hashlib.sha256(f"{assertion.issuer}\n{assertion.jti}".encode()).hexdigest()
-    SeenAssertion.objects.filter(expires_at__lt=now - KEEP_SEEN).delete()
-    try:
-        with transaction.atomic():
-            SeenAssertion.objects.create(digest=digest, expires_at=assertion.expires_at)
-    except IntegrityError:
-        raise invalid_client("The client assertion was used before.") from None
 
 
 def _resource(asked: str) -> Resource:
@@ -177,10 +133,10 @@ def _person(username: str) -> User | None:
     return person
 
 
-def _token(credential: Credential) -> str:
+def _token(credential: Credential, resource: Resource) -> str:
     identity = Identity(
         agent=credential.agent.name,
-        resource=credential.resource.name,
+        resource=resource.name,
         credential=credential.id,
         expires_at=credential.expires_at,
         kind=credential.kind,
@@ -188,20 +144,3 @@ def _token(credential: Credential) -> str:
         on_behalf_of=str(credential.on_behalf_of_id or ""),
     )
     return access.sign(identity, key=signing_key(), issuer=settings.GATEWAY_URL, now=credential.issued_at)
-
-
-def _record_refusal(request: TokenRequest, error: OAuthError) -> None:
-    """An entry of the refusal, about the agent that was claimed; what was claimed is unproven, and says so."""
-    try:
-        claimed = assertions.peek(request.client_assertion).issuer[:100]
-    except OAuthError:
-        claimed = ""
-    agent = Agent.objects.filter(name=claimed).first()
-    subject = agent_subject(agent) if agent else Subject(kind="agent", id="", name=claimed or "unknown")
-    record(
-        Event.CREDENTIAL_REFUSED,
-        actor=Actor(kind="agent", id="", name=f"unproven: {claimed or 'unknown'}"),
-        subject=subject,
-        details={"code": error.code, "reason": error.message, "resource": request.resource[:100]},
-        source=request.source,
-    )

@@ -65,7 +65,7 @@ class World:
         """A new token, by the front door's own code."""
         from joserfc import jwt
 
-        from agents import keys, tokens
+        from agents import keys, proof, tokens
 
         now, algorithm = int(time.time()), keys.algorithm_of(self.key)
         claims = {
@@ -80,7 +80,12 @@ class World:
             {"alg": algorithm, "kid": keys.kid_of(self.key)}, claims, self.key, algorithms=[algorithm]
         )
         return tokens.issue(
-            tokens.TokenRequest(tokens.GRANT_TYPE, tokens.ASSERTION_TYPE, assertion, "shop")
+            tokens.TokenRequest(
+                grant_type=tokens.GRANT_TYPE,
+                client_assertion_type=proof.ASSERTION_TYPE,
+                client_assertion=assertion,
+                resource="shop",
+            )
         ).access_token
 
 

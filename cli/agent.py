@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from joserfc.jwk import ECKey, OKPKey
 
+from cli.agent_run import run
 from cli.api_client import Api, AsOption, TokenFileOption, connect, given
 from cli.output import table
 from cli.state import StateOption
@@ -50,6 +51,9 @@ def enrol(  # noqa: PLR0917 -- typer reads options from parameters
         raise
     typer.echo(f"{said['name']} is enrolled in {said['segment']}; {said['owner']} answers for it.")
     typer.echo(f"Its key is {path}: keep it with the agent, and nowhere else.")
+
+
+agent.command(context_settings={"ignore_unknown_options": True})(run)
 
 
 @agent.command("list")

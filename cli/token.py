@@ -6,6 +6,7 @@ import json
 import ssl
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,22 +38,27 @@ def token(
 
 def request_token(world: World, agent: str, resource: str, *, key: Path, purpose: str = "") -> str:
     """Ask the gate for a token. Raises NarrowgateError with the gate's reason."""
-    form = {
-        "grant_type": "client_credentials",
+    form = {"grant_type": "client_credentials", "resource": resource, "purpose": purpose}
+    answer = ask_as(world, agent, read_key(key), "/oauth/token", form)
+    return str(answer["access_token"])
+
+
+def ask_as(world: World, agent: str, key: ECKey | OKPKey, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+    """Post a form to the gate's door with a proof that the agent's key is held. Raises NarrowgateError with the gate's reason."""
+    proof = {
         "client_assertion_type": ASSERTION_TYPE,
-        "client_assertion": assertion(agent, read_key(key), audience=world.token_endpoint),
-        "resource": resource,
-        "purpose": purpose,
+        "client_assertion": assertion(agent, key, audience=world.token_endpoint),
     }
     try:
         trusted = ssl.create_default_context(cafile=str(world.ca))
-        response = httpx.post(world.token_endpoint, data=form, verify=trusted, timeout=10, trust_env=False)
+        address = f"https://{world.http}{path}"
+        response = httpx.post(address, data={**form, **proof}, verify=trusted, timeout=10, trust_env=False)
         answer: dict[str, Any] = response.json()
     except (httpx.HTTPError, OSError, ValueError) as error:
         raise NarrowgateError(f"The gate at {world.http} does not answer: {error}.", "Is the server running?") from None
-    if "access_token" not in answer:
-        raise NarrowgateError(str(answer.get("error_description", "The gate gave no token.")))
-    return str(answer["access_token"])
+    if response.is_error:
+        raise NarrowgateError(str(answer.get("error_description", "The gate refused, without a reason.")))
+    return answer
 
 
 def assertion(agent: str, key: ECKey | OKPKey, *, audience: str) -> str:

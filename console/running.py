@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 
+from agents import certificates
 from agents.ca import ServerIdentity
 from console.jobs import Jobs
 from core.errors import NarrowgateError
@@ -180,6 +181,7 @@ def _gateway_config(parts: Parts) -> service.Config:
         certificate=parts.identity.certificate,
         key=parts.identity.key,
         key_password=parts.identity.passphrase,
+        agents_ca=certificates.authority().bundle,
         node=settings.NODE_NAME,
         sockets=tuple(parts.postgres),
     )

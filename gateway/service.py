@@ -28,6 +28,7 @@ from gateway.postgres.listener import Door
 from gateway.postgres.login import Entrance
 from gateway.postgres.resources import Keeper
 from gateway.postgres.session import Session
+from gateway.postgres.tls import Conversation
 from gateway.postgres.upstream import Upstream, UpstreamError, connect
 from gateway.recorder import Recorder
 from gateway.refusal import Refusal
@@ -56,6 +57,8 @@ class Config:
     certificate: Path
     key: Path
     key_password: str = field(default="", repr=False)
+    agents_ca: Path | None = None
+    """The root that agents' certificates are verified by; without one none is asked for."""
     node: str = "node-1"
     host: str = "127.0.0.1"
     postgres_port: int = 0
@@ -64,10 +67,14 @@ class Config:
     def tls_context(self) -> ssl.SSLContext:
         """TLS 1.2 or newer with the listener's certificate, and ALPN as libpq asks for it."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.sslobject_class = Conversation
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
         context.load_cert_chain(self.certificate, self.key, self.key_password or None)
         context.set_alpn_protocols(["postgresql"])
+        if self.agents_ca is not None:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(self.agents_ca)
         return context
 
 
@@ -86,7 +93,7 @@ class Service:
         self._sessions: dict[int, tuple[bytes, Session]] = {}
         self._keepers: dict[str, Keeper] = {}
         self._former: list[Keeper] = []
-        self._door = Door(config.tls_context(), self._serve, self._cancel)
+        self._door = Door(config.tls_context(), self._serve, self._cancel, _forged)
         self._watch.credentials = lambda: {session.caller.credential_id for _, session in self._sessions.values()}
         self._watch.on_changed = self._changed
         self._watch.on_cut = self._cut
@@ -206,6 +213,12 @@ class Service:
             self._former += [known] if known is not None else []
             known = self._keepers[name] = Keeper(name, entrance.reading, role, self._watch)
         return known
+
+
+async def _forged(source: str, why: str) -> None:
+    """A client's certificate that TLS did not verify: nothing it says is believed, and that it was shown is recorded."""
+    words = f"The client's certificate does not verify: {why}."
+    await in_thread(actions.refuse_session, agent="", resource="", source=source, code="bad_certificate", because=words)
 
 
 def _welcome(upstream: Upstream, process: int, secret: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from gateway.oauth import token
+from gateway.oauth import certificate, token
 from gateway.views import action
 
 handler404 = "gateway.door.not_found"
@@ -10,5 +10,6 @@ handler500 = "gateway.door.broken"
 
 urlpatterns = [
     path("oauth/token", token, name="token"),
+    path("v1/certificate", certificate, name="certificate"),
     path("v1/actions/<uuid:action_id>", action, name="action"),
 ]

@@ -70,10 +70,11 @@ STATEMENT: Final[Says] = {
 CONNECTION: Final[Says] = {
     "no_token": ("No token was given.", "Give one as the password: `narrowgate token AGENT`."),
     "invalid_token": ("The token is not one of this gate's, or is for another resource.", "Get a new one for this resource."),
+    "invalid_svid": ("The client's certificate names no agent of this deployment.", "Get one with `narrowgate agent run AGENT -- COMMAND`."),
     "expired_token": ("The token has expired.", "Get a new one; they last ten minutes."),
-    "credential_expired": ("The session outlived its credential.", "Connect again with a new token."),
+    "credential_expired": ("The session outlived its credential.", "Connect again with a new one."),
     "credential_revoked": ("The credential was revoked.", "Ask the owner why; then get a new one."),
-    "wrong_agent": ("The token belongs to another agent.", "Connect as the agent that the message names."),
+    "wrong_agent": ("The credential belongs to another agent.", "Connect as the agent that the message names."),
     "agent_not_active": ("The agent is suspended or retired.", "Its page says since when and why. Two people who do not own it can let it act again."),
     "no_login": ("The resource has no login in the vault.", "A platform engineer stores one."),
     "too_many_connections": ("The resource takes no more connections.", "Close some, or try again in a moment."),

@@ -52,6 +52,7 @@ _CHIPS = {
     "unsigned": ("unknown", "clock", "Not in a checkpoint yet"),
     "open": ("unknown", "plug-connected", "Live"),
     "bearer": ("unknown", "key", "Bearer"),
+    "svid": ("allow", "certificate", "X.509-SVID"),
     "unanswered": ("deny", "alert-triangle", "Open"),
     "acknowledged": ("hold", "eye", "Acknowledged"),
     "resolved": ("allow", "circle-check", "Resolved"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from gateway.postgres.framing import ClientFramer, Message, ProtocolError
 from gateway.postgres.frontend import Opening, opening_length, read_opening
@@ -140,6 +140,7 @@ class Client(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
-    def peer(self, name: str) -> Any:  # noqa: ANN401 -- what the transport knows has as many types as names
-        """What the transport knows of the other end."""
-        return None if self.transport is None else self.transport.get_extra_info(name)
+    def certificate(self) -> bytes | None:
+        """The client's certificate (DER), whose chain and times TLS has verified; None where it gave none."""
+        tls: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        return tls.getpeercert(binary_form=True) if tls is not None else None

@@ -15,6 +15,7 @@ from gateway.postgres.client import Client
 from gateway.postgres.framing import ProtocolError
 from gateway.postgres.frontend import Cancel, GssRequest, SslRequest, opening_length, read_opening
 from gateway.postgres.messages import error_response
+from gateway.postgres.tls import Handshake
 
 HANDSHAKE_WITHIN = 10.0
 """Seconds from connecting to the end of the TLS handshake."""
@@ -28,6 +29,7 @@ PLAIN_HINT = "Connect with sslmode=verify-full and the gate's CA file as sslroot
 
 Serve = Callable[[Client, str], Awaitable[None]]
 CancelSink = Callable[[Cancel], None]
+Forged = Callable[[str, str], Awaitable[None]]
 log = structlog.get_logger()
 
 
@@ -100,14 +102,14 @@ class Doorway(asyncio.Protocol):
         self._transport.close()
 
     async def _upgrade(self) -> None:
-        client = Client()
+        client, handshake = Client(), Handshake.by(self._door.context)
         address = (self._transport.get_extra_info("peername") or ("",))[0]
         loop = asyncio.get_running_loop()
         try:
             encrypted = await loop.start_tls(
                 self._transport,
                 client,
-                self._door.context,
+                handshake,
                 server_side=True,
                 ssl_handshake_timeout=HANDSHAKE_WITHIN,
                 ssl_shutdown_timeout=GOODBYE_WITHIN,
@@ -115,6 +117,8 @@ class Doorway(asyncio.Protocol):
         except (OSError, ssl.SSLError) as error:
             log.info("handshake_failed", source=address, error=str(error))
             self._transport.abort()
+            if handshake.failure:
+                await self._door.forged(address, handshake.failure)
             return
         finally:
             self._done()
@@ -125,12 +129,16 @@ class Doorway(asyncio.Protocol):
 
 
 class Door:
-    """Listens, and hands every client that finished its handshake to `serve`."""
+    """Listens, and hands every client that finished its handshake to `serve`.
 
-    def __init__(self, context: ssl.SSLContext, serve: Serve, cancel: CancelSink) -> None:
+    `forged` is told of an address that showed a certificate which does not verify, and why.
+    """
+
+    def __init__(self, context: ssl.SSLContext, serve: Serve, cancel: CancelSink, forged: Forged) -> None:
         self.context = context
         self.serve = serve
         self.cancel = cancel
+        self.forged = forged
         self.waiting: set[Doorway] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []

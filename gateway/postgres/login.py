@@ -1,7 +1,7 @@
-"""Step 1 for PostgreSQL: who is at the other end, proved by the token that stands where a password would.
+"""Step 1 for PostgreSQL: who is at the other end, proved by a client certificate or by the token that stands where a password would.
 
 1. The start-up packet: protocol version, names, settings that may be set.
-2. The token: signature, time, and that it is for this resource and this agent.
+2. The certificate, or the token: signature, time, and that it is for this resource and this agent.
 3. The snapshot: the agent is active, the resource is known.
 4. The database: the credential is not revoked; the vault gives the login; the session is recorded.
 5. The resource itself.
@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from activity import actions
 from activity.actions import Opening
-from agents import tokens
+from agents import svid, tokens
 from agents.access import Identity
 from agents.actors import resource_subject
 from agents.models import Credential, Resource, ResourceSecret
@@ -127,23 +128,36 @@ def _settings(given: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _identify(client: Client, asked: _Asked) -> Identity:
-    # 2. The token: over TLS, where nobody else reads it.
-    client.write(CLEARTEXT_PASSWORD)
-    message = await client.next()
-    if message is None or message.kind != ord("p"):
-        raise Refusal("No token was given.", code="no_token", sqlstate="28P01", remedy=_how(asked))
-    try:
-        identity = tokens.verify(read_text(message.body), resource=asked.resource)
-    except Refused as error:
-        raise Refusal(error.message, code=error.code, sqlstate="28P01", remedy=_how(asked)) from None
+    # 2. The client's certificate, which TLS has verified; else a token, over TLS, where nobody else reads it.
+    certificate = client.certificate()
+    identity = _certified(certificate, asked) if certificate else await _by_token(client, asked)
     if identity.agent != asked.agent:
         raise Refusal(
-            f"The token belongs to {identity.agent}, not to {asked.agent}.",
+            f"The credential belongs to {identity.agent}, not to {asked.agent}.",
             code="wrong_agent",
             sqlstate="28000",
             remedy=f"Connect with user={identity.agent}.",
         )
     return identity
+
+
+def _certified(certificate: bytes, asked: _Asked) -> Identity:
+    try:
+        found = svid.read(certificate, settings.TRUST_DOMAIN)
+    except Refused as error:
+        raise Refusal(error.message, code=error.code, sqlstate="28000", remedy=error.remedy) from None
+    return Identity(found.agent, asked.resource, found.credential, found.expires_at, kind=Credential.Kind.SVID)
+
+
+async def _by_token(client: Client, asked: _Asked) -> Identity:
+    client.write(CLEARTEXT_PASSWORD)
+    message = await client.next()
+    if message is None or message.kind != ord("p"):
+        raise Refusal("No token was given.", code="no_token", sqlstate="28P01", remedy=_how(asked))
+    try:
+        return tokens.verify(read_text(message.body), resource=asked.resource)
+    except Refused as error:
+        raise Refusal(error.message, code=error.code, sqlstate="28P01", remedy=_how(asked)) from None
 
 
 def _known(snapshot: Snapshot, asked: _Asked) -> UUID:
@@ -162,7 +176,7 @@ def _how(asked: _Asked) -> str:
 def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_id: UUID) -> Entrance:
     # 4. One transaction. A credential revoked while it runs is found by `is_alive`, once the session can be stopped.
     with transaction.atomic():
-        credential = Credential.objects.filter(id=identity.credential).first()
+        credential = Credential.objects.filter(id=identity.credential, kind=identity.kind, agent=agent_id).first()
         if credential is None or credential.revoked_at is not None:
             raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
         resource = Resource.objects.filter(name=asked.resource, retired_at=None).first()

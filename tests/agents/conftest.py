@@ -13,8 +13,9 @@ from joserfc import jwt
 
 from agents import actions, keys
 from agents.models import Agent, Resource, Segment
+from agents.proof import ASSERTION_TYPE
 from agents.resource_actions import Where
-from agents.tokens import ASSERTION_TYPE, GRANT_TYPE, TokenRequest, token_endpoint
+from agents.tokens import GRANT_TYPE, TokenRequest, token_endpoint
 from tests.cast import Cast
 
 

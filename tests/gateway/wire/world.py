@@ -20,7 +20,7 @@ import uvloop
 from joserfc import jwt
 
 from agents import actions as inventory
-from agents import ca, keys, tokens
+from agents import ca, certificates, keys, proof, tokens
 from agents.models import Agent, Resource, Segment
 from console.database import Logins
 from gateway.service import Config, Service, start
@@ -119,11 +119,13 @@ class World:
             "password": "PGPASSWORD",
             "sslmode": "PGSSLMODE",
             "sslrootcert": "PGSSLROOTCERT",
+            "sslcert": "PGSSLCERT",
+            "sslkey": "PGSSLKEY",
         }
         return {
             "PATH": os.environ["PATH"],
             "LC_ALL": "C.UTF-8",
-            **{names[name]: str(value) for name, value in self.params(**changed).items()},
+            **{names[name]: str(value) for name, value in self.params(**changed).items() if value is not None},
         }
 
 
@@ -149,16 +151,19 @@ class Gateway:
 
 
 def token_request(agent: Agent, key: keys.Key, **changed: str) -> tokens.TokenRequest:
+    form = proven(agent, key) | {"grant_type": tokens.GRANT_TYPE, "resource": "shop"}
+    return tokens.TokenRequest(**(form | changed))
+
+
+def proven(agent: Agent, key: keys.Key) -> dict[str, str]:
+    """A fresh client assertion, as the fields of a form."""
     now = int(time.time())
     claims = {
         "iss": agent.name, "sub": agent.name, "aud": tokens.token_endpoint(), "iat": now, "exp": now + 60, "jti": uuid.uuid4().hex,
     }  # fmt: skip
     algorithm = keys.algorithm_of(key)
     assertion = jwt.encode({"alg": algorithm, "kid": keys.kid_of(key)}, claims, key, algorithms=[algorithm])
-    form = {
-        "grant_type": tokens.GRANT_TYPE, "client_assertion_type": tokens.ASSERTION_TYPE, "client_assertion": assertion, "resource": "shop",
-    }  # fmt: skip
-    return tokens.TokenRequest(**(form | changed))
+    return {"client_assertion_type": proof.ASSERTION_TYPE, "client_assertion": assertion}
 
 
 @contextmanager
@@ -205,7 +210,10 @@ def assemble(
     )  # fmt: skip
     policy_actions.install(policies, actor=cast.engineer)
     identity = ca.server_identity(folder / "keys", "tests")
-    config = Config(logins.gateway, "http://console.test", identity.certificate, identity.key, identity.passphrase)
+    config = Config(
+        logins.gateway, "http://console.test", identity.certificate, identity.key, identity.passphrase,
+        agents_ca=certificates.authority().bundle,
+    )  # fmt: skip
     return World(cast, logins, cluster, shop_dsn, segment, resource, agent, key, config, identity.ca)
 
 

@@ -1,0 +1,95 @@
+"""The certificate endpoint's work: an agent proves that it holds its key and gets an X.509-SVID over another one.
+
+The private half of that other key never leaves the agent, and the certificate opens every protocol that takes client
+certificates. It proves who asks, at whatever resource; policy says where that goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.conf import settings
+from django.db import transaction
+
+from agents import svid
+from agents.actors import agent_actor, credential_subject
+from agents.models import Agent, AgentKey, Credential
+from agents.oauth_errors import OAuthError, invalid_request
+from agents.proof import Proof, active_agent, prove, record_refusal
+from agents.svid_authority import SvidAuthority, svid_authority
+from agents.tokens import token_endpoint
+from core.db import db_now
+from core.errors import Invalid
+from ledger.events import Event
+from ledger.write import record
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateRequest(Proof):
+    """The form of POST /v1/certificate. `csr` is a PKCS #10 request in PEM form."""
+
+    csr: str = ""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """An SVID with the authority below the root, and the root that verifies both, in PEM form; and its row."""
+
+    chain: str
+    bundle: str
+    credential: Credential
+
+
+def authority() -> SvidAuthority:
+    """The authority that signs the certificates of this deployment's agents. Raises NarrowgateError."""
+    return svid_authority(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE, settings.TRUST_DOMAIN)
+
+
+def certify(request: CertificateRequest) -> Certificate:
+    """Answer a certificate request. Raises OAuthError; a refusal is recorded in a transaction of its own.
+
+    Steps: 1. the request and its key; 2. who asks; 3. agent; 4. credential, entry and certificate.
+    """
+    try:
+        return _certify(request)
+    except OAuthError as error:
+        record_refusal(request, error, asked={"kind": Credential.Kind.SVID})
+        raise
+
+
+def _certify(request: CertificateRequest) -> Certificate:
+    # 1. The request is signed by the key that it names.
+    try:
+        public = svid.read_request(request.csr)
+    except Invalid as error:
+        raise invalid_request(f"{error.message} {error.remedy}") from None
+    # 2. Who asks.
+    now = db_now().replace(microsecond=0)  # certificates know whole seconds
+    key = prove(request, audience=token_endpoint(), now=now)
+    signer = authority()
+    with transaction.atomic():
+        # 3. The agent may act.
+        agent = active_agent(key)
+        # 4. The credential and its entry, then the certificate.
+        credential = _credential(request, agent, key, now)
+        certificate = svid.sign(
+            public, signer.signing, agent=agent.name, trust_domain=settings.TRUST_DOMAIN, credential=credential.id, now=now,
+            ends=credential.expires_at,
+        )  # fmt: skip
+    chain = certificate.public_bytes(Encoding.PEM) + signer.signing.certificate.public_bytes(Encoding.PEM)
+    return Certificate(chain.decode(), signer.bundle.read_text(encoding="utf-8"), credential)
+
+
+def _credential(request: CertificateRequest, agent: Agent, key: AgentKey, now: datetime) -> Credential:
+    ends = now + svid.LIFE
+    credential = Credential.objects.create(
+        agent=agent, key=key, kind=Credential.Kind.SVID, source=request.source, issued_at=now, expires_at=ends
+    )
+    details = {"kid": key.kid, "kind": credential.kind, "expires_at": ends.isoformat()}
+    record(
+        Event.CREDENTIAL_ISSUED,
+        actor=agent_actor(agent), subject=credential_subject(credential), details=details, source=request.source,
+    )  # fmt: skip
+    return credential

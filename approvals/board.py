@@ -28,6 +28,7 @@ class Row:
     eligible: bool
     because: str  # why the reader cannot review it
     reviewed: bool  # the reader has decided already
+    bench: Bench  # the reader's, before all that is listed
 
     @property
     def needs_reader(self) -> bool:
@@ -103,8 +104,8 @@ def rows(holds: Iterable[Hold], reader: User) -> list[Row]:
     listed = list(holds)
     memberships = memberships_of(listed, reader)
     chairs = chairs_of(listed, reader, memberships)
-    bench = Bench([reader], listed, memberships)
-    return [_row(hold, chairs[hold.id], bench.standing(reader, hold)) for hold in listed]
+    bench = Bench([reader], listed, memberships=memberships)
+    return [_row(hold, chairs[hold.id], bench.standing(reader, hold), bench) for hold in listed]
 
 
 def count_needing(reader: User) -> int:
@@ -120,9 +121,9 @@ def last_settled(reader: User) -> Hold | None:
     return visible_to(reader).filter(settled_at__isnull=False).order_by("-settled_at").first()
 
 
-def _row(hold: Hold, chairs: list[Chair], stands: Standing) -> Row:
+def _row(hold: Hold, chairs: list[Chair], stands: Standing, bench: Bench) -> Row:
     reviewed = any(review.reviewer.person == stands.user.person for review in hold.reviews.all())
-    return Row(hold, chairs, stands.eligible, stands.because, reviewed)
+    return Row(hold, chairs, stands.eligible, stands.because, reviewed, bench)
 
 
 def with_relations(holds: QuerySet[Hold]) -> QuerySet[Hold]:

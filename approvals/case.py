@@ -159,7 +159,7 @@ class Case:
     @cached_property
     def standings(self) -> list[Standing]:
         """Everybody who could be asked, with why not."""
-        return list(queries.reviewers_for(self.hold))
+        return list(queries.reviewers_for(self.hold, self.row.bench))
 
     @property
     def may(self) -> list[str]:

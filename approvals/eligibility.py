@@ -14,7 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from accounts.models import Membership, Role, User
-from accounts.objects import groups_by_target
+from accounts.objects import Key, groups_by_target
 from accounts.queries import accounts_of
 from agents.models import Agent
 from approvals.models import Hold
@@ -73,16 +73,21 @@ class Bench:
     """Several people before several holds, with what their standing takes read once."""
 
     def __init__(
-        self, users: Iterable[User], holds: Sequence[Hold], memberships: Mapping[UUID, list[Membership]] | None = None
+        self,
+        users: Iterable[User],
+        holds: Sequence[Hold],
+        *,
+        memberships: Mapping[UUID, list[Membership]] | None = None,
+        accounts: Mapping[UUID, set[str]] | None = None,
+        beside: Bench | None = None,
     ) -> None:
-        """`memberships` are those of `users`, with their groups, where they were read already."""
+        """What was read already is given: `memberships` of `users` with their groups, their `accounts` by person, and a
+        bench of others before the same holds, to stand `beside`.
+        """
         users = list(users)
         self._memberships = _memberships(users) if memberships is None else memberships
-        targets = {
-            (type(one), one.pk): one for hold in holds for one in (hold.resource.segment, hold.resource, hold.agent)
-        }
-        self._reviewing = groups_by_target(targets.values())
-        self._accounts = accounts_of(users)
+        self.reviewing: Mapping[Key, set[str]] = beside.reviewing if beside else _reviewing(holds)
+        self._accounts = accounts_of(users) if accounts is None else accounts
 
     def standing(self, user: User, hold: Hold, *, wanted: Collection[str] | None = None) -> Standing:
         """Where `user` stands before `hold`; both must have been named at the start.
@@ -110,7 +115,13 @@ class Bench:
         """The groups that review the segment, the resource or the agent of `hold`."""
         resource = hold.resource
         keys = (("segment", resource.segment_id), ("resource", resource.id), ("agent", hold.agent_id))
-        return set().union(*(self._reviewing.get(key, set()) for key in keys))
+        return set().union(*(self.reviewing.get(key, set()) for key in keys))
+
+
+def _reviewing(holds: Sequence[Hold]) -> Mapping[Key, set[str]]:
+    """The groups that review the segments, resources and agents of `holds`."""
+    targets = {(type(one), one.pk): one for hold in holds for one in (hold.resource.segment, hold.resource, hold.agent)}
+    return groups_by_target(targets.values())
 
 
 def _memberships(users: Collection[User]) -> Mapping[UUID, list[Membership]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet
 
 from accounts.models import Role, User
 from accounts.objects import reviewable_by
@@ -53,13 +54,18 @@ def just_before(hold: Hold, limit: int = 5) -> QuerySet[Action]:
     return earlier.order_by("-asked_at")[:limit]
 
 
-def reviewers_for(hold: Hold) -> list[Standing]:
-    """Those in the groups it needs, and those it excludes, with where they stand: who may first, then by name."""
+def reviewers_for(hold: Hold, beside: Bench | None = None) -> list[Standing]:
+    """Those in the groups it needs, and those it excludes, with where they stand: who may first, then by name.
+
+    `beside` is the bench of somebody else before it, if there is one.
+    """
     excluded = {one["user"] for one in [*hold.excluded, *exclusions(hold.agent, hold.on_behalf_of)]}
     concerned = Q(memberships__group__name__in=list(hold.requirement), roles__contains=[Role.REVIEWER]) | Q(
         id__in=excluded
     )
-    people = list(User.objects.filter(concerned, is_active=True).distinct())
-    bench = Bench(people, [hold])
+    theirs = ArraySubquery(User.objects.filter(person=OuterRef("person")).values("id"))
+    people = list(User.objects.filter(concerned, is_active=True).annotate(accounts=theirs).distinct())
+    accounts = {person.person: {str(one) for one in person.accounts} for person in people}
+    bench = Bench(people, [hold], accounts=accounts, beside=beside)
     standings = [bench.standing(person, hold) for person in people]
     return sorted(standings, key=lambda one: (not one.eligible, str(one.user)))

@@ -1,4 +1,4 @@
-"""What every page shows around itself: the places this person may go, and who they are. `console.rail` counts."""
+"""What every page shows around itself: the places this person may go, and who they are. `console.rail` says the rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts.models import Membership, Role, User
+from accounts.models import Role, User
 from agents.locking import MAY_REINSTATE
 from core import words
 
@@ -77,5 +77,4 @@ def _entry(place: _Place, request: HttpRequest, user: User) -> Entry:
 
 def _you(user: User) -> dict[str, Any]:
     roles = [str(Role(role).label) for role in user.roles]
-    groups = Membership.objects.filter(user=user).order_by("group__name").values_list("group__name", flat=True)
-    return {"roles": words.listing(roles) if roles else "No role yet", "groups": list(groups)}
+    return {"roles": words.listing(roles) if roles else "No role yet"}

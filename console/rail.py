@@ -1,4 +1,4 @@
-"""How much on each place of the rail needs this person. A page shows it a moment later, so that no page waits for it."""
+"""How much on each place of the rail needs this person, and their groups. A page shows it a moment later: none waits for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from accounts.models import User
+from accounts.models import Membership, User
 from accounts.requests import person_of
 from agents.queries import reinstatements_for
 from approvals.board import count_needing
@@ -27,8 +27,9 @@ COUNTS = {
 @require_GET
 @login_required
 def counts(request: HttpRequest) -> JsonResponse:
-    """`places` maps an address of the rail to a number, `unread` counts notifications."""
+    """`places` maps an address of the rail to a number, `unread` counts notifications; `groups` are this person's."""
     user: User = person_of(request)
     counted = [place.name for place in PLACES if user.has_role(*place.counted)]
     places = {reverse(name): COUNTS[name](user) for name in counted}
-    return JsonResponse({"places": places, "unread": unread_count(user)})
+    groups = Membership.objects.filter(user=user).order_by("group__name").values_list("group__name", flat=True)
+    return JsonResponse({"places": places, "unread": unread_count(user), "groups": list(groups)})

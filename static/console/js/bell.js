@@ -1,5 +1,5 @@
-// The rail's numbers: asked for once the page is there, so that no page waits for them; again when the bell is told that there
-// is something, and now and then because a push can be lost.
+// The rail's numbers, and the groups in the menu "You": asked for once the page is there, so that no page waits for them; again when the
+// bell is told that there is something, and now and then because a push can be lost.
 // The queue's page has a socket already and passes the word on (live:notified), as it does its own number (rail:needs); other
 // pages have a socket of their own.
 const bells = [...document.querySelectorAll('[data-bell]')];
@@ -11,8 +11,9 @@ async function ask() {
   try {
     const answer = await fetch(bells[0].dataset.bell, { headers: { Accept: 'application/json' }, redirect: 'error' });
     if (!answer.ok) return;
-    const { places, unread } = await answer.json();
+    const { places, unread, groups } = await answer.json();
     Object.entries(places).forEach(([address, needs]) => needing(address, needs));
+    belonging(groups);
     show(unread);
   } catch { /* the next push or the next minute asks again */ }
 }
@@ -22,6 +23,12 @@ function needing(address, needs) {
     badge.hidden = !needs;
     badge.firstElementChild.textContent = needs;
   });
+}
+
+function belonging(groups) {
+  const place = document.getElementById('your-groups');
+  place.hidden = !groups.length;
+  place.replaceChildren(...groups.map(name => Object.assign(document.createElement('span'), { className: 'verb', textContent: name })));
 }
 
 let known = false; // what was unread before the page came is no news

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +21,7 @@ from ledger.signer import FileSigner
 from ledger.verify_primitives import Unreadable
 from tests.browser.people import AXE, RULES, chromium
 from tests.ledger.conftest import running, sequenced, signer, write_entries
+from tests.ledger.test_cosigned_evidence import cosigned, key_of
 from tests.ledger.test_hostile_evidence import Files, files_of, lines, packed, replaced
 
 __all__ = ["signer"]  # the fixture
@@ -49,6 +50,17 @@ def _rehashed(before: str, after: str) -> Callable[[dict[str, Any]], object]:
     return change
 
 
+def _false(line: bytes) -> bytes:
+    """A checkpoint whose last line, the cosignature, has another time."""
+    says = json.loads(line)
+    *kept, last, end = says["note"].split("\n")
+    dash, name, signed = last.split(" ")
+    data = bytearray(b64decode(signed))
+    data[11] ^= 1
+    says["note"] = "\n".join([*kept, f"{dash} {name} {b64encode(data).decode()}", end])
+    return json.dumps(says, ensure_ascii=False).encode() + b"\n"
+
+
 TAMPERINGS: dict[str, Callable[[Files], object]] = {
     "an edited entry": _entry(3, lambda says: says.update(leaf=says["leaf"].replace("shop", "shed"))),
     "edited and hashed anew": _entry(3, _rehashed("shop", "shed")),
@@ -59,6 +71,7 @@ TAMPERINGS: dict[str, Callable[[Files], object]] = {
     "cut at the end": lines("entries.ndjson", lambda found: found[:-1]),
     "a checkpoint altered": lines("checkpoints.ndjson", lambda found: [*found[:-1], found[-1].replace(b"\\n8\\n", b"\\n9\\n")]),
     "another key": replaced("keys.txt", b"other+12345678+AAAA\n"),
+    "a false cosignature": lines("checkpoints.ndjson", lambda found: [*found[:-1], _false(found[-1])]),
     "another name": lines("names.ndjson", lambda found: [found[0].replace(b"ada", b"eve")]),
     "another count": lambda files: files.__setitem__("manifest.json", files["manifest.json"].replace(b'"head": 8', b'"head": 9')),
 }  # fmt: skip
@@ -92,11 +105,16 @@ def _shown(page: Page, path: Path) -> tuple[bool, str, list[str]]:
     )
 
 
-def test_the_page_finds_what_the_command_finds(fresh_database: Logins, signer: FileSigner, tmp_path: Path) -> None:
+def test_the_page_finds_what_the_command_finds(
+    fresh_database: Logins, signer: FileSigner, tmp_path: Path, settings: Any
+) -> None:
     stream = io.BytesIO()
     with running(Sequencer(fresh_database.sequencer, signer)):
         write_entries(8)
         sequenced(8)
+    (tmp_path / "witnesses").write_text(f"witness w {key_of(signer)}\nquorum w\n")
+    settings.LEDGER_WITNESSES = str(tmp_path / "witnesses")
+    cosigned(signer, 8)
     export.export(stream)
     files = files_of(stream.getvalue())
     (tmp_path / "verify.html").write_bytes(files["verify.html"])

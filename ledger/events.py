@@ -1,11 +1,10 @@
 """Every kind of entry the ledger holds, and what each means. Pure: no Django, no I/O.
 
-`python -m ledger.events` prints the page that documents them.
+What the details of each hold is in `ledger/schemas.py`.
 """
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Self
 
@@ -166,21 +165,3 @@ SCHEMAS: dict[Event, int] = {
 def schema_of(event: Event) -> int:
     """The version of the event's details: 1 until they change shape, then as `SCHEMAS` says."""
     return SCHEMAS.get(event, 1)
-
-
-def page() -> str:
-    """The page that documents every event, as Markdown."""
-    rows = [f"| `{event.value}` | {schema_of(event)} | {event.meaning} |" for event in sorted(Event)]
-    head = [
-        "# Events",
-        "",
-        "Every entry of the ledger names one of these.",
-        "",
-        "| event | schema | an entry of it states |",
-        "|---|---|---|",
-    ]
-    return "\n".join([*head, *rows, ""])
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

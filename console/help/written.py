@@ -13,14 +13,14 @@ from typing import Final
 from cli import page as commands_page
 from console import api_page
 from console.help import refusals_page, settings_page
-from ledger import events
+from ledger import schemas
 from policies import reference
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "api.md": api_page.page,
     "commands.md": commands_page.page,
-    "events.md": events.page,
+    "events.md": schemas.page,
     "policy-reference.md": reference.page,
     "refusals.md": refusals_page.page,
     "settings.md": settings_page.page,

@@ -23,6 +23,7 @@ from ledger import export_selected, queries, verify
 from ledger.entries import canonical
 from ledger.events import Event
 from ledger.models import Entry, Outbox
+from ledger.schemas import problem_of
 from tests.approvals.world import World, assemble
 from tests.audit.test_pages import _as, _sequence
 from tests.cast import Cast
@@ -170,3 +171,9 @@ def test_memory_does_not_grow_with_what_is_taken(world: World) -> None:
 
     most(2)
     assert most(60) < most(6) * 1.5
+
+
+def test_what_is_recorded_is_as_its_schema_says(world: World) -> None:
+    for leaf in Outbox.objects.values_list("leaf", flat=True):
+        says = json.loads(bytes(leaf))
+        assert problem_of(says["event"], says.get("details", {})) == ""

@@ -13,7 +13,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import entries, events, reading
+from ledger import entries, reading, schemas
 from ledger.entries import Actor, Draft, Subject
 from ledger.events import Event
 
@@ -99,4 +99,13 @@ def test_event_names_are_subject_and_action() -> None:
 
 def test_the_page_of_events_is_the_code_s() -> None:
     page = Path(__file__).parents[2] / "docs" / "events.md"
-    assert page.read_text() == events.page(), "run script/docs"
+    assert page.read_text() == schemas.page(), "run script/docs"
+
+
+def test_every_event_has_a_schema_and_what_differs_is_named() -> None:
+    assert set(schemas.FIELDS) == set(Event)
+    assert schemas.problem_of(Event.KEY_ADDED, {"kid": "k"}) == ""
+    assert "does not say kid" in schemas.problem_of(Event.KEY_ADDED, {})
+    assert "says more" in schemas.problem_of(Event.KEY_ADDED, {"kid": "k", "more": 1})
+    assert "kid is no text" in schemas.problem_of(Event.KEY_ADDED, {"kid": 1})
+    assert schemas.problem_of(Event.RECORD_READ, {"any": "filter"}) == ""

@@ -8,6 +8,7 @@ import pytest
 from activity.hotpath import intent_record
 from activity.models import Action, Frame, Session
 from ledger.models import Outbox
+from ledger.schemas import problem_of
 from tests.gateway.wire.world import World, eventually
 
 
@@ -130,5 +131,6 @@ def _leaf(entry: object) -> dict[str, object]:
     import json
 
     leaves = [json.loads(bytes(row)) for row in Outbox.objects.values_list("leaf", flat=True)]
+    assert [problem_of(says["event"], says.get("details", {})) for says in leaves] == [""] * len(leaves)
     (found,) = [leaf for leaf in leaves if leaf["id"] == str(entry)]
     return dict(found)

@@ -1,0 +1,168 @@
+"""What the details of each kind of entry hold, by version of the event's schema. Pure: no Django, no I/O.
+
+A field without a mark is in every entry of its event, one with `?` in some. Types are JSON's: text, count, flag, list, object;
+`…` says that an event's details are the filters of a page, by their names there. A test holds what a gateway and people record against this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ledger.events import Event, schema_of
+
+FILTERS: Final = "…"
+DECIDED: Final = "policies:list snapshot:text tables:list verb:text"
+OUTCOME: Final = "bytes:count? masked:count rows:count? sqlstate:text status:text"
+SHARED: Final = "count:count root:text"
+CHANGED: Final = "change:text? changed:object? group:text?"
+NOTHING: Final = ""
+
+FIELDS: Final[Mapping[str, str]] = {
+    Event.ACTION_ALLOWED: DECIDED,
+    Event.ACTION_DENIED: f"{DECIDED} code:text reason:text",
+    Event.ACTION_DONE: OUTCOME,
+    Event.ACTION_FAILED: OUTCOME,
+    Event.ACTION_RELEASED: "hold:text node:text reviews:list snapshot:text",
+    Event.ACTION_UNCERTAIN: "bytes:count? masked:count? rows:count? sqlstate:text? status:text? verb:text?",
+    Event.ACTIONS_ALLOWED: SHARED,
+    Event.ACTIONS_DONE: SHARED,
+    Event.AGENT_CHANGED: f"{CHANGED} because:list? reason:text? risk:object? status:text?",
+    Event.AGENT_ENROLLED: "kid:text owner:text purpose:text segment:text",
+    Event.AGENT_REINSTATED: "asked_by:text reason:text reinstatement:text",
+    Event.AGENT_SUSPENDED: "credentials:count reason:text",
+    Event.API_TOKEN_CREATED: "expires_at:text scopes:list token:text",
+    Event.API_TOKEN_REVOKED: "scopes:list token:text",
+    Event.CHANGE_ASKED: "kind:text",
+    Event.CHANGE_CONFIRMED: "asked_by:text kind:text",
+    Event.CHANGE_DROPPED: "kind:text",
+    Event.CHANGE_REFUSED: "code:text tried:text",
+    Event.CONTAINMENT_WITHHELD: "kind:text",
+    Event.COUNTS_REPAIRED: "hours:count minutes:count",
+    Event.CREDENTIAL_ISSUED: "expires_at:text kid:text kind:text on_behalf_of:text? resource:text",
+    Event.CREDENTIAL_REFUSED: "code:text reason:text resource:text",
+    Event.CREDENTIAL_REVOKED: "reason:text",
+    Event.EXPORT_MADE: FILTERS,
+    Event.GATEWAY_STARTED: NOTHING,
+    Event.GATEWAY_STOPPED: NOTHING,
+    Event.HOLD_APPROVED: "reason:text? review:text",
+    Event.HOLD_ASKED: "again:flag? deadline:text? policies:list? requirement:object",
+    Event.HOLD_DENIED: "reason:text review:text",
+    Event.HOLD_EXPIRED: NOTHING,
+    Event.HOLD_JOINED: "joined_by:text",
+    Event.HOLD_LAPSED: "because:text?",
+    Event.HOLD_RELEASED: NOTHING,
+    Event.HOLD_SETTLED: "status:text",
+    Event.HOLD_WITHDRAWN: "because:text? reason:text?",
+    Event.INCIDENT_ACKNOWLEDGED: NOTHING,
+    Event.INCIDENT_ASSIGNED: "assignee:text?",
+    Event.INCIDENT_CONTAINED: "at:text by:text",
+    Event.INCIDENT_NOTED: "note:text text:text",
+    Event.INCIDENT_OPENED: "began:text kind:text severity:text",
+    Event.INCIDENT_RATED: "after:text before:text",
+    Event.INCIDENT_REFUSED: "code:text",
+    Event.INCIDENT_RESOLVED: "reason:text",
+    Event.INVITATION_ISSUED: "expires_at:text renewed:flag",
+    Event.KEY_ADDED: "kid:text",
+    Event.KEY_REVOKED: "credentials:count kid:text reason:text",
+    Event.LEDGER_KEY_CHANGED: "key:text note:text",
+    Event.MARK_CHANGED: "after:object before:object?",
+    Event.MEMBERSHIP_CHANGED: "change:text group:text?",
+    Event.MEMBERSHIP_CONFIRMED: "group:text",
+    Event.PERSON_CHANGED: "changed:list",
+    Event.PERSON_DEACTIVATED: "api_tokens:count",
+    Event.PERSON_ERASED: NOTHING,
+    Event.PERSON_INVITED: "roles:list",
+    Event.PERSON_JOINED: NOTHING,
+    Event.PERSON_LINKED: "after:text before:text other:text",
+    Event.PERSON_REACTIVATED: NOTHING,
+    Event.PERSON_UNLINKED: "after:text before:text",
+    Event.POLICY_ACTIVATED: "bootstrap:flag? replaces:count? rollback:flag?",
+    Event.POLICY_APPROVED: NOTHING,
+    Event.POLICY_PROPOSED: NOTHING,
+    Event.RECORD_READ: FILTERS,
+    Event.REINSTATEMENT_ASKED: "reason:text reinstatement:text",
+    Event.REINSTATEMENT_DECLINED: "reason:text reinstatement:text",
+    Event.REPORT_ASKED: "formats:list kind:text scope:text since:text until:text",
+    Event.REPORT_CANCELLED: "why:text?",
+    Event.REPORT_FAILED: "why:text?",
+    Event.REPORT_MADE: "entries:count files:object kind:text root:text scope:text since:text until:text",
+    Event.REPORT_REMOVED: "after_days:count",
+    Event.RESOURCE_ADDED: "database:text host:text segment:text",
+    Event.RESOURCE_CHANGED: CHANGED,
+    Event.RESOURCE_RETIRED: "credentials:count logins:count reason:text",
+    Event.REVIEW_REFUSED: "code:text",
+    Event.ROLE_CHANGED: "after:list before:list",
+    Event.SECRET_STORED: "login:text use:text",
+    Event.SECRET_USED: "for:text? outcome:text? use:text?",
+    Event.SEGMENT_CHANGED: CHANGED,
+    Event.SEGMENT_CREATED: "purpose:text",
+    Event.SEGMENT_RETIRED: "reason:text",
+    Event.SESSION_CLOSED: "reason:text",
+    Event.SESSION_CUT: "agent:text reason:text resource:text",
+    Event.SESSION_OPENED: "credential:text protocol:text",
+    Event.SESSION_REFUSED: "code:text reason:text",
+    Event.SIGNED_IN: NOTHING,
+    Event.SIGNED_OUT: NOTHING,
+    Event.SIGN_IN_FAILED: NOTHING,
+    Event.TAG_CONFIRMED: "before:object? column:text lookup:flag tag:text",
+    Event.TAG_REMOVED: "before:object column:text reason:text",
+}
+
+
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "text": (str,),
+    "count": (int, float),
+    "flag": (bool,),
+    "list": (list, tuple),
+    "object": (dict,),
+}
+
+
+def problem_of(event: str, details: Mapping[str, object]) -> str:
+    """What in the details of an entry is not as its event's schema has it; empty where nothing is."""
+    fields = dict(one.split(":") for one in FIELDS[event].split() if one != FILTERS)
+    if FIELDS[event] == FILTERS:
+        return ""
+    if unknown := sorted(details.keys() - fields.keys()):
+        return f"{event} says {unknown[0]}, which its schema does not have"
+    for name, kind in fields.items():
+        value = details.get(name)
+        if value is None:
+            if not kind.endswith("?"):
+                return f"{event} does not say {name}"
+        elif not isinstance(value, _TYPES[kind.rstrip("?")]):
+            return f"{event}: {name} is no {kind.rstrip('?')}"
+    return ""
+
+
+def fields_in_words(event: Event) -> str:
+    """The fields of an event's details, for the page that documents them."""
+    if FIELDS[event] == FILTERS:
+        return "what was asked for, by name"
+    found = []
+    for one in FIELDS[event].split():
+        name, _, kind = one.partition(":")
+        found.append(f"`{name}` {kind.rstrip('?')}" + (", or not" if kind.endswith("?") else ""))
+    return "; ".join(found)
+
+
+def page() -> str:
+    """The page that documents every event, as Markdown."""
+    rows = [
+        f"| `{event.value}` | {schema_of(event)} | {event.meaning} | {fields_in_words(event)} |"
+        for event in sorted(Event)
+    ]
+    return "\n".join([*_HEAD, *rows, ""])
+
+
+_HEAD: Final = (
+    "# Events",
+    "",
+    "Every entry of the ledger names one of these. Besides it an entry has `id`, `node` and `node_seq` (gapless for each node),",
+    "`occurred`, `recorded`, `schema` (the version of its details), `actor` and `subject` (each `id`, `kind` and `name`; a person's name is a",
+    "commitment, `sha256:…`), and where they apply `session`, `action`, `digest`, `policy_version`, `source`, `on_behalf_of`.",
+    "",
+    "| event | schema | an entry of it states | its `details` |",
+    "|---|---|---|---|",
+)

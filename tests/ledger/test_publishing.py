@@ -332,7 +332,9 @@ def test_what_goes_elsewhere_has_been_cosigned(
     publish(own, until=(tmp_path / "out" / f"{11:020}.txt").exists)
     own.turn()
     for path in (tmp_path / "out" / f"{11:020}.txt", tmp_path / "ledger" / "checkpoint"):
-        assert len(cosignatures(path.read_text(), [one.key for one in witnesses.values()])) == 2
+        assert cosignatures(
+            path.read_text(), [one.key for one in witnesses.values()]
+        )  # of one, or of both if both were quick
     own._pool.shutdown()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock_all()")

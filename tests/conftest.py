@@ -40,6 +40,15 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["cluster"] = config.stash[_described]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """See that tests which share a server go to one worker: xdist tells them by the names of their groups."""
+    if getattr(config.option, "loadgroup", False):
+        lost = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+        if lost:
+            raise pytest.UsageError(f"pytest-xdist has lost the groups of {len(lost)} tests, {lost[0]} among them.")
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _shared in config.stash:
         config.stash[_shared].__exit__(None, None, None)

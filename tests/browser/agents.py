@@ -29,10 +29,13 @@ class Psql:
     def held(self, seconds: float = 20) -> str:
         """The address of the hold that its notice names, as soon as it is told."""
         give_up = time.monotonic() + seconds
-        while time.monotonic() < give_up and self.process.poll() is None:
+        while time.monotonic() < give_up:
+            ended = self.process.poll() is not None
             found = re.search(r"NOTICE:.*(https?://\S+/queue/\S+/)", self.said(), re.DOTALL)
             if found:
                 return found[1]
+            if ended:
+                break
             time.sleep(0.01)
         raise AssertionError(f"psql was not told of a hold: {self.said()}")
 

@@ -56,7 +56,7 @@ class Certificate:
         while not stop.wait(wait):
             try:
                 wait = self.renew()
-            except NarrowgateError as error:
+            except (NarrowgateError, OSError) as error:  # the gate is away, or the disk is full
                 sys.stderr.write(f"The certificate was not renewed: {error}\n")
                 wait = TRY_AGAIN
 

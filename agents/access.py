@@ -6,7 +6,7 @@ Bearer tokens: a protocol that carries only a password cannot prove possession, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -40,32 +40,47 @@ class Identity:
     kind: str = "bearer"
     purpose: str = ""
     on_behalf_of: str = ""
+    issued_at: datetime | None = field(default=None, compare=False)
+    """When it was signed; None before."""
+
+    def claims(self, issuer: str) -> dict[str, Any]:
+        """What the token says of it, by the names of RFC 9068 and our own."""
+        claims: dict[str, Any] = {
+            "iss": issuer,
+            "sub": self.agent,
+            "client_id": self.agent,
+            "aud": RESOURCE_URN + self.resource,
+            "scope": SCOPE,
+            "exp": int(self.expires_at.timestamp()),
+            "jti": str(self.credential),
+            "cred": self.kind,
+        }
+        claims |= {"iat": int(self.issued_at.timestamp())} if self.issued_at else {}
+        claims |= {"purpose": self.purpose} if self.purpose else {}
+        claims |= {"act_for": self.on_behalf_of} if self.on_behalf_of else {}
+        return claims
 
 
 def sign(identity: Identity, *, key: Key, issuer: str, now: datetime) -> str:
     """The token that says `identity`. Its life was limited when the credential was made."""
-    claims: dict[str, Any] = {
-        "iss": issuer,
-        "sub": identity.agent,
-        "client_id": identity.agent,
-        "aud": RESOURCE_URN + identity.resource,
-        "scope": SCOPE,
-        "iat": int(now.timestamp()),
-        "exp": int(identity.expires_at.timestamp()),
-        "jti": str(identity.credential),
-        "cred": identity.kind,
-    }
-    claims |= {"purpose": identity.purpose} if identity.purpose else {}
-    claims |= {"act_for": identity.on_behalf_of} if identity.on_behalf_of else {}
+    claims = replace(identity, issued_at=now).claims(issuer)
     algorithm = algorithm_of(key)
     header = {"alg": algorithm, "typ": TOKEN_TYPE, "kid": kid_of(key)}
     return jwt.encode(header, claims, key, algorithms=[algorithm])
 
 
 def verify(token: str, *, keys: Mapping[str, Key], issuer: str, resource: str, now: datetime) -> Identity:
-    """Who `token` says is asking for `resource`. Raises Refused (code `invalid_token`, or `expired_token`).
+    """Who `token` says is asking for `resource`. Raises Refused, as `read` does."""
+    identity = read(token, keys=keys, issuer=issuer, now=now)
+    if identity.resource != resource:
+        raise _refused(f"The token is for another resource than {resource}.")
+    return identity
 
-    Steps: 1. the key, by its identifier; 2. signature; 3. type, issuer and audience; 4. times. Whether the
+
+def read(token: str, *, keys: Mapping[str, Key], issuer: str, now: datetime) -> Identity:
+    """Who `token` says is asking, for whatever resource. Raises Refused (code `invalid_token`, or `expired_token`).
+
+    Steps: 1. the key, by its identifier; 2. signature; 3. type and issuer; 4. times. Whether the
     credential was revoked and the agent is active is not in the token: ask the snapshot.
     """
     if len(token) > LONGEST_TOKEN:
@@ -80,13 +95,11 @@ def verify(token: str, *, keys: Mapping[str, Key], issuer: str, resource: str, n
     except (JoseError, ValueError):
         raise _refused("The token's signature is wrong.") from None
     claims = decoded.claims
-    # 3. What it is, from whom, for where.
+    # 3. What it is, and from whom.
     if decoded.header.get("typ") != TOKEN_TYPE or claims.get("iss") != issuer or claims.get("scope") != SCOPE:
         raise _refused("The token is not an access token of this gate.")
-    if claims.get("aud") != RESOURCE_URN + resource:
-        raise _refused(f"The token is for another resource than {resource}.")
     # 4. When.
-    identity = _identity(claims, resource)
+    identity = _identity(claims)
     if identity.expires_at + SKEW <= now:
         raise Refused("The token has expired.", "Ask for another.", code="expired_token")
     return identity
@@ -100,16 +113,18 @@ def _kid(token: str) -> str:
     return str(kid)
 
 
-def _identity(claims: Mapping[str, Any], resource: str) -> Identity:
+def _identity(claims: Mapping[str, Any]) -> Identity:
     try:
+        _, name = str(claims["aud"]).split(RESOURCE_URN)
         return Identity(
             agent=str(claims["sub"]),
-            resource=resource,
+            resource=name,
             credential=UUID(str(claims["jti"])),
             expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC),
             kind=str(claims["cred"]),
             purpose=str(claims.get("purpose", "")),
             on_behalf_of=str(claims.get("act_for", "")),
+            issued_at=datetime.fromtimestamp(int(claims["iat"]), UTC),
         )
     except (KeyError, ValueError, TypeError, OverflowError, OSError):
         raise _refused("The token lacks what every token of this gate has.") from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,7 +59,7 @@ def peek(text: str) -> Claimed:
     return Claimed(kid=kid, algorithm=algorithm, issuer=issuer)
 
 
-def verify(text: str, *, key: Key, algorithm: str, agent: str, audience: str, now: datetime) -> Assertion:
+def verify(text: str, *, key: Key, algorithm: str, agent: str, audiences: Sequence[str], now: datetime) -> Assertion:
     """Check signature and claims against the registered `key` of `agent`. Raises OAuthError (`invalid_client`).
 
     Steps: 1. signature, by the key's own algorithm; 2. issuer and subject; 3. audience; 4. times; 5. identifier.
@@ -72,9 +72,9 @@ def verify(text: str, *, key: Key, algorithm: str, agent: str, audience: str, no
     # 2. Issuer and subject are the agent.
     if claims.get("iss") != agent or claims.get("sub") != agent:
         raise invalid_client("The client assertion's iss and sub are not the agent that the key belongs to.")
-    # 3. It is meant for this token endpoint alone.
-    if claims.get("aud") not in (audience, [audience]):
-        raise invalid_client(f"The client assertion's aud is not this token endpoint, {audience}.")
+    # 3. It is meant for this token endpoint, or for its issuer, alone.
+    if claims.get("aud") not in (*audiences, *([one] for one in audiences)):
+        raise invalid_client(f"The client assertion's aud is not this token endpoint, {audiences[0]}.")
     # 4. It is of now, and short-lived.
     expires_at = _check_times(claims, now)
     # 5. It can be told from every other.

@@ -19,7 +19,7 @@ from agents.models import Agent, AgentKey, Credential
 from agents.oauth_errors import OAuthError, invalid_request
 from agents.proof import Proof, active_agent, prove, record_refusal
 from agents.svid_authority import SvidAuthority, svid_authority
-from agents.tokens import token_endpoint
+from agents.tokens import audiences
 from core.db import db_now
 from core.errors import Invalid
 from ledger.events import Event
@@ -67,7 +67,7 @@ def _certify(request: CertificateRequest) -> Certificate:
         raise invalid_request(f"{error.message} {error.remedy}") from None
     # 2. Who asks.
     now = db_now().replace(microsecond=0)  # certificates know whole seconds
-    key = prove(request, audience=token_endpoint(), now=now)
+    key = prove(request, audiences=audiences(), now=now)
     signer = authority()
     with transaction.atomic():
         # 3. The agent may act.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,7 +32,7 @@ class Proof:
     source: str | None = None
 
 
-def prove(proof: Proof, *, audience: str, now: datetime) -> AgentKey:
+def prove(proof: Proof, *, audiences: Sequence[str], now: datetime) -> AgentKey:
     """The registered key that the client holds. Raises OAuthError (`invalid_client`).
 
     Steps: 1. form; 2. key; 3. assertion; 4. first use.
@@ -48,7 +48,7 @@ def prove(proof: Proof, *, audience: str, now: datetime) -> AgentKey:
     # 3. The assertion, by that key.
     assertion = assertions.verify(
         proof.client_assertion,
-        key=public_key(key.public_jwk), algorithm=key.algorithm, agent=key.agent.name, audience=audience, now=now,
+        key=public_key(key.public_jwk), algorithm=key.algorithm, agent=key.agent.name, audiences=audiences, now=now,
     )  # fmt: skip
     if proof.client_id not in {"", key.agent.name}:
         raise invalid_client("The client_id is not the agent that the key belongs to.")

@@ -13,8 +13,9 @@ from django.db import transaction
 
 from accounts.models import User
 from agents import access
-from agents.access import LIFE, RESOURCE_URN, SCOPE, Identity
+from agents.access import LIFE, SCOPE, Identity
 from agents.actors import agent_actor, credential_subject
+from agents.metadata import resource_name
 from agents.models import Agent, AgentKey, Credential, Resource
 from agents.oauth_errors import OAuthError, invalid_request, invalid_scope, invalid_target, unsupported_grant_type
 from agents.proof import Proof, active_agent, prove, record_refusal
@@ -48,8 +49,13 @@ class Issued:
 
 
 def token_endpoint() -> str:
-    """The audience of every client assertion."""
+    """Where tokens are asked for, and what a client assertion is meant for."""
     return f"{settings.GATEWAY_URL}/oauth/token"
+
+
+def audiences() -> tuple[str, str]:
+    """What a client assertion may be meant for: the token endpoint or, as RFC 7523 allows, its issuer."""
+    return token_endpoint(), settings.GATEWAY_URL
 
 
 def issue(request: TokenRequest) -> Issued:
@@ -67,7 +73,15 @@ def issue(request: TokenRequest) -> Issued:
 def verify(token: str, *, resource: str, now: datetime | None = None) -> Identity:
     """Who `token` says is asking for `resource`, by this deployment's keys: `access.verify` with its arguments filled in."""
     moment = now or datetime.now(UTC)
-    return access.verify(token, keys=verification_keys(), issuer=settings.GATEWAY_URL, resource=resource, now=moment)
+    return access.verify(
+        token, keys=verification_keys(moment), issuer=settings.GATEWAY_URL, resource=resource, now=moment
+    )
+
+
+def read(token: str, *, now: datetime | None = None) -> Identity:
+    """As `verify`, for whatever resource the token says it is for: who is asking, at an address that serves them all."""
+    moment = now or datetime.now(UTC)
+    return access.read(token, keys=verification_keys(moment), issuer=settings.GATEWAY_URL, now=moment)
 
 
 def _issue(request: TokenRequest) -> Issued:
@@ -75,7 +89,7 @@ def _issue(request: TokenRequest) -> Issued:
     _check_form(request)
     # 2. Who asks.
     now = db_now()
-    key = prove(request, audience=token_endpoint(), now=now)
+    key = prove(request, audiences=audiences(), now=now)
     with transaction.atomic():
         # 3. The agent may act.
         agent = active_agent(key)
@@ -96,10 +110,10 @@ def _check_form(request: TokenRequest) -> None:
 
 
 def _resource(asked: str) -> Resource:
-    """The resource named by its URN or, for short, its name."""
+    """The resource named by its URN, its address or, for short, its name."""
     if not asked:
         raise invalid_target("The resource parameter is missing: a token is for one resource.")
-    name = asked.removeprefix(RESOURCE_URN)
+    name = resource_name(asked, settings.GATEWAY_URL)
     resource = Resource.objects.filter(name=name, retired_at=None).first()
     if resource is None:
         raise invalid_target(f"There is no resource {name[:60]}.")

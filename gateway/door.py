@@ -42,6 +42,13 @@ def not_found(_request: HttpRequest, exception: Exception | None = None) -> Json
     )
 
 
+def malformed(_request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    """400 for what is no request that could be read: too long, too many fields, no such host."""
+    return JsonResponse(
+        {"error": "invalid_request", "error_description": "The request is too long, or malformed."}, status=400
+    )
+
+
 def broken(_request: HttpRequest) -> JsonResponse:
     """500, without a word about why: the log knows."""
     return JsonResponse(

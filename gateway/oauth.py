@@ -1,4 +1,7 @@
-"""`POST /oauth/token` and `POST /v1/certificate`: an agent's ways to a credential (RFC 6749 section 4.4, RFC 7523, RFC 8707)."""
+"""An agent's ways to a credential (`POST /oauth/token`, `POST /v1/certificate`), and to knowing and ending its own.
+
+RFC 6749 section 4.4, RFC 7523, RFC 8707; introspection is RFC 7662, revocation RFC 7009.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,20 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from agents import certificates, tokens
+from agents import certificates, token_state, tokens
 from agents.certificates import CertificateRequest
 from agents.oauth_errors import OAuthError, invalid_request, invalid_target
+from agents.token_state import StateRequest
 from agents.tokens import TokenRequest
 
 FORM = "application/x-www-form-urlencoded"
 PROOF = ("client_assertion_type", "client_assertion", "client_id")
 TOKEN_FIELDS = (*PROOF, "grant_type", "resource", "scope", "purpose", "on_behalf_of")
 CERTIFICATE_FIELDS = (*PROOF, "csr")
+STATE_FIELDS = (*PROOF, "token", "token_type_hint")
+LONGEST_FORM = 16_384  # bytes
 REFUSALS_A_MINUTE = 60  # per address; beyond it the answer costs us nothing
+QUESTIONS_A_MINUTE = 600  # likewise, about the state of tokens
 
 
 @csrf_exempt  # no cookie is read here: the proof is the assertion
@@ -35,6 +42,29 @@ def certificate(request: HttpRequest) -> HttpResponse:
     return _answered(request, _certificate)
 
 
+@csrf_exempt  # likewise
+@require_POST
+def introspect(request: HttpRequest) -> HttpResponse:
+    """What the caller's own token says while it counts (RFC 7662); any other text is not active."""
+    return _asked(request, lambda form: token_state.introspect(_state(form)))
+
+
+@csrf_exempt  # likewise
+@require_POST
+def revoke(request: HttpRequest) -> HttpResponse:
+    """End the caller's own token (RFC 7009); the answer is empty, for a text that was never a token too."""
+    return _asked(request, _revoke)
+
+
+def _revoke(request: HttpRequest) -> dict[str, object]:
+    token_state.revoke(_state(request))
+    return {}
+
+
+def _state(request: HttpRequest) -> StateRequest:
+    return StateRequest(**_read(request, STATE_FIELDS), source=_source(request))
+
+
 def _token(request: HttpRequest) -> dict[str, object]:
     issued = tokens.issue(TokenRequest(**_read(request, TOKEN_FIELDS), source=_source(request)))
     return {"access_token": issued.access_token, "token_type": "Bearer", "expires_in": issued.expires_in}
@@ -48,6 +78,15 @@ def _certificate(request: HttpRequest) -> dict[str, object]:
         "spiffe_id": issued.credential.agent.spiffe_id,
         "expires_at": issued.credential.expires_at.isoformat(),
     }
+
+
+def _asked(request: HttpRequest, work: Callable[[HttpRequest], dict[str, object]]) -> HttpResponse:
+    """As `_answered`, for what may be asked so often and no more."""
+    counter = f"token-questions:{_source(request)}"
+    cache.add(counter, 0, timeout=60)
+    if cache.incr(counter) > QUESTIONS_A_MINUTE:
+        return _answer({"error": "slow_down", "error_description": "Too many questions. Wait a minute."}, status=429)
+    return _answered(request, work)
 
 
 def _answered(request: HttpRequest, work: Callable[[HttpRequest], dict[str, object]]) -> HttpResponse:
@@ -68,6 +107,8 @@ def _source(request: HttpRequest) -> str | None:
 
 def _read(request: HttpRequest, fields: Sequence[str]) -> dict[str, str]:
     """The form. Raises OAuthError for another content type or a field that is there twice."""
+    if len(request.body) > LONGEST_FORM:
+        raise invalid_request(f"The request has more than {LONGEST_FORM} bytes.")
     if request.content_type != FORM:
         raise invalid_request(f"The request is a form ({FORM}).")
     values: dict[str, str] = {}

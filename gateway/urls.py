@@ -2,14 +2,26 @@
 
 from django.urls import path
 
-from gateway.oauth import certificate, token
+from gateway import discovery
+from gateway.oauth import certificate, introspect, revoke, token
 from gateway.views import action
 
+handler400 = "gateway.door.malformed"
 handler404 = "gateway.door.not_found"
 handler500 = "gateway.door.broken"
 
 urlpatterns = [
     path("oauth/token", token, name="token"),
+    path("oauth/introspect", introspect, name="introspect"),
+    path("oauth/revoke", revoke, name="revoke"),
+    path(".well-known/oauth-authorization-server", discovery.authorization_server, name="authorization-server"),
+    path(".well-known/oauth-protected-resource", discovery.protected_resource, name="protected-resource"),
+    path(
+        ".well-known/oauth-protected-resource/resources/<slug:name>",
+        discovery.protected_resource,
+        name="one-protected-resource",
+    ),
+    path(".well-known/jwks.json", discovery.key_set, name="jwks"),
     path("v1/certificate", certificate, name="certificate"),
     path("v1/actions/<uuid:action_id>", action, name="action"),
 ]

@@ -52,6 +52,11 @@ class Event(StrEnum):
     CREDENTIAL_REFUSED = "credential:refused", "An agent was refused a credential, and why."
     CREDENTIAL_REVOKED = "credential:revoked", "A credential was ended before its time."
 
+    TOKEN_KEY_CHANGED = (
+        "token_key:changed",
+        "Access tokens are signed by another key from here on; what the one before signed is good until it expires.",
+    )
+
     # ---- exports and reads of the record ----
     EXPORT_MADE = "export:made", "Somebody took a copy of a part of the record."
     RECORD_READ = "record:read", "Somebody opened a page of the record."

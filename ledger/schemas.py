@@ -107,6 +107,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.SIGN_IN_FAILED: NOTHING,
     Event.TAG_CONFIRMED: "before:object? column:text lookup:flag tag:text",
     Event.TAG_REMOVED: "before:object column:text reason:text",
+    Event.TOKEN_KEY_CHANGED: "kid:text replaces:text",
 }
 
 

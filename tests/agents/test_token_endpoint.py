@@ -6,11 +6,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connections
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from agents import actions, keys, tokens
 from agents.oauth_errors import OAuthError
@@ -109,3 +112,52 @@ def test_of_two_processes_at_once_one_gets_it(committed: Enrolled) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["invalid_client"] * 3 + ["issued"]
+
+
+def test_a_client_finds_everything_out_by_itself(committed: Enrolled) -> None:
+    said = send("GET", "/.well-known/oauth-authorization-server")
+    body = said.json()
+    assert said.headers["cache-control"] == "public, max-age=300"
+    assert body["token_endpoint"] == f"{body['issuer']}/oauth/token"
+    assert body["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    keys_said = send("GET", urlsplit(body["jwks_uri"]).path)
+    assert keys_said.headers["content-type"] == "application/jwk-set+json"
+    token = send("POST", "/oauth/token", data=form(committed)).json()["access_token"]
+    assert jwt.decode(token, KeySet.import_key_set(keys_said.json()), algorithms=["ES256"]).claims["sub"]
+
+
+@pytest.mark.parametrize("name", ["shop", "there-is-none-of-this-name"])
+def test_a_resource_says_who_issues_its_tokens_and_not_whether_it_exists(committed: Enrolled, name: str) -> None:
+    body = send("GET", f"/.well-known/oauth-protected-resource/resources/{name}").json()
+    assert body["resource"].endswith(f"/resources/{name}")
+    assert body["authorization_servers"] == [send("GET", "/.well-known/oauth-protected-resource").json()["resource"]]
+
+
+def test_the_address_of_a_resource_names_it_for_a_token(committed: Enrolled) -> None:
+    address = send("GET", "/.well-known/oauth-protected-resource/resources/shop").json()["resource"]
+    response = send("POST", "/oauth/token", data=form(committed) | {"resource": address})
+    assert response.status_code == 200
+
+
+def test_a_token_is_looked_at_and_given_back(committed: Enrolled) -> None:
+    token = send("POST", "/oauth/token", data=form(committed)).json()["access_token"]
+
+    def ask(path: str) -> httpx.Response:
+        proof = {name: form(committed)[name] for name in ("client_assertion", "client_assertion_type")}
+        return send("POST", path, data=proof | {"token": token})
+
+    assert ask("/oauth/introspect").json()["active"] is True
+    assert (ask("/oauth/revoke").status_code, ask("/oauth/introspect").json()) == (200, {"active": False})
+
+
+def test_questions_are_bounded(committed: Enrolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.oauth.QUESTIONS_A_MINUTE", 2)
+    answers = [send("POST", "/oauth/introspect", data={"token": "x"}).status_code for _ in range(3)]
+    assert answers == [401, 401, 429]
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/v1/certificate"])
+@pytest.mark.parametrize("size", [20_000, 2_000_000])
+def test_a_long_form_is_refused_in_oauths_form(committed: Enrolled, path: str, size: int) -> None:
+    response = send("POST", path, data={"token": "x" * size})
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")

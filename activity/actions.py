@@ -12,7 +12,7 @@ from django.db.models import Q
 from accounts.actors import actor_of, require_role
 from accounts.models import Role, User
 from activity.hotpath import Intent
-from activity.models import Action, GatewayNode, Session
+from activity.models import Action, GatewayNode, Question, Session
 from agents.revision import wake_gateways
 from core.db import db_now
 from core.errors import AlreadySettled, NotFound
@@ -144,6 +144,9 @@ def refuse_session(*, agent: str, resource: str, source: str, code: str, because
 
 def hold_action(intent: Intent) -> Action:
     """Write the row of an action that waits for people, in the caller's transaction: its entry is the hold's."""
+    question_id, text = intent.question or (None, "")
+    if question_id:
+        Question.objects.bulk_create([Question(id=question_id, text=text)], ignore_conflicts=True)
     return Action.objects.create(
         id=intent.id,
         session_id=intent.session_id,
@@ -164,6 +167,7 @@ def hold_action(intent: Intent) -> Action:
         reason=intent.reason[:500],
         policies=list(intent.policies),
         policy_version=intent.policy_version,
+        question_id=question_id,
         status=Action.Status.HELD,
         asked_at=intent.asked_at,
     )

@@ -6,7 +6,7 @@ Columns travel as array literals (PostgreSQL 18, chapter 8.15.2) made here, at a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -26,16 +26,19 @@ acted AS (
     INSERT INTO activity_action (
         id, session_id, node_id, agent_id, resource_id, credential_id, number, verb, shown, summary, shape, tables, tags,
         digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, released_at, entry_id,
-        masked_values, sqlstate, message)
+        question_id, masked_values, sqlstate, message)
     SELECT new.id, new.session_id, new.node_id, new.agent_id, new.resource_id, new.credential_id, new.number, new.verb,
         new.shown, new.summary, new.shape, new.tables::text[], new.tags::text[], new.digest, decode(new.salt, 'hex'), new.decision,
         new.masked, new.reason, new.code, new.policies::text[], new.policy_version, new.status, new.asked_at,
-        CASE new.status WHEN 'released' THEN new.asked_at END, new.entry_id, 0, '', ''
+        CASE new.status WHEN 'released' THEN new.asked_at END, new.entry_id, new.question_id, 0, '', ''
     FROM moved, unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::text[],
         %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bool[],
-        %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::uuid[])
+        %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::uuid[], %s::uuid[])
     AS new (id, session_id, node_id, agent_id, resource_id, credential_id, number, verb, shown, summary, shape, tables, tags,
-        digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, entry_id)
+        digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, entry_id, question_id)
+), kept AS (
+    INSERT INTO activity_question (id, text) SELECT new.* FROM moved, unnest(%s::uuid[], %s::text[]) AS new
+    ON CONFLICT DO NOTHING
 )"""
 
 # An outcome is final but for a transaction that is still open.
@@ -125,11 +128,19 @@ class Intent:
     code: str = ""
     policies: tuple[str, ...] = ()
     policy_version: int = 0
+    question: tuple[str, str] | None = None
+    """Identifier and text of what was decided; None for what was refused before it could be asked."""
     entry_id: Identifier | None = None
 
+    @property
+    def question_id(self) -> str | None:
+        """The question's identifier, as its row has it."""
+        return self.question[0] if self.question is not None else None
 
-def intent_columns(rows: Sequence[Intent]) -> tuple[str, ...]:
-    """The parameters of INTENTS_SQL."""
+
+def intent_columns(rows: Sequence[Intent], kept: Container[str] = ()) -> tuple[str, ...]:
+    """The parameters of INTENTS_SQL; `kept` are the questions that are known to be kept already."""
+    questions = dict([row.question for row in rows if row.question is not None and row.question[0] not in kept])
     return (
         plains([row.id for row in rows]),
         plains([row.session_id for row in rows]),
@@ -155,6 +166,9 @@ def intent_columns(rows: Sequence[Intent]) -> tuple[str, ...]:
         plains([row.status for row in rows]),
         moments([row.asked_at for row in rows]),
         plains([row.entry_id for row in rows]),
+        plains([row.question_id for row in rows]),
+        plains(questions),
+        texts(questions.values()),
     )
 
 
@@ -163,10 +177,12 @@ def intent_record(intent: Intent | Action) -> bytes:
 
     Written out because each statement pays for it: no value here has a character that JSON escapes.
     """
+    asked = intent.question_id
+    question = f'"question":"{asked}",' if asked else ""  # rows of before questions were kept have none
     return (
         f'{{"action":"{intent.id}","agent":"{intent.agent_id}","credential":"{intent.credential_id}",'
         f'"decision":"{intent.decision}","digest":"{intent.digest}","number":{intent.number},'
-        f'"policy_version":{intent.policy_version},"resource":"{intent.resource_id}","session":"{intent.session_id}",'
+        f'"policy_version":{intent.policy_version},{question}"resource":"{intent.resource_id}","session":"{intent.session_id}",'
         f'"verb":"{intent.verb}"}}'
     ).encode()
 

@@ -119,6 +119,7 @@ class Action(models.Model):
     masked_values = models.PositiveIntegerField(default=0)
     sqlstate = models.CharField(max_length=5, blank=True)
     message = models.CharField(max_length=500, blank=True)
+    question_id = models.UUIDField(null=True, blank=True)  # what it was decided by
     entry_id = models.UUIDField(null=True, blank=True)  # the ledger's outbox entry that recorded the intent
     outcome_entry_id = models.UUIDField(null=True, blank=True)
 
@@ -148,6 +149,16 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return self.summary or self.shown[:80]
+
+
+class Question(models.Model):
+    """Everything an action was decided by but the policies (`policies/question.py`), kept once for all that ask the same."""
+
+    id = models.UUIDField(primary_key=True)
+    text = models.TextField()
+
+    def __str__(self) -> str:
+        return str(self.id)
 
 
 class Frame(models.Model):

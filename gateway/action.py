@@ -11,6 +11,8 @@ from uuid import UUID
 from activity.hotpath import Intent
 from ledger.entries import Actor, Subject
 from policies.decision import Ask, Decision, Verdict
+from policies.question import Question, question_of
+from policies.world import AgentFacts, ResourceFacts
 
 SHARED_VERBS = frozenset({"sql:select", "sql:session"})
 """Allowed actions with no other verb may share a ledger entry."""
@@ -68,33 +70,36 @@ class Action:
     has_where: bool = True
     shared: bool = False
     """Whether an entry that allows it may be shared with others."""
+    question: Question | None = None
+    """What it was decided by, once it was asked."""
 
     def subject(self) -> Subject:
         """What an entry about it is about."""
         return Subject(kind="action", id=self.id, name=self.verb)
 
-    def asked(self, caller: Caller, environment: str, purpose: str) -> Ask:
+    def asked(self, caller: Caller, agent: AgentFacts, resource: ResourceFacts | None) -> Ask:
         """What policies are asked. Actions alike in all that policies may read share one question."""
         reads = (self.verbs, self.tables, self.columns, self.tags, self.has_where, self.shape)
-        return _asked(caller.says, (environment, purpose), reads)
+        ask, self.question = _asked(caller.says, agent, resource, reads)
+        return ask
 
 
 @lru_cache(16_384)
 def _asked(
     caller: tuple[str, str, str, str, UUID | None],
-    registered: tuple[str, str],
+    agent: AgentFacts,
+    resource: ResourceFacts | None,
     reads: tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], bool, str],
-) -> Ask:
-    """What policies may read of an action; what an agent says about itself lives under `claimed`."""
-    agent, resource, kind, claim, on_behalf_of = caller
-    environment, purpose = registered
+) -> tuple[Ask, Question]:
+    """What policies may read of an action, and the same to keep; what an agent says about itself lives under `claimed`."""
+    name, target, kind, claim, on_behalf_of = caller
     verbs, tables, columns, tags, where, shape = reads
     context: dict[str, object] = {
         "tables": tables,
         "columns": columns,
         "tags": tags,
-        "environment": environment,
-        "purpose": purpose,
+        "environment": agent.environment,
+        "purpose": agent.purpose,
         "credential": kind,
         "where": where,
         "claimed": {"purpose": claim} if claim else {},
@@ -103,7 +108,8 @@ def _asked(
         context["shape"] = shape
     if on_behalf_of is not None:
         context["on_behalf_of"] = str(on_behalf_of)
-    return Ask(agent, verbs, resource, context)
+    ask = Ask(name, verbs, target, context)
+    return ask, question_of(ask, agent, resource)
 
 
 def intent_of(
@@ -131,6 +137,7 @@ def intent_of(
         code,
         decision.policies,
         decision.policy_version,
+        action.question,
     )
 
 
@@ -139,6 +146,7 @@ def decided_details(action: Action, decision: Decision) -> Mapping[str, object]:
     return {
         "verb": action.verb,
         "policies": list(decision.policies),
+        "question": action.question.id if action.question else None,
         "snapshot": decision.snapshot,
         "tables": sorted(action.tables),
     }

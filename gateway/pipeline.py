@@ -98,8 +98,8 @@ class Pipeline:
 
     def decide(self, snapshot: Snapshot, caller: Caller, action: Action) -> Decision:
         """Step 3 alone: no approval is ever claimed here."""
-        facts = snapshot.agents[caller.agent].facts
-        return snapshot.engine.decide(action.asked(caller, facts.environment, facts.purpose))
+        agent, resource = snapshot.agents[caller.agent].facts, snapshot.resources.get(caller.resource)
+        return snapshot.engine.decide(action.asked(caller, agent, resource.facts if resource else None))
 
     async def refuse(
         self, caller: Caller, action: Action, refusal: Refusal, decision: Decision | None = None

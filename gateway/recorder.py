@@ -7,7 +7,7 @@ that many share a transaction; nobody waits for them, but a queue that is full r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,6 +25,8 @@ QUEUE_LIMIT = 20_000
 OUTCOMES_WAIT = 0.2
 """Seconds that outcomes wait for others, unless so many have come that they fill a transaction well:"""
 OUTCOMES_ENOUGH = 256
+MOST_QUESTIONS = 65_536
+"""Identifiers of kept questions that are remembered."""
 log = structlog.get_logger()
 
 
@@ -41,10 +43,12 @@ class Recorder:
     """Writes for one gateway. `node` begins its names in the ledger, `actor` is who shared entries are by."""
 
     def __init__(self, dsn: str, *, node: str, actor: Actor) -> None:
+        self._questions: set[str] = set()
+        """Those that are kept already."""
         self._intentions: Writer[Intention] = Writer(
             Lane(dsn, f"{node}/gateway"),
-            partial(_compose_intents, actor),
-            done=partial(_settle, None),
+            partial(_compose_intents, actor, self._questions),
+            done=self._written,
             refused=_refuse,
             lost=self._unconfirmed,
         )
@@ -81,6 +85,12 @@ class Recorder:
         """Note what became of an action; written soon."""
         self._outcomes.put(outcome)
 
+    def _written(self, intentions: Sequence[Intention]) -> None:
+        if len(self._questions) > MOST_QUESTIONS:
+            self._questions.clear()
+        self._questions.update([one.intent.question[0] for one in intentions if one.intent.question is not None])
+        _settle(None, intentions)
+
     def _unconfirmed(self, intentions: Sequence[Intention]) -> None:
         """Without the database nothing is released; a commit whose answer was lost is taken back."""
         for one in intentions:
@@ -95,9 +105,9 @@ class Recorder:
             self._outcomes.queue[:0] = outcomes
 
 
-def _compose_intents(actor: Actor, intentions: Sequence[Intention]) -> Composed:
+def _compose_intents(actor: Actor, kept: Container[str], intentions: Sequence[Intention]) -> Composed:
     drafts = batches.intent_drafts([(one.intent, one.draft) for one in intentions], actor)
-    return INTENTS_SQL, intent_columns([one.intent for one in intentions]), drafts
+    return INTENTS_SQL, intent_columns([one.intent for one in intentions], kept), drafts
 
 
 def _compose_outcomes(actor: Actor, outcomes: Sequence[Outcome]) -> Composed:

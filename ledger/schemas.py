@@ -12,7 +12,7 @@ from typing import Final
 from ledger.events import Event, schema_of
 
 FILTERS: Final = "…"
-DECIDED: Final = "policies:list snapshot:text tables:list verb:text"
+DECIDED: Final = "policies:list question:text? snapshot:text tables:list verb:text"
 OUTCOME: Final = "bytes:count? masked:count rows:count? sqlstate:text status:text"
 SHARED: Final = "count:count root:text"
 CHANGED: Final = "change:text? changed:object? group:text?"

@@ -6,9 +6,13 @@ import psycopg
 import pytest
 
 from activity.hotpath import intent_record
-from activity.models import Action, Frame, Session
+from activity.models import Action, Frame, Question, Session
 from ledger.models import Outbox
 from ledger.schemas import problem_of
+from policies.evaluate import Engine
+from policies.models import PolicyVersion
+from policies.question import question_of
+from policies.question import read as read_question
 from tests.gateway.wire.world import World, eventually
 
 
@@ -33,6 +37,28 @@ def test_a_read_is_recorded_with_its_rows(world: World) -> None:
     frame = Frame.objects.get(action_id=action.id)
     assert frame.columns == [{"name": "id", "masked": False}, {"name": "name", "masked": False}]
     assert frame.rows == [["1", "Name 1"], ["2", "Name 2"], ["3", "Name 3"]]
+
+
+def test_what_was_asked_is_kept_once_and_bound_by_the_ledger(world: World) -> None:
+    with world.connect() as connection:
+        for number in (1, 2, 3):
+            connection.execute(f"SELECT name FROM customers WHERE id = {number}")
+        connection.execute("INSERT INTO log (line) VALUES ('own entry')")
+    *reads, written = _finished()
+    assert len({action.question_id for action in reads}) == 1
+    for action in (reads[0], written):
+        assert action.question_id
+        kept = Question.objects.get(id=action.question_id)
+        asked = read_question(kept.text)
+        assert question_of(*asked).id == str(kept.id)
+        assert asked.agent.name == world.agent.name
+        version = PolicyVersion.objects.get(number=action.policy_version)
+        decided = Engine.build(version.text, asked.world, version=version.number).decide(asked.ask)
+        assert (decided.verdict, list(decided.policies)) == (action.decision, action.policies)
+    assert f'"question":"{reads[0].question_id}"' in intent_record(reads[0]).decode()
+    details = _leaf(written.entry_id)["details"]
+    assert isinstance(details, dict)
+    assert details["question"] == str(written.question_id)
 
 
 def test_recordings_are_bounded(world: World) -> None:

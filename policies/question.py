@@ -1,0 +1,68 @@
+"""Pure: everything a decision was made from but the policies, written down so that it can be asked again.
+
+Policies see of a request the agent, the resource, what each is in, the verbs and the context, and nothing else: with these
+and a version's text the same answer comes out years later, and another version's answer can be had of what really happened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from ledger.entries import canonical
+from policies.context import plain
+from policies.decision import Ask
+from policies.world import AgentFacts, ResourceFacts, World
+
+
+class Question(NamedTuple):
+    """A question as it is kept: `id` is made of `text`, so that the same question is kept once."""
+
+    id: str
+    text: str
+
+
+class Asked(NamedTuple):
+    """A question read again: `world` knows its agent and its resource, as they were, and nothing else."""
+
+    ask: Ask
+    agent: AgentFacts
+    resource: ResourceFacts | None
+
+    @property
+    def world(self) -> World:
+        """What the registry said when it was asked."""
+        return World.of((self.agent,), (self.resource,) if self.resource else ())
+
+
+def question_of(ask: Ask, agent: AgentFacts, resource: ResourceFacts | None) -> Question:
+    """The question in canonical JSON (RFC 8785). `resource` is None where the registry has none of that name."""
+    said = {
+        "agent": asdict(agent),
+        "context": {name: plain(value) for name, value in ask.context.items()},
+        "resource": asdict(resource) if resource else ask.resource,
+        "verbs": sorted(ask.verbs),
+    }
+    text = canonical(said)
+    return Question(str(UUID(bytes=sha256(text).digest()[:16])), text.decode())
+
+
+def read(text: str) -> Asked:
+    """What `question_of` wrote. Raises ValueError for any other text."""
+    try:
+        said: Mapping[str, Any] = json.loads(text)
+        agent = AgentFacts(**said["agent"])
+        resource = said["resource"]
+        facts = None if isinstance(resource, str) else ResourceFacts(**resource)
+        name = facts.name if facts else resource
+        return Asked(Ask(agent.name, frozenset(said["verbs"]), name, _again(said["context"])), agent, facts)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it is no question that was kept: {error}") from None
+
+
+def _again(context: Mapping[str, object]) -> dict[str, object]:
+    return {name: frozenset(value) if isinstance(value, list) else value for name, value in context.items()}

@@ -1,0 +1,78 @@
+"""A question that was kept is asked again: the same version gives the same answer."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.decision import Ask
+from policies.evaluate import Engine, Verdict
+from policies.question import question_of, read
+from policies.world import AgentFacts, ResourceFacts
+from tests.policies.worlds import AGENT, HELD, READS, WORLD, WRITES, ask, engine
+
+names = st.text(max_size=12)
+sets = st.frozensets(names, max_size=4)
+contexts = st.fixed_dictionaries(
+    {},
+    optional={
+        "tables": sets, "columns": sets, "tags": sets, "shape": names, "where": st.booleans(), "purpose": names,
+        "claimed": st.fixed_dictionaries({}, optional={"purpose": names}),
+    },
+)  # fmt: skip
+
+
+@given(st.frozensets(names, max_size=3), contexts)
+def test_what_is_kept_reads_the_same_again(verbs: frozenset[str], context: dict[str, object]) -> None:
+    agent, resource = WORLD.agents[AGENT], WORLD.resources["shop"]
+    asked = Ask(AGENT, verbs, "shop", context)
+    kept = question_of(asked, agent, resource)
+    again = read(kept.text)
+    assert (again.ask.keyed, again.agent, again.resource) == (asked.keyed, agent, resource)
+    assert question_of(*again) == kept
+
+
+def test_the_order_of_what_is_asked_is_no_other_question() -> None:
+    agent, resource = WORLD.agents[AGENT], WORLD.resources["shop"]
+    one = question_of(ask("sql:select", tables={"a", "b"}), agent, resource)
+    assert one == question_of(ask("sql:select", tables=["b", "a"]), agent, resource)
+    assert one.id != question_of(ask("sql:select", tables=["b"]), agent, resource).id
+    assert UUID(one.id)
+
+
+def test_its_own_world_decides_as_the_registry_did() -> None:
+    for asked in (ask("sql:select"), ask("sql:delete"), ask("sql:ddl"), ask("sql:select", resource="attic")):
+        kept = question_of(asked, WORLD.agents[AGENT], WORLD.resources[asked.resource])
+        again = read(kept.text)
+        small = Engine.build(f"{READS}\n{WRITES}\n{HELD}", again.world, version=7).decide(again.ask)
+        whole = engine(READS, WRITES, HELD).decide(asked)
+        assert (small.verdict, small.code, small.policies, small.why) == (
+            whole.verdict,
+            whole.code,
+            whole.policies,
+            whole.why,
+        )
+
+
+def test_a_resource_that_was_not_there_is_not_there_again() -> None:
+    kept = question_of(ask("sql:select", resource="gone"), WORLD.agents[AGENT], None)
+    again = read(kept.text)
+    assert again.ask.resource == "gone"
+    assert Engine.build(READS, again.world, version=1).decide(again.ask).verdict is Verdict.DENY
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"agent": {"name": "x"}}', "null", '{"agent": 3, "resource": {}}'])
+def test_other_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"question|Expecting"):
+        read(text)
+
+
+def test_facts_stay_apart() -> None:
+    asked = ask("sql:select")
+    here = question_of(asked, WORLD.agents[AGENT], WORLD.resources["shop"])
+    moved = AgentFacts(AGENT, "support", "production", "elsewhere", "Answers customers")
+    assert question_of(asked, moved, WORLD.resources["shop"]).id != here.id
+    assert question_of(asked, WORLD.agents[AGENT], ResourceFacts("shop", "postgres", "x")).id != here.id

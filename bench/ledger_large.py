@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DAYS = 90
 AGENTS = 10_000
 STEP = 250_000  # entries in one statement
+COPY_TILES_SQL = "COPY ledger_tile (level, index, hashes, middles, root) FROM STDIN"
 EVENTS = "ARRAY['actions:allowed','actions:allowed','actions:allowed','actions:done','actions:done','actions:done','action:denied','session:opened','session:closed','credential:issued','hold:asked','hold:approved','record:read','person:signed_in']"
 
 # Entry g is of agent g*7919 mod AGENTS; one in eight is by one of fifty people. Times span DAYS, in order.
@@ -138,10 +139,11 @@ def _store(admin: Connection[Any], level: int, hashes: bytes) -> bytes:
     from ledger import merkle, tiles
 
     whole, roots = tiles.WIDTH * merkle.HASH_SIZE, bytearray()
-    with admin.cursor() as cursor, cursor.copy("COPY ledger_tile (level, index, hashes, root) FROM STDIN") as copy:
+    with admin.cursor() as cursor, cursor.copy(COPY_TILES_SQL) as copy:
         for number in range(len(hashes) // whole):
             data = hashes[number * whole : (number + 1) * whole]
-            root = tiles.tile_root(tiles.cut(data))
-            copy.write_row((level, number, data, root))
+            middles = tiles.middles(tiles.cut(data))
+            root = tiles.perfect_root(middles)
+            copy.write_row((level, number, data, tiles.join(middles), root))
             roots += root
     return bytes(roots)

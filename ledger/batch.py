@@ -31,7 +31,9 @@ COPY ledger_entry (index, outbox_id, leaf_hash, leaf, uid, event, actor_kind, ac
 """
 COPY_TYPES = ["int8", "int8", "bytea", "bytea", "uuid", *["varchar"] * 10, "int8", "timestamptz"]
 
-INSERT_TILE_SQL: LiteralString = "INSERT INTO ledger_tile (level, index, hashes, root) VALUES (%s, %s, %s, %s)"
+INSERT_TILE_SQL: LiteralString = """
+INSERT INTO ledger_tile (level, index, hashes, middles, root) VALUES (%s, %s, %s, %s, %s)
+"""
 
 INSERT_CHECKPOINT_SQL: LiteralString = "INSERT INTO ledger_checkpoint (size, root, note) VALUES (%s, %s, %s)"
 
@@ -124,7 +126,9 @@ def _store_tiles(connection: Connection[Any], before: int, after: int) -> None:
         tree = StoredTree(lambda sql, params: connection.execute(sql, params).fetchall(), size)
         for number in range(before, after):
             hashes = tree.tile(level, number)
-            connection.execute(INSERT_TILE_SQL, [level, number, tiles.join(hashes), tiles.tile_root(hashes)])
+            middles = tiles.middles(hashes)
+            whole = [tiles.join(hashes), tiles.join(middles), tiles.perfect_root(middles)]
+            connection.execute(INSERT_TILE_SQL, [level, number, *whole])
         level += 1
 
 

@@ -143,11 +143,15 @@ class Checkpoint(models.Model):
 
 
 class Tile(models.Model):
-    """A full tile of 256 hashes (C2SP tlog-tiles); `root` is its place one level up. Partial tiles are derived."""
+    """A full tile of 256 hashes (C2SP tlog-tiles); `root` is its place one level up. Partial tiles are derived.
+
+    `middles` are the hashes of its sixteen subtrees of sixteen, so that a proof neither reads nor hashes whole tiles.
+    """
 
     level = models.SmallIntegerField()
     index = models.BigIntegerField()
     hashes = models.BinaryField()
+    middles = models.BinaryField()
     root = models.BinaryField()
 
     class Meta:

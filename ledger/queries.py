@@ -15,12 +15,9 @@ from core.errors import NotFound
 from ledger import merkle
 from ledger.models import Checkpoint, Entry, Head
 from ledger.stored import StoredTree
+from ledger.tiles import cut
 
-INCLUDED_SQL = """
-SELECT size, root, note, signed_at, leaf_hash FROM ledger_entry, (
-    SELECT * FROM ledger_checkpoint WHERE size = coalesce(%s, size) ORDER BY size DESC LIMIT 1
-) AS signed WHERE index = %s AND index < size
-"""
+INCLUDED_SQL = "SELECT * FROM ledger_included(%s, %s)"
 PENDING_SQL = "SELECT count(*), min(recorded_at) FROM ledger_unsequenced(%s)"
 
 
@@ -52,9 +49,9 @@ class Inclusion:
         )
 
 
-def stored_tree(size: int) -> StoredTree:
+def stored_tree(size: int, edge: Sequence[bytes] = ()) -> StoredTree:
     """The hashes of the log's first `size` entries, read with Django's connection; keeps what it reads."""
-    return StoredTree(_query, size)
+    return StoredTree(_query, size, edge)
 
 
 def _query(sql: str, params: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
@@ -108,20 +105,22 @@ def inclusion(index: int, *, size: int | None = None) -> Inclusion:
     Raises NotFound for an entry or a checkpoint that does not exist or do not belong together, and NarrowgateError
     where the tables lack what the proof needs.
     """
-    found = _query(INCLUDED_SQL, [size, index])
+    found = _query(INCLUDED_SQL, [index, size])
     if not found:
         raise NotFound("There is no such entry in such a checkpoint.")
-    signed, root, note, signed_at, leaf_hash = found[0]
+    signed, root, note, signed_at, leaf_hash, frontier = found[0]
     checkpoint = Checkpoint(size=signed, root=root, note=note, signed_at=signed_at)
-    proof = stored_tree(checkpoint.size).hashes(merkle.inclusion_spans(index, checkpoint.size))
+    proof = stored_tree(signed, cut(bytes(frontier or b""))).hashes(merkle.inclusion_spans(index, signed))
     return Inclusion(index, bytes(leaf_hash), checkpoint, proof)
 
 
 def consistency(older: int, newer: int) -> list[bytes]:
     """The proof that the tree of `newer` entries continues that of `older`. Raises NotFound for sizes the log has not."""
-    if not 0 < older <= newer <= Head.objects.get(id=1).size:
+    head = Head.objects.get(id=1)
+    if not 0 < older <= newer <= head.size:
         raise NotFound("The ledger has no such sizes.")
-    return stored_tree(newer).hashes(merkle.consistency_spans(older, newer))
+    edge = cut(bytes(head.frontier)) if newer == head.size else []
+    return stored_tree(newer, edge).hashes(merkle.consistency_spans(older, newer))
 
 
 def hashes(spans: Iterable[merkle.Span]) -> list[bytes]:

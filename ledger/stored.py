@@ -1,54 +1,53 @@
-"""Hashes of any subtree, read from the tables: full tiles as stored, partial ones derived.
+"""Hashes of any subtree, read from the tables: of full tiles the strip that is needed, as stored; partial tiles are derived.
 
-The caller gives the way to the database, Django's or psycopg's. A proof reads two tiles a level, whatever the ledger's size,
+The caller gives the way to the database, Django's or psycopg's. A proof reads two strips a level, whatever the ledger's size,
 and all of them in one query.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString, NamedTuple
 
 from core.errors import NarrowgateError
-from ledger.merkle import Span, fold, perfect_spans
-from ledger.tiles import HEIGHT, cut, perfect_hash, slot_of
+from ledger.merkle import HASH_SIZE, Span, fold, perfect_spans
+from ledger.tiles import HEIGHT, STRIP, Slot, cut, perfect_root, slot_of
 
-# Full tiles, the hashes of a partial tile of an upper level, and those of the partial one of the lowest.
-TILES_SQL: LiteralString = """
-SELECT level, index, hashes FROM ledger_tile
-JOIN unnest(%s::smallint[], %s::bigint[]) AS full_one (level, index) USING (level, index)
-UNION ALL
-SELECT level, index, (
-    SELECT string_agg(root, ''::bytea ORDER BY below.index) FROM ledger_tile AS below
-    WHERE below.level = upper.level - 1 AND below.index >= upper.index << 8 AND below.index < (upper.index + 1) << 8
-) FROM unnest(%s::smallint[], %s::bigint[]) AS upper (level, index)
-UNION ALL
-SELECT 0, index, (
-    SELECT string_agg(leaf_hash, ''::bytea ORDER BY entry.index) FROM ledger_entry AS entry
-    WHERE entry.index >= lowest.index << 8 AND entry.index < (lowest.index + 1) << 8
-) FROM unnest(%s::bigint[]) AS lowest (index)
+WHOLE: Final = -1  # in place of a strip's number: all of a tile's hashes
+MIDDLES: Final = STRIP  # likewise: the hashes of its strips
+
+HASHES_SQL: LiteralString = """
+SELECT * FROM ledger_hashes(%s::smallint[], %s::bigint[], %s::int[], %s::smallint[], %s::bigint[], %s::bigint[])
 """
 
-Place = tuple[int, int]  # a tile's level and number
 Query = Callable[[LiteralString, Sequence[object]], Sequence[tuple[Any, ...]]]  # runs a statement, gives its rows
+
+
+class Place(NamedTuple):
+    """Hashes that are read together: of a tile, one of its sixteen strips, MIDDLES or WHOLE."""
+
+    level: int
+    number: int
+    strip: int
 
 
 class StoredTree:
     """The subtrees of the ledger as the tables hold it: the tiles that `size` entries fill are stored.
 
-    Keeps the tiles it has read: use one for a few proofs.
+    `edge` are the hashes of the compact range of that size, where they are known: most proofs need some of them. Keeps
+    what it has read: use one for a few proofs.
     """
 
-    def __init__(self, query: Query, size: int) -> None:
+    def __init__(self, query: Query, size: int, edge: Sequence[bytes] = ()) -> None:
         self._query = query
         self._size = size
-        self._tiles: dict[Place, list[bytes]] = {}
+        self._edge = dict(zip(perfect_spans(0, size), edge, strict=True)) if edge else {}
+        self._found: dict[Place, bytes] = {}
 
     def hash(self, span: Span) -> bytes:
         """The hash of a subtree of any width. Raises NarrowgateError where entries or tiles are missing."""
         try:
-            return fold(span, partial(perfect_hash, tile=self.tile))
+            return fold(span, self._perfect)
         except LookupError:
             raise NarrowgateError(f"The ledger lacks entries between {span.begin} and {span.end}.") from None
 
@@ -59,35 +58,50 @@ class StoredTree:
 
     def read(self, spans: Iterable[Span]) -> None:
         """Read what several subtrees need, at once."""
-        self._read({_place_of(part) for span in spans for part in perfect_spans(span.begin, span.end)})
+        parts = {part for span in spans for part in perfect_spans(span.begin, span.end)}
+        self._read({self._part_of(slot_of(part))[0] for part in parts - self._edge.keys()})
 
     def tile(self, level: int, number: int) -> list[bytes]:
         """The hashes of a tile, as many as there are."""
-        place = (level, number)
+        place = Place(level, number, WHOLE)
         self._read({place})
-        return self._tiles[place]
+        return cut(self._found[place])
+
+    def _perfect(self, span: Span) -> bytes:
+        """The hash of a perfect subtree. Raises LookupError where the tables lack a part of it."""
+        if span in self._edge:
+            return self._edge[span]
+        place, offset, width = self._part_of(slot_of(span))
+        self._read({place})
+        found = self._found[place][offset * HASH_SIZE : (offset + width) * HASH_SIZE]
+        if len(found) != width * HASH_SIZE:
+            raise LookupError(f"Tile {place.level}/{place.number} is incomplete.")
+        return perfect_root(cut(found))
+
+    def _part_of(self, slot: Slot) -> tuple[Place, int, int]:
+        """Where a subtree's hashes are read, from which of them on, and how many they are."""
+        level, number, offset, width = slot
+        if not self._is_full(level, number):
+            return Place(level, number, WHOLE), offset, width
+        if width < STRIP:
+            return Place(level, number, offset // STRIP), offset % STRIP, width
+        return Place(level, number, MIDDLES), offset // STRIP, width // STRIP
 
     def _read(self, wanted: set[Place]) -> None:
-        missing = sorted(wanted - self._tiles.keys())
+        missing = sorted(wanted - self._found.keys())
         if not missing:
             return
-        full = [place for place in missing if self._is_full(place)]
-        upper = [place for place in missing if not self._is_full(place) and place[0]]
-        lowest = [number for level, number in missing if level == 0 and not self._is_full((level, number))]
-        self._tiles |= {place: [] for place in missing}
-        for level, number, data in self._query(TILES_SQL, [*_columns(full), *_columns(upper), lowest]):
-            self._tiles[level, number] = cut(bytes(data or b""))
+        full = [place for place in missing if self._is_full(place.level, place.number)]
+        upper = [place for place in missing if not self._is_full(place.level, place.number) and place.level]
+        lowest = [place.number for place in missing if not (place.level or self._is_full(0, place.number))]
+        self._found |= dict.fromkeys(missing, b"")
+        strips = [place.strip for place in full]
+        for level, number, strip, data in self._query(HASHES_SQL, [*_columns(full), strips, *_columns(upper), lowest]):
+            self._found[Place(level, number, strip)] = bytes(data or b"")
 
-    def _is_full(self, place: Place) -> bool:
-        level, number = place
+    def _is_full(self, level: int, number: int) -> bool:
         return number + 1 <= self._size >> HEIGHT * (level + 1)
 
 
 def _columns(places: Sequence[Place]) -> tuple[list[int], list[int]]:
-    return [level for level, _ in places], [number for _, number in places]
-
-
-def _place_of(perfect: Span) -> Place:
-    """The tile that holds the hash of a perfect subtree, or those it is made of."""
-    slot = slot_of(perfect)
-    return slot.level, slot.number
+    return [place.level for place in places], [place.number for place in places]

@@ -5,7 +5,7 @@ A tile of level L holds the hashes of perfect subtrees over 256^L leaves each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from ledger.merkle import HASH_SIZE, Span
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
+STRIP = 16  # hashes that follow each other in a tile, and the number of such strips in it
 
 
 class Slot(NamedTuple):
@@ -22,9 +23,6 @@ class Slot(NamedTuple):
     number: int
     offset: int
     width: int
-
-
-TileHashes = Callable[[int, int], Sequence[bytes]]  # of (level, index); a partial tile gives what it has
 
 
 def slot_of(span: Span) -> Slot:
@@ -37,20 +35,16 @@ def slot_of(span: Span) -> Slot:
     return Slot(level, first >> HEIGHT, first % WIDTH, width >> (HEIGHT * level))
 
 
-def perfect_hash(span: Span, tile: TileHashes) -> bytes:
-    """The hash of a perfect subtree, from the one tile that holds it. Raises LookupError where that is incomplete."""
-    slot = slot_of(span)
-    hashes = tile(slot.level, slot.number)[slot.offset : slot.offset + slot.width]
-    if len(hashes) != slot.width:
-        raise LookupError(f"Tile {slot.level}/{slot.number} is incomplete.")
-    return perfect_root(hashes)
+def middles(hashes: Sequence[bytes]) -> list[bytes]:
+    """The hashes of a full tile's sixteen subtrees of sixteen: with them the hash of any of its subtrees takes a few steps."""
+    if len(hashes) != WIDTH:
+        raise ValueError("Only a full tile has all its subtrees.")
+    return [perfect_root(hashes[begin : begin + STRIP]) for begin in range(0, WIDTH, STRIP)]
 
 
 def tile_root(hashes: Sequence[bytes]) -> bytes:
     """The hash that a full tile becomes one level up."""
-    if len(hashes) != WIDTH:
-        raise ValueError("Only a full tile has a hash one level up.")
-    return perfect_root(hashes)
+    return perfect_root(middles(hashes))
 
 
 def perfect_root(hashes: Sequence[bytes]) -> bytes:

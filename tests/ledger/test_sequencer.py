@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 
 import psycopg
 from django.db import connection, transaction
@@ -13,7 +14,8 @@ from ledger.events import Event
 from ledger.models import Checkpoint, Entry, Head, Key, Outbox, Tile
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
-from tests.ledger.conftest import ADA, SHOP, running, sequenced, wait_until, write_entries
+from tests.databases import TestCluster
+from tests.ledger.conftest import ADA, SHOP, Hands, admin_dsn, running, sequenced, wait_until, write_entries
 
 
 def the_log_is_whole(signer: FileSigner) -> None:
@@ -78,13 +80,33 @@ def test_many_entries_fill_tiles_and_proofs_hold(fresh_database: Logins, signer:
         write_entries(1)
         sequenced(601)
     assert sorted(Tile.objects.values_list("level", "index")) == [(0, 0), (0, 1)]
-    for index in (0, 255, 256, 511, 512, 600):
-        queries.inclusion(index).verify()
+    sizes = Checkpoint.objects.order_by("size").values_list("size", flat=True)
+    for index in (0, 15, 16, 127, 128, 255, 256, 300, 495, 496, 511, 512, 599):
+        for size in sizes:  # the edge of the newest is in the head; that of an older one is read
+            queries.inclusion(index, size=size).verify()
+    queries.inclusion(600).verify()
     older, newer = Checkpoint.objects.order_by("size").first(), queries.last_checkpoint()
     assert older is not None
     assert newer is not None
     proof = queries.consistency(older.size, newer.size)
     merkle.verify_consistency(older.size, newer.size, bytes(older.root), bytes(newer.root), proof)
+
+
+def test_tiles_of_before_get_what_proofs_need(
+    fresh_database: Logins, cluster: TestCluster, hands: Hands, signer: FileSigner
+) -> None:
+    """The migration makes of a tile's hashes what the sequencer stores beside them."""
+    with transaction.atomic():
+        for _ in range(300):
+            write.record(Event.RECORD_READ, actor=ADA, subject=SHOP)
+    with running(Sequencer(fresh_database.sequencer, signer)):
+        sequenced(300)
+    stored = bytes(Tile.objects.get().middles)
+    assert len(stored) == 512
+    hands("UPDATE ledger_tile SET middles = ''")
+    with psycopg.connect(admin_dsn(cluster), autocommit=True) as admin:
+        admin.execute(import_module("ledger.migrations.0007_strips_of_tiles").MIDDLES)
+    assert bytes(Tile.objects.get().middles) == stored
 
 
 def test_of_two_one_works_and_the_other_takes_over(fresh_database: Logins, signer: FileSigner) -> None:

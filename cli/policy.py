@@ -3,35 +3,104 @@
 from __future__ import annotations
 
 import difflib
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.api_client import Api, AsOption, TokenFileOption, connect
+from cli.findings import Finding, Output, printed
 from cli.output import table
-from cli.policy_files import Bundle, gather
+from cli.policy_files import TESTS, Bundle, commit_of, gather, gather_tests
 from cli.state import StateOption
 from core.errors import NarrowgateError
 
 policy = typer.Typer(
     name="policy",
-    help="Policies: check, diff, push, approve, activate, roll back.",
+    help="Policies: check, test, diff, push, try, approve, activate, roll back.",
     no_args_is_help=True,
 )
+EVERY: Final = 0.5
+"""Seconds between two looks at how far a trial is."""
+NOTHING: Final[dict[str, Any]] = {"results": [], "uncovered": []}
+OutputOption = Annotated[Output, typer.Option(help="text, or json and sarif for pipelines.")]
 Files = Annotated[list[Path], typer.Argument(help="Cedar files, or folders of them: together the whole text.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
 
 
 @policy.command()
-def check(files: Files, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = "") -> None:
+def check(
+    files: Files,
+    output: OutputOption = Output.TEXT,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
     """Say everything that is wrong with the files, by line. Exit status 0 only if nothing is."""
     problems = _problems(connect(state, token_file, person), gather(files))
-    for problem in problems:
-        typer.echo(problem)
+    typer.echo(printed(problems, output, well="Nothing is wrong."))
     if problems:
         raise typer.Exit(1)
-    typer.echo("Nothing is wrong.")
+
+
+@policy.command("test")
+def run_tests(
+    files: Files,
+    output: OutputOption = Output.TEXT,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Run the test cases (*.test.yaml) beside the files. Exit status 0 only if all pass."""
+    api, bundle, tests = connect(state, token_file, person), gather(files), gather_tests(files)
+    if not tests.files:
+        raise NarrowgateError("There is no test case.", f"Put a file that ends in {TESTS[1:]} beside the policies.")
+    problems = _problems(api, bundle)
+    tested = api.post("policies/test", {"text": bundle.text, "tests": tests.text}) if not problems else NOTHING
+    failed = [one for one in tested["results"] if not one["passed"]]
+    findings = [
+        *problems,
+        *(Finding.at(tests.at(one["line"]), "test", f"{one['name']}: {' '.join(one['wrong'])}") for one in failed),
+    ]
+    typer.echo(printed(findings, output, well=f"All {len(tested['results'])} pass."))
+    if output is Output.TEXT and tested["uncovered"]:
+        typer.echo(f"No case meets: {', '.join(tested['uncovered'])}")
+    if findings:
+        raise typer.Exit(1)
+
+
+@policy.command("try")
+def try_version(
+    number: Number,
+    period: Annotated[str, typer.Option(help="1d, 7d, 30d or 90d before now.")] = "7d",
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Try a version on what happened: what would have been allowed, masked, held or denied otherwise."""
+    api = connect(state, token_file, person)
+    trial = _wait(api, number, api.post(f"policies/{number}/trials", {"period": period}))
+    if trial["status"] != "ready":
+        raise NarrowgateError(f"The trial is {trial['status']}. {trial['why']}".strip())
+    changes = trial["found"]["changes"]
+    rows = [
+        [
+            str(one["actions"]),
+            one["agent"],
+            ", ".join(one["verbs"]),
+            one["resource"],
+            one["before"]["words"],
+            one["after"]["words"],
+        ]
+        for one in changes
+    ]
+    if rows:
+        table(("Actions", "Agent", "Verbs", "Resource", "Was", "Would be"), rows)
+    otherwise = sum(one["actions"] for one in changes) + trial["found"]["unlisted"]
+    typer.echo(f"{otherwise} of {trial['tried']} actions would have gone otherwise.")
 
 
 @policy.command()
@@ -69,11 +138,11 @@ def push(  # noqa: PLR0917 -- typer reads options from parameters
     person: AsOption = "",
 ) -> None:
     """Propose the files as the next version. Somebody else approves it; then it is activated."""
-    api, bundle = connect(state, token_file, person), gather(files)
+    api, bundle, tests = connect(state, token_file, person), gather(files), gather_tests(files)
     problems = _problems(api, bundle)
     if problems:
-        raise NarrowgateError("\n".join(problems))
-    body = {"text": bundle.text, "note": note}
+        raise NarrowgateError(printed(problems, Output.TEXT, well=""))
+    body = {"text": bundle.text, "tests": tests.text, "note": note, "commit": commit_of(files)}
     if first:
         typer.echo(f"Version {api.post('policies/install', body)['number']} is in force.")
         return
@@ -132,9 +201,23 @@ def show(
     typer.echo(_version(connect(state, token_file, person), number)[1], nl=False)
 
 
-def _problems(api: Api, bundle: Bundle) -> list[str]:
+def _problems(api: Api, bundle: Bundle) -> list[Finding]:
     found = api.post("policies/check", {"text": bundle.text})["problems"]
-    return [f"{bundle.place(one['line'])}: {one['reason']} {one['suggestion']}".rstrip() for one in found]
+    return [
+        Finding.at(bundle.at(one["line"]), "policy", f"{one['reason']} {one['suggestion']}".rstrip()) for one in found
+    ]
+
+
+def _wait(api: Api, number: int, trial: dict[str, Any]) -> dict[str, Any]:
+    """The trial once it is made or will not be; meanwhile a terminal shows how far it is."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        bar = shown.add_task("Trying", total=None)
+        while trial["status"] in {"queued", "making"}:
+            time.sleep(EVERY)
+            trial = api.get(f"policies/{number}/trials/{trial['id']}")
+            shown.update(bar, completed=trial["tried"], total=trial["actions"] or None)
+    return trial
 
 
 def _version(api: Api, number: int | None) -> tuple[int, str]:

@@ -1,7 +1,8 @@
-"""A folder of Cedar files as one text, with the way back from a line of the text to its file."""
+"""Folders of Cedar files and of their test cases as one text each, with the way back from a line to its file."""
 
 from __future__ import annotations
 
+import subprocess
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,11 @@ from pathlib import Path
 
 from core.errors import NarrowgateError
 
-ENDING = "*.cedar"
+POLICIES = "*.cedar"
+TESTS = "*.test.yaml"
+NEXT_DOCUMENT = "---\n"
+GIT_WITHIN = 5.0
+"""Seconds that Git has to name a commit."""
 
 
 @dataclass(frozen=True)
@@ -20,23 +25,55 @@ class Bundle:
     files: tuple[Path, ...]
     begins: tuple[int, ...]
 
-    def place(self, line: int) -> str:
-        """`line` of the text as `file:line`."""
+    def at(self, line: int) -> tuple[Path, int]:
+        """`line` of the text as a file and a line in it."""
         number = max(0, bisect_right(self.begins, line) - 1)
-        return f"{self.files[number]}:{line - self.begins[number] + 1}"
+        return self.files[number], max(1, line - self.begins[number] + 1)
 
 
 def gather(paths: Iterable[Path]) -> Bundle:
-    """The files, and those of the folders, in the order given and by name inside a folder. Raises NarrowgateError."""
-    files = tuple(file for path in paths for file in _files(path))
+    """The policies: files, and those of the folders, in the order given and by name inside a folder. Raises NarrowgateError."""
+    files = tuple(file for path in paths for file in _files(path, POLICIES) if not _is_test(file))
     if not files:
-        raise NarrowgateError("There is no policy file.", f"Name files, or a folder with {ENDING} in it.")
-    texts = [_read(file) for file in files]
-    return Bundle("".join(texts), files, _begins(texts))
+        raise NarrowgateError("There is no policy file.", f"Name files, or a folder with {POLICIES} in it.")
+    return _bundle(files, "")
 
 
-def _files(path: Path) -> Sequence[Path]:
-    return sorted(path.glob(ENDING)) if path.is_dir() else [path]
+def gather_tests(paths: Iterable[Path]) -> Bundle:
+    """The test cases beside them, as one text of several YAML documents; empty where there are none. Raises NarrowgateError."""
+    return _bundle(tuple(file for path in paths for file in _files(path, TESTS) if _is_test(file)), NEXT_DOCUMENT)
+
+
+def commit_of(paths: Iterable[Path]) -> str:
+    """The Git commit that the files are of; empty where there is none, or they were changed since."""
+    path = next(iter(paths))
+    folder = path if path.is_dir() else path.parent
+    if _git(folder, "status", "--porcelain", "--", ".") != "":
+        return ""
+    return _git(folder, "rev-parse", "HEAD") or ""
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What Git says; None where it is not there, or this is no repository."""
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_WITHIN)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _is_test(file: Path) -> bool:
+    return file.suffix in {".yaml", ".yml"}
+
+
+def _files(path: Path, ending: str) -> Sequence[Path]:
+    return sorted(path.glob(ending)) if path.is_dir() else [path]
+
+
+def _bundle(files: tuple[Path, ...], head: str) -> Bundle:
+    texts = [head + _read(file) for file in files]
+    return Bundle("".join(texts), files, _begins(texts, head.count("\n")))
 
 
 def _read(path: Path) -> str:
@@ -48,9 +85,10 @@ def _read(path: Path) -> str:
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def _begins(texts: Sequence[str]) -> tuple[int, ...]:
+def _begins(texts: Sequence[str], head: int) -> tuple[int, ...]:
+    """The line that each file's own text begins on."""
     begins, line = [], 1
     for text in texts:
-        begins.append(line)
+        begins.append(line + head)
         line += text.count("\n")
     return tuple(begins)

@@ -134,6 +134,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-due-holds": {"task": "approvals.tasks.expire_due", "schedule": 1.0, "options": {"expires": 1}},
     "recount": {"task": "monitoring.tasks.recount", "schedule": 600.0, "options": {"expires": 600}},
     "make-reports": {"task": "audit.tasks.make_reports", "schedule": 1.0, "options": {"expires": 1}},
+    "make-trials": {"task": "policies.tasks.make_trials", "schedule": 1.0, "options": {"expires": 1}},
     "remove-old-reports": {"task": "audit.tasks.remove_old_reports", "schedule": 3600.0, "options": {"expires": 3600}},
     "notify": {"task": "approvals.tasks.notify", "schedule": 1.0, "options": {"expires": 1}},
     "send-mail": {"task": "approvals.tasks.send_mail", "schedule": 5.0, "options": {"expires": 5}},

@@ -133,6 +133,7 @@ class Event(StrEnum):
     POLICY_ACTIVATED = "policy:activated", "A version of the policies came into force."
     POLICY_APPROVED = "policy:approved", "A person approved a proposed version of the policies."
     POLICY_PROPOSED = "policy:proposed", "A person proposed a version of the policies."
+    POLICY_TRIED = "policy:tried", "A person had a version of the policies tried on what happened before."
 
     # ---- reports ----
     REPORT_ASKED = "report:asked", "A person asked for a report: its kind, period, scope and formats."

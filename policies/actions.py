@@ -19,6 +19,7 @@ from core.errors import Invalid, NotFound, Refused, Stale
 from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.write import record
+from policies import cases, testing
 from policies.check import check
 from policies.models import PolicyVersion
 from policies.queries import active, registry
@@ -27,39 +28,42 @@ Status = PolicyVersion.Status
 _LOCK = 0x6E67_706F  # "ngpo": whoever holds it changes versions
 
 
-def install(text: str, *, actor: User, note: str = "") -> PolicyVersion:
+def install(text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "") -> PolicyVersion:
     """Put the first version in force. Raises Refused when there is a version already, and Invalid."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     require_valid(text)
+    require_passing(text, tests)
     with transaction.atomic():
         _lock()
         if PolicyVersion.objects.exists():
             raise Refused("There are policies already.", "Draft a version and have it approved.", code="not_the_first")
-        version = _write(text, actor, note)
-        _activate(version, actor, {"bootstrap": True})
+        version = _write(text, actor, note, tests, commit)
+        _activate(version, actor, {"bootstrap": True, **_origin(version)})
     return version
 
 
-def draft(text: str, *, actor: User, note: str = "") -> PolicyVersion:
-    """Keep `text` as a version of `actor`'s. Raises Refused (not an engineer) and Invalid (see `check`)."""
+def draft(text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "") -> PolicyVersion:
+    """Keep `text` as a version of `actor`'s, its test cases with it. Raises Refused (not an engineer) and Invalid."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     require_valid(text)
+    cases.parse(tests)
     with transaction.atomic():
         _lock()
-        return _write(text, actor, note)
+        return _write(text, actor, note, tests, commit)
 
 
 def propose(version_id: UUID, *, actor: User) -> PolicyVersion:
-    """Ask for a draft to be approved. Raises Refused (not its author), Stale (not a draft)."""
+    """Ask for a draft to be approved. Raises Refused (not its author), Stale (not a draft), Invalid (a case fails)."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     with transaction.atomic():
         version = _locked(version_id, Status.DRAFT)
         if version.author_id != actor.id:
             raise Refused("Only its author proposes a draft.", "Draft a version of your own.", code="not_yours")
         require_valid(version.text)
+        require_passing(version.text, version.tests)
         version.status = Status.PROPOSED
         version.save(update_fields=["status"])
-        _record(Event.POLICY_PROPOSED, version, actor)
+        _record(Event.POLICY_PROPOSED, version, actor, _origin(version))
     return version
 
 
@@ -112,6 +116,25 @@ def require_valid(text: str) -> None:
         raise Invalid("text", f"Line {problems[0].line}: {problems[0].reason}{others}", problems[0].suggestion)
 
 
+def require_passing(text: str, tests: str) -> None:
+    """Raise Invalid with the first test case that fails, and the number of others."""
+    failed = testing.run(text, tests).failed if tests.strip() else ()
+    if failed:
+        others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        first = failed[0]
+        raise Invalid(
+            "tests",
+            f"The test case “{first.name[:100]}” (line {first.line}) fails: {first.wrong[0]}{others}",
+            "A version whose test cases fail is not proposed.",
+        )
+
+
+def _origin(version: PolicyVersion) -> dict[str, object]:
+    """What its entry says of where it comes from, where there is anything to say."""
+    commit: dict[str, object] = {"commit": version.commit} if version.commit else {}
+    return commit | ({"tests": f"sha256:{hashlib.sha256(version.tests.encode()).hexdigest()}"} if version.tests else {})
+
+
 def _lock() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -134,12 +157,19 @@ def _require(version: PolicyVersion, status: PolicyVersion.Status) -> None:
         )
 
 
-def _write(text: str, actor: User, note: str) -> PolicyVersion:
+def _write(text: str, actor: User, note: str, tests: str, commit: str) -> PolicyVersion:
     newest = PolicyVersion.objects.order_by("-number").first()
     digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     number = newest.number + 1 if newest else 1
     return PolicyVersion.objects.create(
-        number=number, text=text, digest=digest, author=actor, note=note, created_at=db_now()
+        number=number,
+        text=text,
+        digest=digest,
+        tests=tests,
+        commit=commit,
+        author=actor,
+        note=note,
+        created_at=db_now(),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -16,11 +17,11 @@ from accounts.actors import require_role
 from accounts.api import Visible
 from accounts.models import Role
 from accounts.scopes import POLICIES_WRITE
-from policies import actions
+from policies import actions, cases, testing, trial_actions
 from policies.check import Problem, check
-from policies.models import PolicyVersion
+from policies.models import PolicyTrial, PolicyVersion
 from policies.parse import LONGEST_TEXT
-from policies.queries import registry, visible_to
+from policies.queries import registry, trials_visible_to, visible_to
 
 CHECKERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
 """Who may have a text checked: those who write policies and those who approve them."""
@@ -37,7 +38,7 @@ class PolicyVersionSerializer(serializers.ModelSerializer[PolicyVersion]):
 
         model = PolicyVersion
         fields: ClassVar = [
-            "number", "digest", "status", "note", "author", "created_at", "approved_by", "approved_at", "activated_at", "text",
+            "number", "digest", "status", "note", "author", "created_at", "approved_by", "approved_at", "activated_at", "commit", "text", "tests",
         ]  # fmt: skip
 
 
@@ -47,10 +48,19 @@ class TextBody(serializers.Serializer[Any]):
     text = serializers.CharField(max_length=LONGEST_TEXT, trim_whitespace=False)
 
 
-class DraftBody(TextBody):
-    """A version to keep; a note says what changes and why."""
+class TestsBody(TextBody):
+    """A text with its test cases (YAML)."""
+
+    tests = serializers.CharField(
+        max_length=cases.LONGEST, required=False, allow_blank=True, default="", trim_whitespace=False
+    )
+
+
+class DraftBody(TestsBody):
+    """A version to keep; a note says what changes and why, `commit` where it comes from."""
 
     note = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+    commit = serializers.RegexField(r"^([0-9a-f]{7,64})?$", required=False, allow_blank=True, default="")
 
 
 class RollbackBody(serializers.Serializer[Any]):
@@ -67,10 +77,50 @@ class ProblemSerializer(serializers.Serializer[Problem]):
     suggestion = serializers.CharField()
 
 
+class ResultSerializer(serializers.Serializer[cases.Result]):
+    """What a test case came to, by line from 1; `wrong` is empty where it passed."""
+
+    line = serializers.IntegerField()
+    name = serializers.CharField()
+    passed = serializers.BooleanField()
+    wrong = serializers.ListField(child=serializers.CharField())
+    determined = serializers.ListField(child=serializers.CharField())
+
+
+class TestedSerializer(serializers.Serializer[cases.Tested]):
+    """Every test case, and the policies that none was determined by."""
+
+    results = ResultSerializer(many=True)
+    uncovered = serializers.ListField(child=serializers.CharField())
+
+
 class CheckedSerializer(serializers.Serializer[Any]):
     """Everything wrong with a text; nothing means that it can come into force."""
 
     problems = ProblemSerializer(many=True)
+
+
+class TrialBody(serializers.Serializer[Any]):
+    """The time before now that a version is tried on."""
+
+    period = serializers.ChoiceField(choices=sorted(trial_actions.PERIODS), default="7d")
+
+
+class TrialSerializer(serializers.ModelSerializer[PolicyTrial]):
+    """A trial; `found` is null until it is ready."""
+
+    version = serializers.IntegerField(source="version.number")
+    against = serializers.IntegerField(source="against.number", default=None)
+    asked_by = serializers.CharField(source="asked_by.username")
+
+    class Meta:
+        """What is shown."""
+
+        model = PolicyTrial
+        fields: ClassVar = [
+            "id", "version", "against", "since", "until", "asked_by", "asked_at", "status", "tried", "actions", "untried", "found",
+            "why", "finished_at",
+        ]  # fmt: skip
 
 
 class PolicyVersionViewSet(Visible[PolicyVersion]):
@@ -98,6 +148,15 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         require_role(self.person, *CHECKERS)
         problems = check(_read(TextBody, request)["text"], registry())
         return Response(CheckedSerializer({"problems": problems}).data)
+
+    @extend_schema(request=TestsBody, responses=TestedSerializer)
+    @action(detail=False, methods=["post"])
+    def test(self, request: Request) -> Response:
+        """Run test cases against a text, over today's agents and resources; nothing is kept."""
+        require_role(self.person, *CHECKERS)
+        given = _read(TestsBody, request)
+        actions.require_valid(given["text"])
+        return Response(TestedSerializer(testing.run(given["text"], given["tests"])).data)
 
     @extend_schema(request=DraftBody, responses={201: PolicyVersionSerializer})
     @action(detail=False, methods=["post"])
@@ -130,6 +189,22 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         """Put an earlier version back in force, with a reason."""
         version: PolicyVersion = self.get_object()
         return self._said(actions.rollback(version.number, actor=self.person, **_read(RollbackBody, request)))
+
+    @extend_schema(request=TrialBody, responses={202: TrialSerializer})
+    @action(detail=True, methods=["post"], url_path="trials")
+    def try_it(self, request: Request, number: int) -> Response:
+        """Have a version tried on what happened in a period, beside the version in force."""
+        version: PolicyVersion = self.get_object()
+        trial = trial_actions.ask(version.number, actor=self.person, **_read(TrialBody, request))
+        return Response(TrialSerializer(trial).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses=TrialSerializer)
+    @action(detail=True, methods=["get"], url_path="trials/<uuid:trial>")
+    def trial(self, request: Request, number: int, trial: UUID) -> Response:
+        """One trial: how far it is, and what would have gone otherwise."""
+        version: PolicyVersion = self.get_object()
+        found = get_object_or_404(trials_visible_to(self.person), version=version, id=trial)
+        return Response(TrialSerializer(found).data)
 
     def _move(self, move: Callable[..., PolicyVersion]) -> Response:
         version_id: UUID = self.get_object().id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from agents.forms import ConsoleForm
+from policies import cases
 from policies.parse import LONGEST_TEXT
 
 
@@ -26,6 +27,14 @@ class DraftForm(ConsoleForm):
         help_text="Cedar. The whole text: what is left out is no longer in force.",
         widget=forms.Textarea(attrs={"rows": 26, "class": "is-code", "spellcheck": "false", "wrap": "soft"}),
         error_messages={"required": "Without a policy nothing is allowed: write at least one."},
+    )
+    tests = TextField(
+        label="Test cases",
+        max_length=cases.LONGEST,
+        strip=False,
+        required=False,
+        help_text="YAML: who asks for what, and what must be answered. A version whose cases fail is not proposed.",
+        widget=forms.Textarea(attrs={"rows": 10, "class": "is-code", "spellcheck": "false", "wrap": "soft"}),
     )
     note = forms.CharField(
         max_length=300, required=False, label="What changes, and why", help_text="Whoever approves it reads this."

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.ids import new_id
@@ -27,6 +28,8 @@ class PolicyVersion(models.Model):
     number = models.PositiveIntegerField(unique=True)
     text = models.TextField()
     digest = models.CharField(max_length=80)  # sha256: of the text
+    tests = models.TextField(blank=True)  # test cases, as `policies/cases.py` reads them
+    commit = models.CharField(max_length=64, blank=True)  # where it comes from: a claim of whoever pushed it
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     note = models.CharField(max_length=300, blank=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -53,3 +56,65 @@ class PolicyVersion(models.Model):
 
     def __str__(self) -> str:
         return f"v{self.number}"
+
+
+class PolicyTrial(models.Model):
+    """A version tried on what happened in a period, beside the version that was in force. Every change is in `trial_actions.py`."""
+
+    class Status(models.TextChoices):
+        """queued → making → ready | failed."""
+
+        QUEUED = "queued", "Queued"
+        MAKING = "making", "Being tried"
+        READY = "ready", "Ready"
+        FAILED = "failed", "Failed"
+
+    UNFINISHED: ClassVar = (Status.QUEUED, Status.MAKING)
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="trials")
+    against = models.ForeignKey(PolicyVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(db_default=Now())
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
+    # Whoever makes it says so again and again; silence leaves it to another.
+    holder = models.UUIDField(null=True, blank=True)
+    beat_at = models.DateTimeField(null=True, blank=True)
+    begun = models.PositiveSmallIntegerField(default=0)
+    tried = models.BigIntegerField(default=0)  # actions so far
+    actions = models.BigIntegerField(default=0)  # to be tried
+    untried = models.BigIntegerField(default=0)  # refused before any policy was asked: no policy changes that
+    found = models.JSONField(null=True, blank=True)  # as `trial.Trial.as_json` has it
+    why = models.CharField(max_length=500, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Newest first."""
+
+        ordering: ClassVar = ["-asked_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["asked_at", "id"], condition=models.Q(status__in=["queued", "making"]), name="trial_unfinished"
+            ),
+            models.Index(fields=["version", "-asked_at"], name="trial_of_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} on what happened"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is still to be made."""
+        return self.status in self.UNFINISHED
+
+    @property
+    def days(self) -> int:
+        """How long the period is."""
+        return (self.until - self.since).days
+
+    @property
+    def percent(self) -> int:
+        """How far it is."""
+        return int(100 * self.tried / self.actions) if self.actions else 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from accounts.models import Role, User
 from policies.check import Problem
 from policies.models import PolicyVersion
+from policies.parse import policies
 
 Status = PolicyVersion.Status
 WRITERS = (Role.ENGINEER, Role.ADMINISTRATOR)
@@ -70,3 +71,8 @@ def placed(problems: Sequence[Problem], text: str) -> Iterator[tuple[Problem, st
     lines = text.splitlines()
     for problem in problems:
         yield problem, lines[problem.line - 1].strip() if 0 < problem.line <= len(lines) else ""
+
+
+def undetermined(text: str, determined: Collection[str]) -> list[str]:
+    """The policies of `text` that determined nothing of what `determined` names: no action would have met them."""
+    return sorted(policies(text).keys() - set(determined))

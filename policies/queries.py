@@ -8,15 +8,23 @@ from django.db.models import QuerySet
 from accounts.models import Role, User
 from agents.models import ColumnTag
 from policies.check import Registry
-from policies.models import PolicyVersion
+from policies.models import PolicyTrial, PolicyVersion
 
 READERS = (Role.ENGINEER, Role.CISO, Role.AUDITOR, Role.ADMINISTRATOR, Role.REVIEWER)
+TRIERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
+"""Who may have a version tried: those who write versions and those who approve them."""
 
 
 def visible_to(user: User) -> QuerySet[PolicyVersion]:
     """The versions `user` may read: all, for those who write, review or answer by them."""
     versions = PolicyVersion.objects.select_related("author", "approved_by")
     return versions if user.has_role(*READERS) else versions.none()
+
+
+def trials_visible_to(user: User) -> QuerySet[PolicyTrial]:
+    """The trials `user` may read: all, for whoever may have one made. They name agents and resources."""
+    trials = PolicyTrial.objects.select_related("version", "against", "asked_by")
+    return trials if user.has_role(*TRIERS, Role.AUDITOR) else trials.none()
 
 
 def active() -> PolicyVersion | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
@@ -74,6 +74,13 @@ def load() -> Snapshot:
     )
 
 
+def registered(agents: Collection[str] | None = None, resources: Collection[str] | None = None) -> World:
+    """The agents and resources of now: all, or those named."""
+    return World.of(
+        (row.facts for row in _agents(agents).values()), (row.facts for row in _resources(resources).values())
+    )
+
+
 def _revision() -> int:
     return Revision.objects.filter(id=1).values_list("number", flat=True).first() or 0
 
@@ -89,8 +96,9 @@ def _engine(version: PolicyVersion | None, world: World) -> Engine:
         )
 
 
-def _agents() -> dict[str, AgentRow]:
-    found = Agent.objects.filter(status=Agent.Status.ACTIVE).select_related("segment")
+def _agents(names: Collection[str] | None = None) -> dict[str, AgentRow]:
+    named = {} if names is None else {"name__in": names}
+    found = Agent.objects.filter(status=Agent.Status.ACTIVE, **named).select_related("segment")
     return {agent.name: AgentRow(agent.id, _agent_facts(agent)) for agent in found}
 
 
@@ -98,8 +106,9 @@ def _agent_facts(agent: Agent) -> AgentFacts:
     return AgentFacts(agent.name, agent.function, agent.environment, agent.segment.name, agent.purpose)
 
 
-def _resources() -> dict[str, ResourceRow]:
-    found = Resource.objects.filter(retired_at__isnull=True).select_related("segment")
+def _resources(names: Collection[str] | None = None) -> dict[str, ResourceRow]:
+    named = {} if names is None else {"name__in": names}
+    found = Resource.objects.filter(retired_at__isnull=True, **named).select_related("segment")
     return {
         resource.name: ResourceRow(resource.id, ResourceFacts(resource.name, resource.kind, resource.segment.name))
         for resource in found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -14,14 +15,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import User
 from accounts.requests import person_of
 from core.errors import NarrowgateError
-from policies import actions
+from policies import actions, trial_actions
 from policies.check import check
 from policies.forms import DraftForm, RollbackForm
-from policies.models import PolicyVersion
+from policies.models import PolicyTrial, PolicyVersion
 from policies.presentation import WRITERS, changes, next_step, placed
-from policies.queries import READERS, active, registry, visible_to
+from policies.queries import READERS, TRIERS, active, registry, trials_visible_to, visible_to
+from policies.testing import tested
 
 _A_PAGE = 50
+_TRIALS = 5
 _DONE = {
     "propose": (actions.propose, "is proposed. Somebody else approves it."),
     "approve": (actions.approve, "is approved. It is not in force until it is activated."),
@@ -43,7 +46,7 @@ def versions(request: HttpRequest) -> HttpResponse:
 def version(request: HttpRequest, number: int) -> HttpResponse:
     """One version: text, what it changes, what is wrong with it now, the next step."""
     user = person_of(request)
-    return _shown(request, _found(user, number), user)
+    return show_version(request, found_version(user, number), user)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -51,25 +54,46 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
 def new(request: HttpRequest) -> HttpResponse:
     """Write a version: check it as often as one likes, then propose it."""
     user = person_of(request, *WRITERS)
-    now = active()
-    form = DraftForm(request.POST or None, initial={"text": now.text if now else ""})
+    now, start = active(), request.GET.get("from", "")
+    base = found_version(user, int(start)) if start.isdecimal() and len(start) < 10 else now
+    form = DraftForm(request.POST or None, initial={"text": base.text, "tests": base.tests} if base else {})
     text = request.POST.get("text", "").replace("\r\n", "\n") if request.method == "POST" else ""
     problems = check(text, registry()) if text else []
-    checked = request.POST.get("do") == "check"
-    if request.method == "POST" and form.is_valid() and not problems and not checked:
-        made = form.act(lambda: _write(user, form.cleaned_data["text"], form.cleaned_data["note"], first=now is None))
+    do = request.POST.get("do")
+    checked = do == "check"
+    if request.method == "POST" and form.is_valid() and not problems and do == "try":
+        trial = form.act(lambda: _tried(user, form.cleaned_data))
+        if trial:
+            return redirect("policies:trial", trial.version.number, trial.id)
+    elif request.method == "POST" and form.is_valid() and not problems and not checked:
+        made = form.act(lambda: _write(user, form.cleaned_data, first=now is None))
         if made:
             messages.success(request, _written(made))
             return redirect("policies:version", made.number)
-    context = {"form": form, "problems": list(placed(problems, text)), "checked": checked, "active": now}
+    context = {
+        "form": form,
+        "problems": list(placed(problems, text)),
+        "checked": checked,
+        "active": now,
+        "tested": tested(form.cleaned_data["text"], form.cleaned_data["tests"])
+        if checked and form.is_valid() and not problems
+        else None,
+    }
     return render(request, "policies/new.html", context, status=422 if problems or form.errors else 200)
 
 
-def _write(user: User, text: str, note: str, *, first: bool) -> PolicyVersion:
+def _write(user: User, given: Mapping[str, str], *, first: bool) -> PolicyVersion:
     """The very first version comes into force at once: there is nobody yet whom it could surprise."""
     if first and not PolicyVersion.objects.exists():
-        return actions.install(text, actor=user, note=note)
-    return actions.propose(actions.draft(text, actor=user, note=note).id, actor=user)
+        return actions.install(**given, actor=user)
+    with transaction.atomic():  # a draft that cannot be proposed is still in the form
+        return actions.propose(actions.draft(**given, actor=user).id, actor=user)
+
+
+def _tried(user: User, given: Mapping[str, str]) -> PolicyTrial:
+    """Keep a draft and have it tried: it is the author's until it is proposed."""
+    made = actions.draft(**given, actor=user)
+    return trial_actions.ask(made.number, period="7d", actor=user)
 
 
 def _written(made: PolicyVersion) -> str:
@@ -83,7 +107,7 @@ def _written(made: PolicyVersion) -> str:
 def move(request: HttpRequest, number: int, to: str) -> HttpResponse:
     """Propose, approve or activate a version; a refusal is said on its page."""
     user = person_of(request)
-    found = _found(user, number)
+    found = found_version(user, number)
     action, done = _DONE[to]
     return _moved(request, found, user, lambda: action(found.id, actor=user), done)
 
@@ -93,7 +117,7 @@ def move(request: HttpRequest, number: int, to: str) -> HttpResponse:
 def rollback(request: HttpRequest, number: int) -> HttpResponse:
     """Put an earlier version back in force, with a reason."""
     user = person_of(request, *WRITERS)
-    found = _found(user, number)
+    found = found_version(user, number)
     form, now = RollbackForm(request.POST or None), active()
     if request.method == "POST" and form.is_valid():
         made = form.act(lambda: actions.rollback(found.number, actor=user, reason=form.cleaned_data["reason"]))
@@ -110,21 +134,23 @@ def _moved(
     try:
         action()
     except NarrowgateError as error:
-        return _shown(request, _found(user, found.number), user, refusal=error, status=error.status)
+        return show_version(request, found_version(user, found.number), user, refusal=error, status=error.status)
     messages.success(request, f"Version {found.number} {done}")
     return redirect("policies:version", found.number)
 
 
-def _found(user: User, number: int) -> PolicyVersion:
+def found_version(user: User, number: int) -> PolicyVersion:
+    """The version of that number. Raises Http404 where there is none, or none for `user`."""
     found = visible_to(user).filter(number=number).first() if number < 2**31 else None
     if found is None:
         raise Http404
     return found
 
 
-def _shown(
+def show_version(
     request: HttpRequest, found: PolicyVersion, user: User, *, refusal: NarrowgateError | None = None, status: int = 200
 ) -> HttpResponse:
+    """The page of a version, with what was refused of it, if anything was."""
     now = active()
     older = visible_to(user).filter(number__lt=found.number).order_by("-number").first()
     against = older if now is None or now.id == found.id else now
@@ -136,5 +162,9 @@ def _shown(
         "lines": found.text.splitlines(),
         "problems": list(placed(check(found.text, registry()), found.text)),
         "refusal": refusal,
+        "tested": tested(found.text, found.tests),
+        "trials": trials_visible_to(user).filter(version=found)[:_TRIALS],
+        "tries": user.has_role(*TRIERS),
+        "periods": [(name, words) for name, (words, _) in trial_actions.PERIODS.items()],
     }
     return render(request, "policies/version.html", context, status=status)

@@ -40,13 +40,18 @@ def ensure(state: Path, kept: Kept, sockets: Path) -> None:
     engineer = User.objects.get(username="erik")
     _refresh_shop(engineer, sockets, kept)
     if not PolicyVersion.objects.exists():
-        policies.install(policy_text(), actor=engineer, note="The demo's policies.")
+        policies.install(policy_text(), tests=demo_cases(), actor=engineer, note="The demo's policies.")
     _refresh_tokens(state, kept)
 
 
 def policy_text() -> str:
     """All policy files, one after another, in the order of their names."""
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted(POLICIES.glob("*.cedar")))
+
+
+def demo_cases() -> str:
+    """What the policies must answer."""
+    return (POLICIES / "shop.test.yaml").read_text(encoding="utf-8")
 
 
 def key_file(state: Path, agent: str) -> Path:

@@ -28,6 +28,7 @@ from ledger.signer import FileSigner
 from monitoring.models import Incident
 from monitoring.steps import SLUGS
 from policies import actions as policies
+from policies import trial_actions
 from tests.activity import asking
 from tests.approvals.world import World, assemble, enrol, held
 from tests.cast import Cast
@@ -49,6 +50,7 @@ class Everything:
         self._inventory()
         self._people()
         self.version = policies.install(POLICY, actor=cast.engineer)
+        self.trial = trial_actions.ask(self.version.number, period="7d", actor=cast.engineer)
 
     def _work(self) -> None:
         agent, resource, now = self.world.agent, self.world.resource, timezone.now()
@@ -105,7 +107,7 @@ class Everything:
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
-            "number": self.version.number, "index": 0, "after": 0, "slug": SLUGS[0], "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1,
+            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1,
             **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
         }  # fmt: skip
 

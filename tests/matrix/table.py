@@ -78,8 +78,10 @@ POLICIES = [
     *_pages(
         ("policies/", "RCAEM"), ("policies/<int:number>/", "RCAEM"),
         ("policies/new/", "EM"), ("policies/<int:number>/rollback/", "EM"),
+        ("policies/<int:number>/trials/<uuid:trial_id>/", "CAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/progress/", "CAEM"),
     ),
     *_posts(
+        ("policies/<int:number>/try/", "CEM", {"period": "7d"}),
         ("policies/new/", "EM"), ("policies/<int:number>/propose/", "EM"), ("policies/<int:number>/approve/", "CEM"),
         ("policies/<int:number>/activate/", "EM"), ("policies/<int:number>/rollback/", "EM", WHY),
     ),
@@ -138,7 +140,7 @@ API = [
         ("api/v1/resources/<str:name>", ROLES), ("api/v1/resources/<str:name>/tags", ROLES),
         ("api/v1/segments/<str:name>", ROLES), ("api/v1/segments/<str:name>/reviewers", ROLES),
         ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/holds/<uuid:pk>", ROLES),
-        ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
+        ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
         ("api/v1/ledger/entries/<int:pk>", READERS), ("api/v1/ledger/checkpoint", READERS), ("api/v1/ledger/proof", READERS),
     ),
     *_posts(
@@ -155,6 +157,7 @@ API = [
         ("api/v1/holds/<uuid:pk>/deny", "R", {"digest": "its own", **WHY}, "CAEOM"),
         ("api/v1/holds/<uuid:pk>/withdraw", "O", WHY, "RCAEM"),
         ("api/v1/policies", "EM", {"text": "a policy"}), ("api/v1/policies/check", "CEM", {"text": "a policy"}),
+        ("api/v1/policies/test", "CEM", {"text": "a policy", "tests": "cases: []"}), ("api/v1/policies/<int:number>/trials", "CEM", {"period": "7d"}),
         ("api/v1/policies/install", "", {"text": "a policy"}, "EM"), ("api/v1/policies/<int:number>/propose", "EM"),
         ("api/v1/policies/<int:number>/approve", "CEM"), ("api/v1/policies/<int:number>/activate", "EM"),
         ("api/v1/policies/<int:number>/rollback", "EM", WHY),

@@ -1,0 +1,114 @@
+"""Every change of a trial. Asking for one is an entry; its making, which decides nothing, is `policies/trying.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.actors import actor_of, require_role
+from accounts.models import User
+from core.db import db_now
+from core.errors import Invalid, NotFound, Refused
+from core.ids import new_id
+from ledger.entries import Subject
+from ledger.events import Event
+from ledger.write import record
+from policies.models import PolicyTrial, PolicyVersion
+from policies.queries import TRIERS, active
+
+Status = PolicyTrial.Status
+PERIODS: Final = {
+    "1d": ("the last day", timedelta(days=1)),
+    "7d": ("the last 7 days", timedelta(days=7)),
+    "30d": ("the last 30 days", timedelta(days=30)),
+    "90d": ("the last 90 days", timedelta(days=90)),
+}
+MOST_UNFINISHED: Final = 3
+"""Trials that one person may have waiting."""
+MOST_BEGUN: Final = 3
+"""How often a making begins before it is given up."""
+LEASE: Final = timedelta(seconds=30)
+"""How long whoever makes a trial may be silent before another takes it up."""
+
+
+def ask(number: int, *, period: str, actor: User) -> PolicyTrial:
+    """Try a version on what happened in a period, beside the version in force. Raises Refused, NotFound, Invalid."""
+    require_role(actor, *TRIERS)
+    if period not in PERIODS:
+        raise Invalid("period", "There is no such period.", f"Use one of: {', '.join(PERIODS)}.")
+    with transaction.atomic():
+        User.objects.select_for_update().get(id=actor.id)  # two at once count each other
+        if PolicyTrial.objects.filter(asked_by=actor, status__in=PolicyTrial.UNFINISHED).count() >= MOST_UNFINISHED:
+            raise Refused(f"You have {MOST_UNFINISHED} trials waiting.", "Let one finish.", code="too_many")
+        version = PolicyVersion.objects.filter(number=number).first()
+        if version is None:
+            raise NotFound(f"There is no version {number}.", "Choose one from the list.")
+        against, until = active(), db_now()
+        trial = PolicyTrial.objects.create(
+            version=version, against=against, since=until - PERIODS[period][1], until=until, asked_by=actor
+        )
+        details = {
+            "against": against.number if against else None,
+            "since": trial.since.isoformat(),
+            "until": until.isoformat(),
+        }
+        subject = Subject(kind="policies", id=str(version.id), name=str(version))
+        record(
+            Event.POLICY_TRIED, actor=actor_of(actor), subject=subject, details=details, digest=version.digest,
+            policy_version=version.number,
+        )  # fmt: skip
+    return trial
+
+
+def take_up() -> PolicyTrial | None:
+    """A trial that nobody is making, the oldest first, now held by the caller; None where there is none."""
+    with transaction.atomic():
+        now = db_now()
+        free = Q(status=Status.QUEUED) | Q(status=Status.MAKING, beat_at__lt=now - LEASE)
+        waiting = PolicyTrial.objects.select_for_update(skip_locked=True).filter(free).order_by("asked_at", "id")
+        trial = waiting.first()
+        if trial is None:
+            return None
+        if trial.begun >= MOST_BEGUN:
+            _end(
+                trial, Status.FAILED, now, f"Its making began {MOST_BEGUN} times and never ended. Try a shorter period."
+            )
+            return None
+        trial.status, trial.begun, trial.beat_at, trial.holder = Status.MAKING, trial.begun + 1, now, new_id()
+        trial.save(update_fields=["status", "begun", "beat_at", "holder"])
+    return trial
+
+
+def tell(trial: PolicyTrial, *, tried: int, of: int) -> bool:
+    """Say how far it is and that it is still being made; False when it is in other hands now."""
+    ours = PolicyTrial.objects.filter(id=trial.id, status=Status.MAKING, holder=trial.holder)
+    return bool(ours.update(beat_at=db_now(), tried=tried, actions=of))
+
+
+def finish(trial: PolicyTrial, *, tried: int, untried: int, found: dict[str, Any]) -> None:
+    """Keep what it came to; nothing happens when it is in other hands."""
+    with transaction.atomic():
+        ours = PolicyTrial.objects.select_for_update().filter(id=trial.id, status=Status.MAKING, holder=trial.holder)
+        kept = ours.first()
+        if kept is None:
+            return
+        kept.tried, kept.actions, kept.untried, kept.found = tried, tried, untried, found
+        kept.save(update_fields=["tried", "actions", "untried", "found"])
+        _end(kept, Status.READY, db_now())
+
+
+def fail(trial_id: UUID, *, why: str) -> None:
+    """It cannot be made, and why."""
+    with transaction.atomic():
+        trial = PolicyTrial.objects.select_for_update().get(id=trial_id)
+        if trial.is_unfinished:
+            _end(trial, Status.FAILED, db_now(), why)
+
+
+def _end(trial: PolicyTrial, status: PolicyTrial.Status, now: datetime, why: str = "") -> None:
+    trial.status, trial.why, trial.finished_at = status, why[:500], now
+    trial.save(update_fields=["status", "why", "finished_at"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -40,6 +41,8 @@ from core.keyset import A_PAGE
 from ledger import queries
 from ledger.models import Checkpoint, Entry
 from ledger.personal import reveal
+from policies.again import Again, decide_again
+from policies.queries import READERS as POLICY_READERS
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
@@ -220,6 +223,22 @@ class SessionViewSet(Listing[Session]):
         return Response(SessionSerializer(cut_session(session.id, actor=self.person, **given)).data)
 
 
+class AgainSerializer(serializers.Serializer[Again]):
+    """The answer of a version; `agrees` is null for another version than the one that decided."""
+
+    version = serializers.IntegerField()
+    verdict = serializers.CharField()
+    words = serializers.CharField()
+    why = serializers.CharField()
+    policies = serializers.ListField(child=serializers.CharField())
+    agrees = serializers.BooleanField(allow_null=True)
+    question = serializers.JSONField()
+
+    def to_representation(self, instance: Again) -> dict[str, Any]:
+        """The question as an object."""
+        return {**super().to_representation(instance), "question": json.loads(instance.question)}
+
+
 @extend_schema_view(list=extend_schema(parameters=_parameters(ActionsForm)))
 class ActionViewSet(Listing[Action]):
     """Actions, newest first."""
@@ -239,6 +258,19 @@ class ActionViewSet(Listing[Action]):
         """One of them."""
         found = self.get_object()
         return Response(ActionSerializer(found, context=_names(named([found]))).data)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("version", int, description="Another version of the policies.")],
+        responses=AgainSerializer,
+    )
+    @action(detail=True, methods=["get"])
+    def decision(self, request: Request, pk: UUID) -> Response:
+        """Decide it again, by the version that decided it or by another: who asks for the same gets the same answer."""
+        require_role(self.person, *POLICY_READERS)
+        asked = request.query_params.get("version", "")
+        if asked and not (asked.isdecimal() and len(asked) < 10):
+            raise Invalid("version", "version is a number.", "As in ?version=8.")
+        return Response(AgainSerializer(decide_again(self.get_object(), int(asked) if asked else None)).data)
 
 
 def _names(rows: Sequence[Row]) -> dict[str, dict[UUID, str]]:

@@ -23,11 +23,15 @@ from audit.queries import counted
 from audit.reading import note_read, note_taken
 from audit.roles import READERS
 from core.cells import Value
-from core.errors import Invalid
+from core.errors import Invalid, NarrowgateError
 from core.streaming import csv_file
+from policies.again import decide_again
+from policies.queries import READERS as POLICY_READERS
 from policies.verbs import VERBS
 
 UNUSABLE = 422
+DIGITS = 9
+"""As many as the number of a version can have."""
 ACTION_COLUMNS = (
     "asked at", "agent", "resource", "verb", "decision", "masked", "status", "statement", "summary", "reason", "rule",
     "policies", "policy version", "rows", "bytes", "masked values", "released at", "finished at", "error", "message", "session",
@@ -57,7 +61,26 @@ def action(request: HttpRequest, action_id: UUID) -> HttpResponse:
     user = person_of(request, *ANY_ROLE)
     found = action_page(action_id, user)
     note_read(user, "action", str(action_id), {}, session=str(found.action.session_id))
-    return render(request, "audit/action.html", {"it": found, "reads_ledger": user.has_role(*READERS)})
+    roles = {"reads_ledger": user.has_role(*READERS), "reads_policies": user.has_role(*POLICY_READERS)}
+    return render(request, "audit/action.html", {"it": found, **roles})
+
+
+@require_GET
+@login_required
+def again(request: HttpRequest, action_id: UUID) -> HttpResponse:
+    """The action decided again, by the version that is asked for; a refusal is said in its place."""
+    user = person_of(request, *POLICY_READERS)
+    found = action_page(action_id, user)
+    number = request.GET.get("version", "")
+    note_read(user, "action", str(action_id), {"again": number[:20]}, session=str(found.action.session_id))
+    it, refusal = None, None
+    try:
+        if number and not (number.isdecimal() and len(number) <= DIGITS):
+            raise Invalid("version", "There is no such version.", "Give its number.")
+        it = decide_again(found.action, int(number) if number else None)
+    except NarrowgateError as error:
+        refusal = error
+    return render(request, "audit/parts/again.html", {"it": it, "refusal": refusal})
 
 
 @require_GET

@@ -13,6 +13,7 @@ urlpatterns = [
     path("actions/", list_views.actions, name="actions"),
     path("actions/export/", list_views.actions_file, name="actions_file"),
     path("actions/<uuid:action_id>/", list_views.action, name="action"),
+    path("actions/<uuid:action_id>/again/", list_views.again, name="action_again"),
     path("ledger/", views.ledger, name="ledger"),
     path("ledger/<int:index>/", views.entry, name="entry"),
     path("ledger/export/", views.take_entries, name="take_entries"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 import time
 from pathlib import Path
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import typer
 from rich.console import Console
@@ -149,6 +151,25 @@ def push(  # noqa: PLR0917 -- typer reads options from parameters
     number = api.post("policies", body)["number"]
     api.post(f"policies/{number}/propose")
     typer.echo(f"Version {number} is proposed. Somebody else approves it: narrowgate policy approve {number}")
+
+
+@policy.command()
+def explain(
+    action: Annotated[UUID, typer.Argument(help="The action's identifier, which each refusal names.")],
+    version: Annotated[int | None, typer.Option(help="Another version than the one that decided it.")] = None,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Decide an action again, from what is kept of it. Exit status 1 if the version that decided it says otherwise now."""
+    asked = {} if version is None else {"version": str(version)}
+    again = connect(state, token_file, person).get(f"actions/{action}/decision", **asked)
+    by = f", by {', '.join(again['policies'])}" if again["policies"] else ""
+    typer.echo(f"Version {again['version']}: {again['words']}{by}. {again['why']}")
+    typer.echo(json.dumps(again["question"], indent=2, sort_keys=True))
+    if again["agrees"] is not None:
+        typer.echo("That is what was recorded." if again["agrees"] else "That is not what was recorded.")
+        raise typer.Exit(0 if again["agrees"] else 1)
 
 
 @policy.command()

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts import actions as people
 from accounts.models import PendingChange, Role
+from activity.models import Question
 from agents import actions as inventory
 from agents.models import Credential
 from approvals.notifications.models import Notification
@@ -29,6 +30,9 @@ from monitoring.models import Incident
 from monitoring.steps import SLUGS
 from policies import actions as policies
 from policies import trial_actions
+from policies.decision import Ask
+from policies.question import question_of
+from policies.world import AgentFacts, ResourceFacts
 from tests.activity import asking
 from tests.approvals.world import World, assemble, enrol, held
 from tests.cast import Cast
@@ -55,7 +59,13 @@ class Everything:
     def _work(self) -> None:
         agent, resource, now = self.world.agent, self.world.resource, timezone.now()
         self.session = asking.session(agent, resource)
-        self.action = asking.asked(agent, resource, session_id=self.session.id)
+        asked = question_of(
+            Ask(agent.name, frozenset({"sql:select"}), resource.name),
+            AgentFacts(agent.name, agent.function, agent.environment, agent.segment.name),
+            ResourceFacts(resource.name, resource.kind, resource.segment.name),
+        )
+        Question.objects.create(id=asked.id, text=asked.text)
+        self.action = asking.asked(agent, resource, session_id=self.session.id, question_id=asked.id)
         self.hold = held(self.world, session_id=self.session.id)
         began, kind = now - timedelta(minutes=1), Incident.Kind.DENIALS
         self.incident = Incident.objects.create(

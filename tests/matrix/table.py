@@ -109,7 +109,7 @@ WORK = [
 
 RECORD = [
     *_pages(
-        ("record/", ROLES), ("record/sessions/<uuid:session_id>/", ROLES), ("record/actions/", ROLES), ("record/actions/<uuid:action_id>/", ROLES),
+        ("record/", ROLES), ("record/sessions/<uuid:session_id>/", ROLES), ("record/actions/", ROLES), ("record/actions/<uuid:action_id>/", ROLES), ("record/actions/<uuid:action_id>/again/", "RCAEM"),
         ("record/sessions/<uuid:session_id>/cut/", "CE"),
         ("record/ledger/", READERS), ("record/ledger/<int:index>/", READERS), ("ledger/tile/entries/<path:place>", READERS),
         ("record/ledger/from/<int:after>/", READERS),
@@ -139,7 +139,7 @@ API = [
         ("api/v1/agents/<str:name>", ROLES), ("api/v1/credentials/<uuid:pk>", ROLES),
         ("api/v1/resources/<str:name>", ROLES), ("api/v1/resources/<str:name>/tags", ROLES),
         ("api/v1/segments/<str:name>", ROLES), ("api/v1/segments/<str:name>/reviewers", ROLES),
-        ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/holds/<uuid:pk>", ROLES),
+        ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>/decision", "RCAEM"), ("api/v1/holds/<uuid:pk>", ROLES),
         ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
         ("api/v1/ledger/entries/<int:pk>", READERS), ("api/v1/ledger/checkpoint", READERS), ("api/v1/ledger/proof", READERS),
     ),

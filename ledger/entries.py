@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from types import MappingProxyType
 from uuid import UUID
 
 import rfc8785
@@ -17,6 +18,8 @@ from ledger.events import Event, schema_of
 
 LARGEST_INTEGER = 2**53 - 1  # beyond it RFC 8785 numbers are not exact
 LONGEST_LEAF = 65_535  # bytes: C2SP tlog-tiles gives an entry's length two bytes
+PERSON = "person"  # the kind of an actor or subject whose name is kept beside the log
+NO_NAMES: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -57,10 +60,15 @@ class Draft:
     on_behalf_of: Actor | None = None
 
 
-def leaf(draft: Draft, *, node: str, node_seq: int, recorded: datetime) -> bytes:
-    """The leaf's bytes. Raises ValueError for details that JSON cannot say, or more than LONGEST_LEAF bytes."""
+def leaf(
+    draft: Draft, *, node: str, node_seq: int, recorded: datetime, names: Mapping[tuple[str, str], str] = NO_NAMES
+) -> bytes:
+    """The leaf's bytes; `names` has what stands for the name of a person, by identifier and name.
+
+    Raises ValueError for details that JSON cannot say, or more than LONGEST_LEAF bytes.
+    """
     says: dict[str, object] = {
-        "actor": _named(draft.actor),
+        "actor": _named(draft.actor, names),
         "event": draft.event.value,
         "id": str(draft.id),
         "node": node,
@@ -68,8 +76,8 @@ def leaf(draft: Draft, *, node: str, node_seq: int, recorded: datetime) -> bytes
         "occurred": timestamp(draft.occurred),
         "recorded": timestamp(recorded),
         "schema": schema_of(draft.event),
-        "subject": _named(draft.subject),
-        **_optional(draft),
+        "subject": _named(draft.subject, names),
+        **_optional(draft, names),
     }
     data = _encode(says).encode() if _is_plain(draft.details) else canonical(says)
     if len(data) > LONGEST_LEAF:
@@ -77,12 +85,12 @@ def leaf(draft: Draft, *, node: str, node_seq: int, recorded: datetime) -> bytes
     return data
 
 
-def _optional(draft: Draft) -> dict[str, object]:
+def _optional(draft: Draft, names: Mapping[tuple[str, str], str]) -> dict[str, object]:
     says: dict[str, object] = {
         "action": None if draft.action is None else str(draft.action),
         "details": dict(draft.details) or None,
         "digest": draft.digest,
-        "on_behalf_of": None if draft.on_behalf_of is None else _named(draft.on_behalf_of),
+        "on_behalf_of": None if draft.on_behalf_of is None else _named(draft.on_behalf_of, names),
         "policy_version": draft.policy_version,
         "session": None if draft.session is None else str(draft.session),
         "source": draft.source,
@@ -90,8 +98,9 @@ def _optional(draft: Draft) -> dict[str, object]:
     return {name: value for name, value in says.items() if value is not None}
 
 
-def _named(who: Actor | Subject) -> dict[str, str]:
-    return {"id": str(who.id), "kind": who.kind, "name": who.name}
+def _named(who: Actor | Subject, names: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    name = names.get((who.id, who.name), who.name) if who.kind == PERSON else who.name
+    return {"id": str(who.id), "kind": who.kind, "name": name}
 
 
 @lru_cache(maxsize=16)  # entries of a batch share theirs

@@ -1,24 +1,22 @@
 """People's names beside the log: entries hold commitments, `Name` what opens them, `Person` the key that can be destroyed.
 
-`hidden` is part of recording; `reveal` and `revealed` are for whoever shows entries; `erase` ends all of it for a person.
+`commitments_to` is part of recording; `reveal` and `revealed` are for whoever shows entries; `erase` ends all of it for a person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import connection
 
 from core.after_commit import after_commit
 from core.errors import AlreadySettled
-from ledger.entries import Actor, Draft, Subject, commit_text
+from ledger.entries import PERSON, Actor, Draft, Subject, commit_text
 from ledger.models import Entry, Person
 from ledger.sealing import Opening, new_key, opening_of, seal, unseal
 
 ERASED = "erased person"
-PERSON = "person"
 MOST_KNOWN = 20_000  # commitments remembered in a process
 
 ADD_NAME_SQL = "INSERT INTO ledger_name (commitment, person, box) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
@@ -29,33 +27,21 @@ WHERE name.commitment = ANY(%s) AND person.key IS NOT NULL
 """
 
 Who = tuple[str, str]  # a person's identifier and name
-Named = TypeVar("Named", Actor, Subject)
 
 _known: dict[tuple[str, Who], str] = {}  # by database: commitments whose names are committed
 
 
-def hidden(drafts: Sequence[Draft]) -> list[Draft]:
-    """The entries with commitments in place of people's names, whose openings are kept in the caller's transaction."""
+def commitments_to(drafts: Sequence[Draft]) -> dict[Who, str]:
+    """What stands for the names of the people in some entries; its openings are kept in the caller's transaction."""
     people = sorted({(one.id, one.name) for draft in drafts for one in _people_in(draft)})
-    if not people:
-        return list(drafts)
-    commitments = {who: _known.get((_database(), who)) or _committed(who) for who in people}
-    return [_with(draft, commitments) for draft in drafts]
+    return {who: _known.get((_database(), who)) or _committed(who) for who in people}
 
 
 def _people_in(draft: Draft) -> list[Actor | Subject]:
     return [
-        one for one in (draft.actor, draft.subject, draft.on_behalf_of) if one and one.kind == PERSON and one.id and one.name
+        one for one in (draft.actor, draft.subject, draft.on_behalf_of)
+        if one and one.kind == PERSON and one.id and one.name
     ]  # fmt: skip
-
-
-def _with(draft: Draft, commitments: Mapping[Who, str]) -> Draft:
-    def one(who: Named) -> Named:
-        found = commitments.get((who.id, who.name)) if who.kind == PERSON else None
-        return replace(who, name=found) if found else who
-
-    acted_for = None if draft.on_behalf_of is None else one(draft.on_behalf_of)
-    return replace(draft, actor=one(draft.actor), subject=one(draft.subject), on_behalf_of=acted_for)
 
 
 def _committed(who: Who) -> str:

@@ -14,13 +14,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from psycopg import AsyncConnection
 
 from core.errors import NarrowgateError
 from core.ids import new_id
-from ledger.entries import Actor, Draft, Subject, leaf
+from ledger.entries import NO_NAMES, Actor, Draft, Subject, leaf
 from ledger.events import Event
-from ledger.personal import hidden
+from ledger.personal import commitments_to
 
 TAKE_SQL: LiteralString = """
 INSERT INTO ledger_node AS node (name, seq) VALUES (%s, %s)
@@ -39,6 +40,11 @@ INSERT_SQL: LiteralString = """
 INSERT INTO ledger_outbox (node, node_seq, event, leaf)
 SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bytea[])
 """
+
+# For many: neither side makes or reads a statement's text of them
+COPY_SQL: LiteralString = "COPY ledger_outbox (node, node_seq, event, leaf) FROM STDIN (FORMAT BINARY)"
+COPY_TYPES = ["varchar", "int8", "varchar", "bytea"]
+MANY = 8
 
 
 class OutboxRow(NamedTuple):
@@ -88,7 +94,7 @@ def record_all(drafts: Sequence[Draft]) -> None:
         raise NarrowgateError("An entry is recorded in the transaction of what it records, and there is none.")
     if not drafts:
         return
-    stated = hidden(drafts)
+    names = commitments_to(drafts)
     with connection.cursor() as cursor:
         cursor.execute(TAKE_LANE_SQL, [len(drafts), f"{settings.NODE_NAME}/lane-"])
         taken = cursor.fetchone()
@@ -97,7 +103,17 @@ def record_all(drafts: Sequence[Draft]) -> None:
             cursor.execute(TAKE_SQL, [lane, len(drafts)])
             taken = (lane, *cursor.fetchone())
         node, last, recorded = taken
-        cursor.execute(INSERT_SQL, columns(rows(stated, node, last, recorded)))
+        _put(cursor, rows(drafts, node, last, recorded, names))
+
+
+def _put(cursor: CursorWrapper, new: Sequence[OutboxRow]) -> None:
+    if len(new) < MANY:
+        cursor.execute(INSERT_SQL, columns(new))
+        return
+    with cursor.copy(COPY_SQL) as copy:
+        copy.set_types(COPY_TYPES)
+        for row in new:
+            copy.write_row(row)
 
 
 async def append(connection: AsyncConnection[Any], node: str, drafts: Sequence[Draft]) -> None:
@@ -114,11 +130,17 @@ async def append(connection: AsyncConnection[Any], node: str, drafts: Sequence[D
     await connection.execute(INSERT_SQL, columns(rows(drafts, node, *taken)))
 
 
-def rows(drafts: Sequence[Draft], node: str, last_seq: int, recorded: datetime) -> list[OutboxRow]:
-    """Rows for `drafts`, whose last gets the number `last_seq` of `node`."""
+def rows(
+    drafts: Sequence[Draft],
+    node: str,
+    last_seq: int,
+    recorded: datetime,
+    names: Mapping[tuple[str, str], str] = NO_NAMES,
+) -> list[OutboxRow]:
+    """Rows for `drafts`, whose last gets the number `last_seq` of `node`; `names` has what stands for people's names."""
     first = last_seq - len(drafts) + 1
     return [
-        OutboxRow(node, seq, new.event.value, leaf(new, node=node, node_seq=seq, recorded=recorded))
+        OutboxRow(node, seq, new.event.value, leaf(new, node=node, node_seq=seq, recorded=recorded, names=names))
         for seq, new in enumerate(drafts, start=first)
     ]
 

@@ -14,9 +14,9 @@ import structlog
 from agents.models import Agent
 from approvals.models import Hold
 from core.ids import identifiers
+from ledger.entries import PERSON
 from ledger.events import Event
 from ledger.models import Entry
-from ledger.personal import PERSON
 from monitoring.models import Signal
 from monitoring.rules import PROVEN_REVOKED, UNPROVEN_CODES, Kind, kind_of_denial
 

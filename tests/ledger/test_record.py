@@ -54,6 +54,30 @@ def test_numbers_of_one_transaction_follow_each_other() -> None:
 
 
 @pytest.mark.django_db
+def test_many_at_once_are_what_each_alone_would_be() -> None:
+    """Many go by COPY, few by INSERT: the same numbers, the same leaves, nobody's name in either."""
+    told = [write.draft(Event.RECORD_READ, actor=ADA, subject=SHOP, details={"number": one}) for one in range(20)]
+    for count in (1, write.MANY - 1, write.MANY, 20):
+        with transaction.atomic():
+            write.record_all(told[:count])
+        rows = list(Outbox.objects.order_by("-id")[:count])[::-1]
+        says = [json.loads(bytes(row.leaf)) for row in rows]
+        assert [one["id"] for one in says] == [str(one.id) for one in told[:count]]
+        assert [one["node_seq"] for one in says] == [row.node_seq for row in rows]
+        assert {row.node for row in rows} == {one["node"] for one in says}
+        assert {one["actor"]["name"] for one in says} == {personal.commitments_to(told)[ADA.id, ADA.name]}
+
+
+@pytest.mark.django_db
+def test_of_many_that_json_cannot_say_none_is_recorded() -> None:
+    told = [write.draft(Event.RECORD_READ, actor=ADA, subject=SHOP) for _ in range(20)]
+    told.append(write.draft(Event.RECORD_READ, actor=ADA, subject=SHOP, details={"when": object()}))
+    with pytest.raises(ValueError, match="cannot say"), transaction.atomic():
+        write.record_all(told)
+    assert not Outbox.objects.exists()
+
+
+@pytest.mark.django_db
 def test_what_rolls_back_leaves_no_gap() -> None:
     write.record(Event.RECORD_READ, actor=ADA, subject=SHOP)
     with transaction.atomic():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -30,10 +30,30 @@ MOST_BEGUN: Final = 3
 Status = Report.Status
 
 
+class Wanted(NamedTuple):
+    """What somebody asked for, checked."""
+
+    kind: str
+    period: Period
+    scope: Scope
+    formats: Collection[str]
+    asked: Mapping[str, str]
+
+
 def ask(*, kind: str, period: Period, scope: Scope, formats: Collection[str], actor: User) -> Report:
     """Ask for a report; it is made in the background. Raises Invalid, naming the field, and Refused."""
-    require_role(actor, *READERS)
     _require(kind, scope, formats)
+    return _ask(Wanted(kind, period, scope, {*formats, Report.Format.JSONL}, {}), actor)
+
+
+def ask_for_entries(*, asked: Mapping[str, str], period: Period, formats: Collection[str], actor: User) -> Report:
+    """Ask for the entries that the filters `asked` find in a period, as files made in the background. Raises as `ask` does."""
+    _require_formats(formats, Report.ENTRY_FORMATS)
+    return _ask(Wanted(Report.Kind.ENTRIES, period, Scope(ScopeKind.ALL), formats, asked), actor)
+
+
+def _ask(wanted: Wanted, actor: User) -> Report:
+    require_role(actor, *READERS)
     with transaction.atomic():
         User.objects.select_for_update().get(id=actor.id)  # two at once count each other
         if Report.objects.filter(asked_by=actor, status__in=Report.UNFINISHED).count() >= MOST_UNFINISHED:
@@ -41,23 +61,31 @@ def ask(*, kind: str, period: Period, scope: Scope, formats: Collection[str], ac
                 f"You have {MOST_UNFINISHED} reports waiting.", "Let one finish, or cancel one.", code="too_many"
             )
         report = Report.objects.create(
-            kind=kind, formats=[one for one in Report.Format.values if one in {*formats, Report.Format.JSONL}],
-            since=period.since, until=period.until, asked_by=actor,
-            scope_kind=scope.kind, scope_id=scope.id, scope_name=scope.name,
+            kind=wanted.kind, formats=[one for one in Report.Format.values if one in wanted.formats],
+            since=wanted.period.since, until=wanted.period.until, asked=dict(wanted.asked), asked_by=actor,
+            scope_kind=wanted.scope.kind, scope_id=wanted.scope.id, scope_name=wanted.scope.name,
         )  # fmt: skip
         report.refresh_from_db(fields=["asked_at"])
-        details = {"kind": kind, "formats": report.formats, "scope": scope.in_words, **_period(report)}
+        details: dict[str, object] = {"kind": report.kind, "formats": report.formats, "scope": report.scope.in_words}
+        details |= {"asked": report.asked} if report.asked else {}
+        details |= _period(report)
         _record(Event.REPORT_ASKED, report, actor, details)
     return report
 
 
 def _require(kind: str, scope: Scope, formats: Collection[str]) -> None:
-    if kind not in Report.Kind.values:
-        raise Invalid("kind", "There is no such report.", f"Use one of: {', '.join(Report.Kind.values)}.")
-    if unknown := sorted(set(formats) - set(Report.Format.values)):
-        raise Invalid("formats", f"There is no format {unknown[0][:20]}.", f"Use: {', '.join(Report.Format.values)}.")
+    if kind not in Report.REPORTED:
+        raise Invalid("kind", "There is no such report.", f"Use one of: {', '.join(Report.REPORTED)}.")
+    _require_formats(formats, Report.REPORT_FORMATS)
     if kind == Report.Kind.INTEGRITY and scope.kind != ScopeKind.ALL:
         raise Invalid("scope", "The log is one: its integrity is not that of a part.", "Choose everything.")
+
+
+def _require_formats(formats: Collection[str], known: Sequence[str]) -> None:
+    if unknown := sorted(set(formats) - set(known)):
+        raise Invalid("formats", f"There is no format {unknown[0][:20]}.", f"Use: {', '.join(known)}.")
+    if known is Report.ENTRY_FORMATS and not formats:
+        raise Invalid("formats", "No format was given.", f"Use: {', '.join(known)}.")
 
 
 def begin(report_id: UUID) -> Report | None:

@@ -59,15 +59,20 @@ def entries_page(asked: Mapping[str, Any], before: str = "") -> Listed:
     return _looked(found, keys, rest, LOOK if keys == [Q()] else SCATTERED)
 
 
-def matching(asked: Mapping[str, Any], size: int) -> Iterator[list[Entry]]:
-    """Every entry that was asked for among the first `size`, oldest first, with names; a thousand are held at a time."""
+def found_in(asked: Mapping[str, Any], size: int) -> QuerySet[Entry]:
+    """Every entry that was asked for among the first `size`."""
     found = _in_time(Entry.objects.filter(index__lt=size), asked)
     found = found.filter(event=asked["event"]) if asked.get("event") else found
     for group in _groups(asked):
         found = found.filter(reduce(or_, group))
     if not identifier_in(asked.get("q") or ""):
         found = found.filter(containing(asked.get("q") or "", *WORDS_IN))
-    after = -1
+    return found
+
+
+def matching(asked: Mapping[str, Any], size: int) -> Iterator[list[Entry]]:
+    """What `found_in` finds, oldest first, with names; a thousand are held at a time."""
+    found, after = found_in(asked, size), -1
     while page := reveal(found.filter(index__gt=after).order_by("index")[:TAKEN_AT_A_TIME]):
         yield page
         after = page[-1].index

@@ -10,12 +10,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.models import Role, User
+from accounts.models import User
 from audit.reports.period import in_words
 from audit.reports.scope import Scope, ScopeKind
+from audit.roles import REPORT_READERS
 from core.ids import new_id
 
-READERS = (Role.AUDITOR, Role.CISO)
+READERS = REPORT_READERS
 
 
 class ReportQuerySet(models.QuerySet["Report"]):
@@ -36,6 +37,7 @@ class Report(models.Model):
         ACCESS = "access", "Agent access"
         INCIDENTS = "incidents", "Incidents"
         INTEGRITY = "integrity", "Log integrity"
+        ENTRIES = "entries", "Entries of the ledger"  # no report: the entries themselves, as the explorer found them
 
     class Format(models.TextChoices):
         """A file of it. JSON lines are always made: the others are written from them."""
@@ -45,6 +47,7 @@ class Report(models.Model):
         CSV = "csv", "CSV"
         JSONL = "jsonl", "JSON lines"
         ZIP = "zip", "Package of evidence (ZIP)"
+        OCSF = "ocsf", "OCSF 1.9 events"  # of entries alone
 
     class Status(models.TextChoices):
         """queued → making → ready | failed | cancelled; ready → removed, when its files' time is over."""
@@ -56,6 +59,9 @@ class Report(models.Model):
         CANCELLED = "cancelled", "Cancelled"
         REMOVED = "removed", "Files removed"
 
+    REPORTED: ClassVar = tuple(kind for kind in Kind if kind.value != "entries")
+    REPORT_FORMATS: ClassVar = tuple(form for form in Format if form.value != "ocsf")
+    ENTRY_FORMATS: ClassVar = (Format.ZIP, Format.OCSF, Format.JSONL, Format.CSV)
     UNFINISHED: ClassVar = (Status.QUEUED, Status.MAKING)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -66,6 +72,7 @@ class Report(models.Model):
     scope_kind = models.CharField(max_length=8, choices=ScopeKind.choices, default=ScopeKind.ALL)
     scope_id = models.UUIDField(null=True, blank=True)
     scope_name = models.CharField(max_length=100, blank=True)
+    asked = models.JSONField(default=dict, blank=True)  # of entries: the filters that found them, as typed
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     asked_at = models.DateTimeField(db_default=Now())
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
@@ -153,7 +160,8 @@ class ReportFile(models.Model):
     def download_name(self) -> str:
         """The name that whoever takes it gets."""
         days = f"{self.report.since:%Y-%m-%d}-{self.report.until:%Y-%m-%d}"
-        return f"narrowgate-{self.report.kind}-{days}-{self.report_id.hex[-6:]}.{self.format}"
+        ending = "ocsf.ndjson" if self.format == Report.Format.OCSF else self.format
+        return f"narrowgate-{self.report.kind}-{days}-{self.report_id.hex[-6:]}.{ending}"
 
 
 def folder() -> Path:

@@ -24,8 +24,10 @@ from accounts.permissions import HasScope
 from accounts.scopes import EXPORT
 from audit import actions
 from audit.api import Recorded
+from audit.explorer import EntriesForm
 from audit.models import READERS, Report, ReportFile
 from audit.report_views import file_of, sent
+from audit.reports.entries import asked_of
 from audit.reports.period import LABELS, period_of
 from audit.reports.scope import ScopeKind, find
 
@@ -58,7 +60,7 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
 
         model = Report
         fields: ClassVar = [
-            "id", "kind", "status", "progress", "doing", "why", "since", "until", "scope", "name", "formats", "asked_by", "asked_at",
+            "id", "kind", "status", "progress", "doing", "why", "since", "until", "scope", "name", "asked", "formats", "asked_by", "asked_at",
             "finished_at", "removed_at", "entries", "root", "entry", "headline", "figures", "files",
         ]  # fmt: skip
 
@@ -84,13 +86,30 @@ class ProgressSerializer(serializers.ModelSerializer[Report]):
 class ReportBody(serializers.Serializer[Any]):
     """What to report. `first` and `last` are days, for the period `custom`; `name` is that of the segment, agent or resource."""
 
-    kind = serializers.ChoiceField(choices=Report.Kind.choices)
+    kind = serializers.ChoiceField(choices=[(one.value, one.label) for one in Report.REPORTED])
     period = serializers.ChoiceField(choices=LABELS)
     first = serializers.DateField(required=False, default=None)
     last = serializers.DateField(required=False, default=None)
     scope = serializers.ChoiceField(choices=ScopeKind.choices, default=ScopeKind.ALL)
     name = serializers.CharField(required=False, default="", max_length=100, allow_blank=True)
-    formats = serializers.MultipleChoiceField(choices=Report.Format.choices, default=set(Report.Format.values))
+    formats = serializers.MultipleChoiceField(
+        choices=[(one.value, one.label) for one in Report.REPORT_FORMATS],
+        default={one.value for one in Report.REPORT_FORMATS},
+    )
+
+
+class EntriesBody(serializers.Serializer[Any]):
+    """Which entries to take: the filters of `ledger/entries`, and the files to make of what they find."""
+
+    q = serializers.CharField(required=False, max_length=200)
+    event = serializers.CharField(required=False, max_length=60)
+    actor = serializers.CharField(required=False, max_length=100)
+    agent = serializers.CharField(required=False, max_length=100)
+    resource = serializers.CharField(required=False, max_length=60)
+    period = serializers.CharField(required=False, max_length=5)
+    since = serializers.CharField(required=False, max_length=40)
+    until = serializers.CharField(required=False, max_length=40)
+    formats = serializers.MultipleChoiceField(choices=[(one.value, one.label) for one in Report.ENTRY_FORMATS])
 
 
 class TakesCopies(HasScope):
@@ -128,6 +147,19 @@ class ReportViewSet(Recorded[Report]):
         made = actions.ask(kind=said["kind"], period=period, scope=scope, formats=said["formats"], actor=self.person)
         return Response(self.get_serializer(made).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(request=EntriesBody, responses={201: ReportSerializer})
+    @action(detail=False, methods=["post"])
+    def entries(self, request: Request) -> Response:
+        """Ask for entries of the ledger as files; they are made in the background, and are found here like a report."""
+        self._require_reader()
+        body = EntriesBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        said = dict(body.validated_data)
+        formats = said.pop("formats")
+        asked, period = asked_of(EntriesForm(said))
+        made = actions.ask_for_entries(asked=asked, period=period, formats=formats, actor=self.person)
+        return Response(self.get_serializer(made).data, status=status.HTTP_201_CREATED)
+
     @extend_schema(responses=ProgressSerializer)
     @action(detail=True, methods=["get"])
     def progress(self, request: Request, pk: UUID) -> Response:
@@ -144,7 +176,10 @@ class ReportViewSet(Recorded[Report]):
 
     @extend_schema(
         parameters=[OpenApiParameter("name", OpenApiTypes.STR, OpenApiParameter.PATH, enum=Report.Format.values)],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        responses={
+            (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            (206, "application/octet-stream"): OpenApiTypes.BINARY,
+        },
     )
     @action(
         detail=True,
@@ -153,10 +188,10 @@ class ReportViewSet(Recorded[Report]):
         permission_classes=(IsAuthenticated, TakesCopies),
     )
     def files(self, request: Request, pk: UUID, name: str) -> HttpResponseBase:
-        """Take a file of it away, by its format. Taking it is an entry."""
+        """Take a file of it away, by its format, or with `Range` the rest of one. Taking it is an entry."""
         file = file_of(self._found(pk), name)
         actions.note_download(file, actor=self.person)
-        return sent(file)
+        return sent(file, request.headers)
 
     def _found(self, pk: UUID) -> Report:
         """Raises Http404 for one that whoever asks may not see."""

@@ -14,13 +14,13 @@ from audit.models import Report
 from audit.reports.period import LABELS, period_of
 from audit.reports.scope import ScopeKind, find
 
-FILES = [(one.value, one.label) for one in Report.Format if one != Report.Format.JSONL]
+FILES = [(one.value, one.label) for one in Report.REPORT_FORMATS if one != Report.Format.JSONL]
 
 
 class ReportForm(ConsoleForm):
     """Kind, period, scope and files."""
 
-    kind = forms.ChoiceField(choices=Report.Kind.choices, label="Report")
+    kind = forms.ChoiceField(choices=[(one.value, one.label) for one in Report.REPORTED], label="Report")
     period = forms.ChoiceField(choices=LABELS, label="Period", initial="30d")
     first = forms.DateField(
         required=False, label="First day", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),

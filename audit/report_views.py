@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.safestring import SafeString, mark_safe
@@ -22,6 +22,7 @@ from audit.reading import note_read
 from audit.report_forms import ReportForm
 from audit.reports import charts
 from audit.reports.shape import Chart, Summary
+from core import ranges
 from core.errors import NarrowgateError
 from core.keyset import page_of
 from core.streaming import streamed
@@ -34,6 +35,7 @@ MEDIA = {
     Report.Format.CSV: "text/csv; charset=utf-8",
     Report.Format.JSONL: "application/jsonl",
     Report.Format.ZIP: "application/zip",
+    Report.Format.OCSF: "application/x-ndjson",
 }
 
 
@@ -121,7 +123,7 @@ def take(request: HttpRequest, report_id: UUID, name: str) -> HttpResponseBase:
     except NarrowgateError as error:
         messages.error(request, str(error))
         return redirect("record:report", report_id)
-    return sent(file)
+    return sent(file, request.headers)
 
 
 def file_of(found: Report, name: str) -> ReportFile:
@@ -130,10 +132,22 @@ def file_of(found: Report, name: str) -> ReportFile:
     return get_object_or_404(files, report=found, format=name, report__status=Report.Status.READY)
 
 
-def sent(file: ReportFile) -> StreamingHttpResponse:
-    """The file as it lies, with its hash beside it (RFC 9530)."""
-    response = streamed(_parts(file), name=file.download_name, kind=MEDIA[Report.Format(file.format)])
-    response["Content-Length"] = str(file.size)
+def sent(file: ReportFile, headers: Mapping[str, str]) -> HttpResponseBase:
+    """The file as it lies, or the part of it that `Range` asks for (RFC 9110), with the hash of all of it beside it (RFC 9530)."""
+    entity = f'"{file.sha256}"'
+    unchanged = headers.get("If-Range", entity) == entity
+    try:
+        part = ranges.asked(headers.get("Range", "") if unchanged else "", file.size)
+    except ranges.Unsatisfiable:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{file.size}"})
+    first, end = part or (0, file.size)
+    response = streamed(_parts(file, first, end), name=file.download_name, kind=MEDIA[Report.Format(file.format)])
+    if part:
+        response.status_code = 206
+        response["Content-Range"] = f"bytes {first}-{end - 1}/{file.size}"
+    response["Content-Length"] = str(end - first)
+    response["Accept-Ranges"] = "bytes"
+    response["ETag"] = entity
     response["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(file.sha256)).decode()}:"
     response["Cache-Control"] = "private, no-store"
     return response
@@ -143,9 +157,10 @@ def _drawn(chart: Chart) -> SafeString:
     return mark_safe(charts.draw(chart))  # noqa: S308 -- charts escape their texts
 
 
-def _parts(file: ReportFile) -> Iterator[bytes]:
+def _parts(file: ReportFile, first: int, end: int) -> Iterator[bytes]:
     with file.path.open("rb") as opened:
-        while part := opened.read(PART):
+        opened.seek(first)
+        while part := opened.read(min(PART, end - opened.tell())):
             yield part
 
 

@@ -2,4 +2,6 @@
 
 from accounts.models import Role
 
+REPORT_READERS = (Role.AUDITOR, Role.CISO)
+"""Who asks for reports, and for entries as files that are made in the background."""
 READERS = (Role.AUDITOR, Role.CISO, Role.ENGINEER, Role.ADMINISTRATOR)

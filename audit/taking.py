@@ -5,66 +5,98 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.db import DatabaseError, connection, transaction
 from django.http import StreamingHttpResponse
 
 from audit import ocsf
-from audit.explorer import matching
-from core.cells import Value
+from audit.explorer import found_in, matching
+from core.cells import Value, csv_lines
 from core.errors import Invalid, NotFound
-from core.streaming import csv_file, streamed
+from core.streaming import streamed
 from ledger import checkpoint, export_selected, queries
+from ledger.entries import PERSON
 from ledger.models import Checkpoint, Entry
-from ledger.personal import PERSON
 
 COLUMNS = (
     "entry", "recorded", "event", "who", "who kind", "who id", "about", "about kind", "about id", "session", "action", "node", "number",
     "leaf hash", "leaf",
 )  # fmt: skip
-Pages = Iterator[list[Entry]]
+AT_ONCE = 20_000  # entries that are sent while they are found; more are made in the background
+COUNTED_WITHIN = 500  # milliseconds
+Parts = Callable[[Iterable[list[Entry]], Checkpoint], Iterator[bytes]]
+
+
+class Form(NamedTuple):
+    """A form that entries are taken away in: a file's name and media type, what writes it, and what reports call it."""
+
+    name: str
+    kind: str
+    parts: Parts
+    format: str
 
 
 def take(asked: Mapping[str, Any], form: str) -> StreamingHttpResponse:
     """The entries that were asked for, as a file of one of FORMS. Raises Invalid for another, NotFound where nothing is signed or found."""
-    make = FORMS.get(form)
-    if make is None:
-        raise Invalid("format", f"There is no format {form[:20]!r}.", f"Known are {', '.join(FORMS)}.")
-    newest = queries.last_checkpoint()
-    if newest is None:
-        raise NotFound("The ledger has no checkpoint yet.", "Record something, and wait a second.")
+    made = form_of(form)
+    newest = signed()
     pages = matching(asked, newest.size)
     first = next(pages, None)
     if first is None:
         raise NotFound("No signed entry matches.", "Change the filters.")
-    return make(chain([first], pages), newest)
+    return streamed(made.parts(chain([first], pages), newest), name=made.name, kind=made.kind)
 
 
-def _evidence(pages: Iterable[list[Entry]], newest: Checkpoint) -> StreamingHttpResponse:
-    package = export_selected.stream(export_selected.pages(pages), newest)
-    return streamed(package, name="narrowgate-evidence-selected.zip", kind="application/zip")
+def form_of(name: str) -> Form:
+    """The form of that name. Raises Invalid."""
+    found = FORMS.get(name)
+    if found is None:
+        raise Invalid("format", f"There is no format {name[:20]!r}.", f"Known are {', '.join(FORMS)}.")
+    return found
 
 
-def _jsonl(pages: Iterable[list[Entry]], newest: Checkpoint) -> StreamingHttpResponse:
-    lines = ({"index": entry.index, **says(entry)} for page in pages for entry in page)
-    return streamed(_lines(lines), name="narrowgate-entries.jsonl", kind="application/jsonl")
+def signed() -> Checkpoint:
+    """The newest checkpoint. Raises NotFound before the first."""
+    newest = queries.last_checkpoint()
+    if newest is None:
+        raise NotFound("The ledger has no checkpoint yet.", "Record something, and wait a second.")
+    return newest
 
 
-def _ocsf(pages: Iterable[list[Entry]], newest: Checkpoint) -> StreamingHttpResponse:
+def are_many(asked: Mapping[str, Any]) -> bool:
+    """Whether what was asked for is too much to be sent while it is found: too many entries, or too long to count them."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = %s", [COUNTED_WITHIN])
+            return found_in(asked, signed().size)[: AT_ONCE + 1].count() > AT_ONCE
+    except DatabaseError:
+        return True
+
+
+def _evidence(pages: Iterable[list[Entry]], newest: Checkpoint) -> Iterator[bytes]:
+    return export_selected.stream(export_selected.pages(pages), newest)
+
+
+def _jsonl(pages: Iterable[list[Entry]], newest: Checkpoint) -> Iterator[bytes]:
+    return _lines({"index": entry.index, **says(entry)} for page in pages for entry in page)
+
+
+def _ocsf(pages: Iterable[list[Entry]], newest: Checkpoint) -> Iterator[bytes]:
     log = checkpoint.parse_body(checkpoint.split_note(newest.note)[0]).origin
     told = (ocsf.Told(entry.index, says(entry), bytes(entry.leaf)) for page in pages for entry in page)
-    return streamed(_lines(ocsf.events(told, log)), name="narrowgate-entries.ocsf.ndjson", kind="application/x-ndjson")
+    return _lines(ocsf.events(told, log))
 
 
-def _csv(pages: Iterable[list[Entry]], newest: Checkpoint) -> StreamingHttpResponse:
-    return csv_file("narrowgate-entries.csv", COLUMNS, (_cells(entry) for page in pages for entry in page))
+def _csv(pages: Iterable[list[Entry]], newest: Checkpoint) -> Iterator[bytes]:
+    return (piece.encode() for piece in csv_lines(COLUMNS, (_cells(entry) for page in pages for entry in page)))
 
 
-FORMS: dict[str, Callable[[Iterable[list[Entry]], Checkpoint], StreamingHttpResponse]] = {
-    "evidence": _evidence,
-    "ocsf": _ocsf,
-    "jsonl": _jsonl,
-    "csv": _csv,
+FORMS: Mapping[str, Form] = {
+    "evidence": Form("narrowgate-evidence-selected.zip", "application/zip", _evidence, "zip"),
+    "ocsf": Form("narrowgate-entries.ocsf.ndjson", "application/x-ndjson", _ocsf, "ocsf"),
+    "jsonl": Form("narrowgate-entries.jsonl", "application/jsonl", _jsonl, "jsonl"),
+    "csv": Form("narrowgate-entries.csv", "text/csv; charset=utf-8", _csv, "csv"),
 }
 
 

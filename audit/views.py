@@ -23,13 +23,15 @@ from activity.visibility import sessions_visible_to
 from agents.form_views import answer, both
 from agents.forms import ReasonForm
 from audit import explorer
+from audit.actions import ask_for_entries
 from audit.explorer import EntriesForm, entries_page, missing_before
 from audit.proof_path import levels_of
 from audit.reading import note_export, note_read, note_taken
 from audit.replay import replay_of
-from audit.roles import READERS
-from audit.taking import take
-from core.errors import Invalid, NotFound
+from audit.reports.entries import asked_of
+from audit.roles import READERS, REPORT_READERS
+from audit.taking import are_many, form_of, take
+from core.errors import Invalid, NotFound, Refused
 from core.streaming import streamed
 from ledger import export, queries
 from ledger.models import Entry, Key
@@ -170,12 +172,18 @@ def evidence(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @login_required
 def take_entries(request: HttpRequest) -> HttpResponseBase:
-    """The entries that were asked for, as a file. Taking it is an entry."""
+    """The entries that were asked for, as a file: at once, or many of them made in the background. Taking it is an entry."""
     user, form = _reader(request), EntriesForm(request.GET)
     wanted = request.POST.get("format", "")
     try:
-        answer = take(read(form), wanted)
-    except (Invalid, NotFound) as error:
+        made, asked = form_of(wanted), read(form)
+        if user.has_role(*REPORT_READERS) and are_many(asked):
+            filtered, period = asked_of(form)
+            report = ask_for_entries(asked=filtered, period=period, formats=[made.format], actor=user)
+            messages.success(request, "These are many: they are made in the background, and their file is found here.")
+            return redirect("record:report", report.id)
+        answer = take(asked, wanted)
+    except (Invalid, NotFound, Refused) as error:
         messages.error(request, f"Nothing was taken. {error}")
         return redirect("record:ledger")
     note_taken(user, "ledger", {**filters(form), "format": wanted})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,16 +50,23 @@ class Api:
         return self._call("PATCH", path, json=dict(body))
 
     def download(self, path: str, into: Path, *, sha256: str) -> None:
-        """Put what is at `path` into a new file. Raises NarrowgateError, and leaves none, unless its SHA-256 (hex) is `sha256`."""
+        """Put what is at `path` into a new file, going on where an earlier try broke off: what has come is kept beside it.
+
+        Raises NarrowgateError, and leaves no file, unless its SHA-256 (hex) is `sha256`.
+        """
+        part = into.with_name(f"{into.name}.{sha256[:8]}.part")
+        if into.exists():
+            raise _exists(into)
         try:
-            with tempfile.NamedTemporaryFile(dir=into.parent) as part:
-                if self._stream(path, part) != sha256:
-                    raise NarrowgateError(f"{into.name} did not arrive as it was made.", "Try again.")
-                os.link(part.name, into)
+            with part.open("ab") as file:
+                self._stream(path, file, sha256)
+            if _sha256(part) != sha256:
+                part.unlink()
+                raise NarrowgateError(f"{into.name} did not arrive as it was made.", "Try again.")
+            os.link(part, into)
+            part.unlink()
         except FileExistsError:
-            raise NarrowgateError(
-                f"There is a file {into} already.", "Move it away, or choose a folder with --into."
-            ) from None
+            raise _exists(into) from None
         except OSError as error:
             raise NarrowgateError(f"{into} cannot be written: {error.strerror}.") from None
 
@@ -73,23 +79,25 @@ class Api:
                 return
             page = self._call("GET", path, params=dict(httpx.URL(page["next"]).params))
 
-    def _stream(self, path: str, file: IO[bytes]) -> str:
-        """Write what is at `path` to `file`; gives its SHA-256 (hex)."""
-        digest = hashlib.sha256()
+    def _stream(self, path: str, file: IO[bytes], sha256: str) -> None:
+        """Write what is at `path` to `file`, which holds the beginning of it."""
+        here = file.tell()
+        rest = {"Range": f"bytes={here}-", "If-Range": f'"{sha256}"'} if here else {}
         try:
             with httpx.stream(
-                "GET", self._url(path), headers=self._headers, timeout=TIMEOUT, trust_env=False
+                "GET", self._url(path), headers=self._headers | rest, timeout=TIMEOUT, trust_env=False
             ) as answer:
+                if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    return  # all of it has come before
                 if not answer.is_success:
                     answer.read()
                     raise refusal(answer.json())
+                if answer.status_code != httpx.codes.PARTIAL_CONTENT:
+                    file.truncate(0)
                 for part in answer.iter_raw():
-                    digest.update(part)
                     file.write(part)
-            file.flush()
         except (httpx.HTTPError, ValueError) as error:
             raise self._silent(error) from None
-        return digest.hexdigest()
 
     def _call(self, method: str, path: str, **sent: Any) -> Any:  # noqa: ANN401 -- JSON both ways
         try:
@@ -112,6 +120,15 @@ class Api:
 
     def _silent(self, error: Exception) -> NarrowgateError:
         return NarrowgateError(f"The console at {self.console} does not answer: {error}.", "Does it run?")
+
+
+def _exists(into: Path) -> NarrowgateError:
+    return NarrowgateError(f"There is a file {into} already.", "Move it away, or choose a folder with --into.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def connect(state: Path | None, token_file: Path | None, person: str) -> Api:

@@ -47,13 +47,49 @@ def make(  # noqa: PLR0917 -- typer reads options from parameters
     days = {day: given for day, given in (("first", first), ("last", last)) if given}
     body = {"kind": kind, "period": period, "scope": scope, "name": name, **days}
     asked = api.post("reports", {**body, "formats": format_} if format_ else body)
-    made = _wait(api, asked)
+    _say(_wait(api, asked))
+
+
+def _say(made: dict[str, Any]) -> None:
+    """Say what it came to. Raises NarrowgateError where it did not."""
     if made["status"] != "ready":
         raise NarrowgateError(f"The report is {made['status']}. {made['why']}".strip())
     typer.echo(made["headline"])
     if made["why"]:
         typer.echo(made["why"], err=True)
     typer.echo(f"Take it away: narrowgate report download {made['id']}")
+
+
+@report.command()
+def entries(  # noqa: PLR0917 -- typer reads options from parameters
+    format_: Annotated[
+        list[str],
+        typer.Option("--format", help="zip (a package of evidence), ocsf, jsonl, csv; may be given more than once."),
+    ],
+    find: Annotated[str, typer.Option(help="Words, or the identifier of a session, an action or a hold.")] = "",
+    event: Annotated[str, typer.Option(help="An event, as in hold:approved.")] = "",
+    actor: Annotated[str, typer.Option(help="Who did it.")] = "",
+    agent: Annotated[str, typer.Option(help="An agent.")] = "",
+    resource: Annotated[str, typer.Option(help="A resource.")] = "",
+    since: Annotated[str, typer.Option(help="From when, as in 2026-10-01T00:00; UTC unless it says otherwise.")] = "",
+    until: Annotated[str, typer.Option(help="Until when.")] = "",
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Have entries of the ledger made into files and wait until they are: all of a time, or what the filters find."""
+    api = connect(state, token_file, person)
+    filters = {
+        "q": find,
+        "event": event,
+        "actor": actor,
+        "agent": agent,
+        "resource": resource,
+        "since": since,
+        "until": until,
+    }
+    body = {name: value for name, value in filters.items() if value}
+    _say(_wait(api, api.post("reports/entries", {**body, "formats": format_})))
 
 
 @report.command("list")

@@ -84,7 +84,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.RECORD_READ: FILTERS,
     Event.REINSTATEMENT_ASKED: "reason:text reinstatement:text",
     Event.REINSTATEMENT_DECLINED: "reason:text reinstatement:text",
-    Event.REPORT_ASKED: "formats:list kind:text scope:text since:text until:text",
+    Event.REPORT_ASKED: "asked:object? formats:list kind:text scope:text since:text until:text",
     Event.REPORT_CANCELLED: "why:text?",
     Event.REPORT_FAILED: "why:text?",
     Event.REPORT_MADE: "entries:count files:object kind:text root:text scope:text since:text until:text",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from pathlib import Path
@@ -48,6 +49,35 @@ def test_a_report_is_listed_taken_away_and_verifies(server: RunningServer, repor
     assert typed(server.state, "verify", package)[:2][0] == 0
     again = says(server, "report", "download", report, "--into", str(tmp_path), who="arthur", status=1)
     assert "There is a file" in again
+
+
+def test_entries_are_taken_and_a_download_that_broke_off_goes_on(server: RunningServer, tmp_path: Path) -> None:
+    made = says(server, "report", "entries", "--agent", AGENT, "--format", "jsonl", "--format", "zip", who="arthur")
+    found = re.search(r"narrowgate report download (\S+)", made)
+    assert found is not None, made
+    taken = says(server, "report", "download", found[1], "--into", str(tmp_path), who="arthur").splitlines()
+    package = next(Path(line) for line in taken if line.endswith(".zip"))
+    assert typed(server.state, "verify", str(package))[0] == 0
+    whole = package.read_bytes()
+    broken = package.with_name(f"{package.name}.{hashlib.sha256(whole).hexdigest()[:8]}.part")
+    for so_far, status in ((whole[:100], 0), (whole, 0), (b"something else", 1)):
+        package.unlink(missing_ok=True)
+        broken.write_bytes(so_far)
+        says(
+            server,
+            "report",
+            "download",
+            found[1],
+            "--format",
+            "zip",
+            "--into",
+            str(tmp_path),
+            who="arthur",
+            status=status,
+        )
+        assert package.is_file() == (status == 0)
+        assert not broken.exists()
+    assert "event" in says(server, "report", "entries", "--event", "no:such", "--format", "csv", who="arthur", status=1)
 
 
 def test_what_a_report_cannot_be_is_said(server: RunningServer, report: str, tmp_path: Path) -> None:

@@ -192,7 +192,8 @@ REPORTS = [
     *_posts(
         ("record/reports/new/", "CA"), ("record/reports/<uuid:report_id>/cancel/", "CA"),
         ("record/reports/<uuid:report_id>/files/<str:name>/", "CA"),
-        ("api/v1/reports", "CA", {"kind": "oversight", "period": "7d", "formats": ["csv"]}), ("api/v1/reports/<uuid:pk>/cancel", "CA"),
+        ("api/v1/reports", "CA", {"kind": "oversight", "period": "7d", "formats": ["csv"]}), ("api/v1/reports/entries", "CA", {"formats": ["csv"]}),
+        ("api/v1/reports/<uuid:pk>/cancel", "CA"),
     ),
 ]  # fmt: skip
 

@@ -216,10 +216,10 @@ def test_the_api_asks_lists_shows_and_cancels(room: Room) -> None:
     assert _api(room.cast.auditor, both, "post", f"/{later['id']}/cancel").json()["status"] == "cancelled"
 
 
-async def _downloaded(secret: str, path: str) -> tuple[int, bytes]:
-    asking = {"Authorization": f"Token {secret}"}
+async def _downloaded(secret: str, path: str, **headers: str) -> tuple[int, bytes]:
+    asking = {"Authorization": f"Token {secret}", **headers}
     answer: Any = await AsyncClient().get(f"/api/v1/reports{path}", headers=asking)
-    return answer.status_code, b"".join([part async for part in answer.streaming_content])
+    return answer.status_code, b"".join([part async for part in answer]) if answer.streaming else answer.content
 
 
 def test_the_api_gives_files_to_tokens_that_may_take_copies(room: Room) -> None:
@@ -234,6 +234,26 @@ def test_the_api_gives_files_to_tokens_that_may_take_copies(room: Room) -> None:
     status, data = async_to_sync(_downloaded)(secret, path)
     assert (status, data) == (200, path_of(report, "csv").read_bytes())
     assert entries("export:made")[0]["actor"]["name"] == "Aldo Auditor"
+
+
+def test_a_download_goes_on_where_it_broke_off(room: Room) -> None:
+    report = room.made("incidents", "csv")
+    auditor, file = room.cast.auditor, report.files.get(format="csv")
+    whole, path = path_of(report, "csv").read_bytes(), f"/{report.id}/files/csv"
+    _, secret = people.create_api_token(
+        auditor, name="t", scopes=[READ, EXPORT], lifetime=timedelta(hours=1), actor=auditor
+    )
+
+    def asked(part: str, of: str) -> tuple[int, bytes]:
+        return async_to_sync(_downloaded)(secret, path, Range=part, **{"If-Range": of})
+
+    entity = f'"{file.sha256}"'
+    assert asked("bytes=10-", entity) == (206, whole[10:])
+    assert asked("bytes=10-19", entity) == (206, whole[10:20])
+    assert asked("bytes=-5", entity) == (206, whole[-5:])
+    assert asked("bytes=10-", '"another file"') == (200, whole)
+    assert asked("bytes=5-2", entity) == (200, whole)
+    assert asked(f"bytes={len(whole)}-", entity)[0] == 416
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""Entries of the ledger as files made in the background: asked for, found, taken up after a death, proven, refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from accounts.scopes import EXPORT, READ
+from audit import taking
+from audit.models import Report
+from audit.reports import making
+from ledger import verify
+from ledger.models import Entry
+from tests.audit.reports.conftest import Room, path_of
+from tests.audit.reports.test_making import entries, half_way
+from tests.audit.reports.test_pages import _api, _as
+from tests.ledger.conftest import wait_until
+
+
+def _ask(room: Room, *formats: str, **filters: str) -> Report:
+    body = {**filters, "formats": list(formats)}
+    answer = _api(room.cast.auditor, [READ, EXPORT], "post", "/entries", body)
+    assert answer.status_code == 201, answer.json()
+    return Report.objects.get(id=answer.json()["id"])
+
+
+def _made(report: Report) -> Report:
+    assert making.make(report.id)
+    report.refresh_from_db()
+    assert report.status == "ready", report.why
+    return report
+
+
+@pytest.fixture(autouse=True)
+def signed(room: Room) -> None:
+    wait_until(lambda: Entry.objects.filter(event="hold:denied").exists())
+
+
+def test_what_the_explorer_found_is_made_in_the_background_when_it_is_much(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "AT_ONCE", 2)
+    client, address = _as(room.cast.auditor), f"{reverse('record:take_entries')}?agent={room.world.agent.name}"
+    answer: Any = client.post(address, {"format": "jsonl"}, follow=True)
+    assert "These are many" in answer.content.decode()
+    assert "It is being made." in answer.content.decode()
+    report = _made(Report.objects.get())
+    assert (report.kind, report.asked, report.formats) == ("entries", {"agent": room.world.agent.name}, ["jsonl"])
+    lines = [json.loads(line) for line in path_of(report, "jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(lines) > 2
+    assert all(str(room.world.agent.id) in json.dumps(line) for line in lines)
+    page = client.get(reverse("record:report", args=[report.id])).content.decode()
+    assert f"agent “{room.world.agent.name}”" in page
+    assert entries("report:asked")[0]["details"]["asked"] == report.asked
+    stated = entries("report:made")[0]["details"]["files"]
+    assert list(stated.values()) == [f"sha256:{report.files.get().sha256}"]
+
+
+def test_few_are_sent_at_once(room: Room) -> None:
+    answer = _as(room.cast.auditor).post(reverse("record:take_entries"), {"format": "csv"})
+    assert answer.streaming
+    assert not Report.objects.exists()
+
+
+def test_engineers_who_see_no_reports_are_sent_many_too(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "AT_ONCE", 2)
+    assert _as(room.cast.engineer).post(reverse("record:take_entries"), {"format": "csv"}).streaming
+
+
+def test_a_period_is_a_span_that_proves_itself_and_a_selection_proves_each(room: Room) -> None:
+    for filters, selected in (({"period": "24h"}, False), ({"event": "hold:denied"}, True)):
+        report = _made(_ask(room, "zip", "ocsf", "csv", **filters))
+        assert {file.format for file in report.files.all()} == {"zip", "ocsf", "csv"}
+        found = verify.verify(path_of(report, "zip"))
+        assert found.problems == []
+        assert any("others lie between" in line for line in found.not_checked) == selected
+        assert (found.entries == Entry.objects.filter(event="hold:denied").count()) == selected
+        assert report.files.get(format="ocsf").download_name.endswith(".ocsf.ndjson")
+
+
+def test_a_making_that_died_keeps_the_files_it_had_finished(room: Room) -> None:
+    report = _ask(room, "csv", "jsonl")
+    with half_way(report) as worker:
+        before = {file.format: file.name for file in report.files.all()}
+        assert set(before) == {"csv"}
+        assert not making.make(report.id), "somebody is making it"
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    assert making.make_unfinished() == 1
+    report.refresh_from_db()
+    assert (report.status, report.begun, report.progress) == ("ready", 2, 1.0)
+    assert {file.format: file.name for file in report.files.all()}.items() > before.items()
+
+
+def test_where_nothing_matches_its_page_says_so(room: Room) -> None:
+    report = _ask(room, "zip", event="policy:activated", actor="nobody at all")
+    assert making.make(report.id)
+    report.refresh_from_db()
+    assert (report.status, report.files.count()) == ("failed", 0)
+    assert "No signed entry matches." in report.why
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({"formats": ["pdf"]}, "formats"), ({"formats": []}, "formats"), ({}, "formats"), ({"formats": ["csv"], "event": "no:such"}, "event"),
+     ({"formats": ["csv"], "since": "long ago"}, "since"), ({"formats": ["csv"], "since": "2026-02-02T00:00", "until": "2026-02-01T00:00"}, "until")],
+)  # fmt: skip
+def test_what_cannot_be_asked_for_is_named(room: Room, body: dict[str, Any], field: str) -> None:
+    answer = _api(room.cast.auditor, [READ, EXPORT], "post", "/entries", body)
+    assert answer.status_code in {400, 422}
+    assert field in json.dumps(answer.json())
+    assert not Report.objects.exists()
+
+
+def test_for_others_it_does_not_exist(room: Room) -> None:
+    for who in ("reviewer", "owner", "engineer", "administrator", "outsider"):
+        person = getattr(room.cast, who)
+        assert _api(person, [READ, EXPORT], "post", "/entries", {"formats": ["csv"]}).status_code == 404, who
+    assert _api(room.cast.auditor, [READ], "post", "/entries", {"formats": ["csv"]}).status_code == 403

@@ -36,7 +36,7 @@ from ledger import (
     verify_witnesses,
 )
 from ledger.events import Event
-from ledger.models import Checkpoint, Cosignature, Entry, Key
+from ledger.models import Checkpoint, Cosignature, Entry, Key, Timestamp
 from ledger.publishing.configured import quorum
 
 PAGE = 1_000  # entries read at a time
@@ -86,6 +86,7 @@ manifest.json       what the package says it holds
 entries.ndjson      an entry a line: its index, the hash of its leaf, and the leaf's text, which is JSON (RFC 8785)
 checkpoints.ndjson  signed roots (C2SP tlog-checkpoint); the tree is that of RFC 6962
 checkpoint.txt      the last of them
+stamps/             RFC 3161 time stamps over some of them, each with the text that it is over: for `openssl ts -verify`
 witnesses.txt       keys of the witnesses whose cosignatures stand under checkpoints
 keys.txt            the keys that signed them, in order; each but the first was introduced by the one before
 handovers.ndjson    where that happened outside these entries: the entry that says so, and its path to the root
@@ -187,6 +188,7 @@ def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield from common_files(package)
     yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
     yield "checkpoints.ndjson", _checkpoints(sizes)
+    yield from _stamps(sizes)
     people: set[str] = set()
     yield "entries.ndjson", _entries(package, people)
     yield verify_package.NAMES, names(people)
@@ -274,7 +276,17 @@ def _checkpoint_sizes(package: Package) -> list[int]:
         cursor.execute(THINNED_SQL, [MOST_CHECKPOINTS, max(package.first, 1), package.last])
         sizes = [size for (size,) in cursor.fetchall()]
     cosigned = Cosignature.objects.filter(size__range=(max(package.first, 1), package.last)).order_by("-size")
-    return sorted({*sizes, package.size, *cosigned.values_list("size", flat=True)[:1]})
+    stamped = Timestamp.objects.filter(size__range=(max(package.first, 1), package.last)).order_by("-size")
+    outside = (found.values_list("size", flat=True)[:1] for found in (cosigned, stamped))
+    return sorted({*sizes, package.size, *(size for found in outside for size in found)})
+
+
+def _stamps(sizes: Sequence[int]) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """The time stamps over checkpoints of these sizes, each with the note that was stamped: as the log signed it."""
+    notes = dict(Checkpoint.objects.filter(size__in=sizes).values_list("size", "note"))
+    for size, response in Timestamp.objects.filter(size__in=sizes).order_by("size").values_list("size", "response"):
+        yield f"{verify_package.STAMPS}{size}.txt", [notes[size].encode()]
+        yield f"{verify_package.STAMPS}{size}.tsr", [bytes(response)]
 
 
 def _checkpoints(sizes: Sequence[int]) -> Iterator[bytes]:

@@ -348,7 +348,7 @@ class Checks:
         report.not_checked += [f"{name}, which is no part of the format" for name in package.unknown[:5]]
         if self.people:
             report.not_checked += [f"names of people that it does not open: {len(self.people)}, erased or not given"]
-        report.not_checked += ["texts that entries only commit to; time stamps of others"]
+        report.not_checked += [*package.stamped(), "texts that entries only commit to"]
 
 
 def _held(path: Path, keys: Keys) -> Checkpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,7 @@ WITNESSES = "witnesses.txt"  # keys of witnesses whose cosignatures stand under 
 NAMES = "names.ndjson"  # what opens the commitments to people's names that entries hold
 EXTRAS = {"README.txt", "verify.py", "verify.html", "checkpoint.txt", HANDOVERS, NAMES, WITNESSES}
 REPORT, REPORT_FILES = "report.json", "report/"  # a report's entry with its path to the root, and the report's files
+STAMPS = "stamps/"  # time stamps over checkpoints, by size: SIZE.tsr, and SIZE.txt that it is over
 LONGEST_LINE = 1 << 20  # bytes
 
 
@@ -33,9 +35,11 @@ class Package:
             raise Unreadable(f"The package has no {missing[0]}.")
         if any(info.flag_bits & 1 or info.compress_type not in (0, 8) for info in self._zip.infolist()):
             raise Unreadable("The package is encrypted or compressed in an unknown way.")
+        self._noted: dict[int, str] = {}  # the stamped checkpoints that were read
         self.attached = sorted(name for name in names if name.startswith(REPORT_FILES))
         self.report = read_object(self._whole(REPORT), "report.json") if REPORT in names else None
-        self.unknown = sorted(set(names) - FILES - EXTRAS - {REPORT} - set(self.attached))
+        self.stamps = {name for name in names if re.fullmatch(STAMPS + r"[1-9][0-9]{0,18}\.(tsr|txt)", name)}
+        self.unknown = sorted(set(names) - FILES - EXTRAS - {REPORT} - set(self.attached) - self.stamps)
         self.manifest = read_object(self._whole("manifest.json"), "The manifest")
         if self.manifest.get("format") != FORMAT:
             raise Unreadable("This is no evidence package, or one of a newer kind.")
@@ -100,7 +104,22 @@ class Package:
             if size <= before:
                 raise Unreadable("The checkpoints are not in order.")
             before = size
+            if f"{STAMPS}{size}.txt" in self.stamps:
+                self._noted[size] = str(found.get("note"))
             yield size, str(found.get("note"))
+
+    def stamped(self) -> Iterator[str]:
+        """How each time stamp over a checkpoint that was read is checked: a matter for openssl. Raises Unreadable for one over another text."""
+        for size, note in sorted(self._noted.items()):
+            text = self._whole(f"{STAMPS}{size}.txt").decode("utf-8", "replace")
+            if not text or not note.startswith(text):
+                raise Unreadable(f"{STAMPS}{size}.txt is not the checkpoint of {size} entries.")
+            if f"{STAMPS}{size}.tsr" in self.stamps:
+                files = f"-data {STAMPS}{size}.txt -in {STAMPS}{size}.tsr"
+                yield (
+                    f"the time stamp over the checkpoint of {size} entries: with the package unpacked and the authority's "
+                    f"certificates in ROOTS, openssl ts -verify {files} -CAfile ROOTS"
+                )
 
     def digest(self, name: str) -> str:
         """The SHA-256 of a file, as entries state it."""

@@ -3,7 +3,7 @@
 One process works, whoever holds the advisory lock. A turn, numbered again in the code:
 
 1. Write down what came back from the requests that have ended.
-2. Take the newest checkpoint: one for all witnesses, so that they sign the same; for others the newest that is cosigned.
+2. Take the newest checkpoint: one for all witnesses, so that they sign the same; for others the newest that the quorum has cosigned.
 3. Send it to each destination that is due and is not still busy, in a thread of its own.
 4. Write the tiles that it needs, as many as fit into a turn, and when they are there the checkpoint.
 
@@ -25,9 +25,12 @@ from django.db.models import Max
 from core.db import db_now
 from core.errors import NarrowgateError
 from ledger.models import Checkpoint, Cosignature, Delivery, Timestamp
+from ledger.publishing.configured import quorum
 from ledger.publishing.destinations import AnotherSizeError, DeliveryError, Destination, Parcel, Receipt
+from ledger.publishing.standing import final_under
 from ledger.publishing.tile_files import TileFiles
 from ledger.queries import consistency, last_checkpoint
+from ledger.quorum import NONE, Quorum
 
 LOCK: Final = 0x6E67_7075_626C_6973  # "ngpublis"
 TURN: Final = 1.0
@@ -85,10 +88,12 @@ class Publisher:
         return self._tiles is None or self._tiles.catch_up(settled.size, cosigned(settled))  # 4
 
     def _settled(self, newest: Checkpoint) -> Checkpoint:
-        """The checkpoint for those who are no witnesses: the largest that one has cosigned, unless they fall far behind."""
+        """The checkpoint for those who are no witnesses: the largest that the quorum has cosigned, or one witness where there
+        is no quorum, unless they fall far behind.
+        """
         if any(destination.asks_proof for destination in self._destinations.values()):
-            size = Cosignature.objects.aggregate(largest=Max("size"))["largest"]
-            seen = Checkpoint.objects.filter(size=size).first()
+            size = _cosigned_size(quorum())
+            seen = Checkpoint.objects.filter(size=size).first() if size else None
             if seen is not None and newest.signed_at - seen.signed_at < FAR_BEHIND:
                 return seen
         return newest
@@ -99,6 +104,15 @@ class Publisher:
             return
         parcel = _parcel(newest, delivery.size if destination.asks_proof else 0)
         self._busy[destination.name] = parcel, self._pool.submit(destination.send, parcel)
+
+
+def _cosigned_size(policy: Quorum) -> int | None:
+    """The size of the largest checkpoint that enough witnesses have cosigned; None while there is none."""
+    if policy.decides == NONE:
+        largest: int | None = Cosignature.objects.aggregate(largest=Max("size"))["largest"]
+        return largest
+    final = final_under(policy)
+    return final.size if final else None
 
 
 def _holds_lock() -> bool:

@@ -11,8 +11,8 @@ function canonical(value) {
 }
 
 class Checks {
-  constructor(file, held, key, progress) {
-    Object.assign(this, { file, held, key, progress, problems: [], checked: [], notChecked: [], entries: 0, checkpoints: 0 });
+  constructor(file, held, key, given, progress) {
+    Object.assign(this, { file, held, key, given, progress, problems: [], checked: [], notChecked: [], entries: 0, checkpoints: 0 });
     Object.assign(this, { tree: new Tree(), nodes: new Map(), people: new Set(), newest: 0, good: 0, heldMet: false, ledTo: [] });
   }
   add(check, message, entry = null) {
@@ -28,7 +28,7 @@ class Checks {
     if (!(this.first <= this.last && this.last <= this.size)) throw new Unreadable("The manifest's counts contradict each other.");
     if (this.held) this.held = await openNote(this.held, this.package.keys);
     this.keys = new KeyHistory(this.package.keys);
-    this.witnesses = new Witnesses(await this.package.witnesses());
+    this.witnesses = new Witnesses(this.given.size ? this.given : await this.package.witnesses());
     const [before, after] = await this.package.handovers();
     this.marks = this.package.checkpoints();
     this.mark = (await this.marks.next()).value;
@@ -46,7 +46,7 @@ class Checks {
       await this.names();
       await this.attached();
     }
-    this.say();
+    await this.say();
     return this;
   }
   async runSelected(after) {
@@ -67,7 +67,7 @@ class Checks {
     this.keyHistory();
     await this.cosigned();
     await this.names();
-    this.say();
+    await this.say();
     return this;
   }
   async oneSelected(found, before) {
@@ -189,8 +189,10 @@ class Checks {
       this.add("cosignatures", `Under a checkpoint ${error.message}.`);
       return;
     }
+    for (const name of this.given.keys())
+      if (!this.witnesses.newest.has(name)) this.add("cosignatures", `The witness ${name.split(" ")[0]} has cosigned no checkpoint of this package.`);
     for (const [name, size, moment] of held) this.checked.push(`the witness ${name} cosigned the checkpoint of ${size} entries, ${moment}`);
-    if (held.length) this.notChecked.push("that witnesses.txt names witnesses whom others run: give keys of yours to narrowgate verify");
+    if (held.length && !this.given.size) this.notChecked.push("that witnesses.txt names witnesses whom others run: give keys of yours");
     const largest = Math.max(0, ...held.map(([, size]) => size));
     if (largest < this.last) this.notChecked.push(`entries from ${Math.max(largest, this.first)} on by any witness: none has cosigned them`);
   }
@@ -225,7 +227,7 @@ class Checks {
     if (!files || typeof files !== "object") throw new Unreadable("report.json does not hold the entry of a report.");
     return Object.fromEntries(Object.entries(files).map(([name, digest]) => [`report/${name}`, String(digest)]));
   }
-  say() {
+  async say() {
     this.checked.push("each entry's bytes, canonical form, index, node's number and time order");
     this.checked.push("each checkpoint's signature, and that each continues the one before");
     const changes = this.keys.order.length - 1;
@@ -240,6 +242,6 @@ class Checks {
     if (existing !== this.checkpoints) this.notChecked.push(`checkpoints beyond these: ${existing} exist, ${this.checkpoints} are here`);
     for (const name of this.package.unknown.slice(0, 5)) this.notChecked.push(`${name}, which is no part of the format`);
     if (this.people.size) this.notChecked.push(`names of people that it does not open: ${this.people.size}, erased or not given`);
-    this.notChecked.push("texts that entries only commit to; time stamps of others");
+    this.notChecked.push(...await this.package.stamped(), "texts that entries only commit to");
   }
 }

@@ -4,6 +4,7 @@
 const FORMAT = "narrowgate-evidence-1";
 const NEEDED = ["checkpoints.ndjson", "entries.ndjson", "keys.txt", "manifest.json"];
 const EXTRAS = ["README.txt", "verify.py", "verify.html", "checkpoint.txt", "handovers.ndjson", "names.ndjson", "witnesses.txt", "report.json"];
+const STAMP = /^stamps\/[1-9][0-9]{0,18}\.(tsr|txt)$/;
 const LONGEST_LINE = 2 ** 20;
 const HANDOVER = "ledger_key:changed", HANDOVER_TITLE = "narrowgate ledger key";
 
@@ -84,7 +85,8 @@ class Package {
     const names = [...it.zip.entries.keys()], missing = NEEDED.find((name) => !names.includes(name));
     if (missing) throw new Unreadable(`The package has no ${missing}.`);
     it.attached = names.filter((name) => name.startsWith("report/")).sort();
-    it.unknown = names.filter((name) => !NEEDED.includes(name) && !EXTRAS.includes(name) && !it.attached.includes(name)).sort();
+    it.unknown = names.filter((name) => !NEEDED.includes(name) && !EXTRAS.includes(name) && !it.attached.includes(name) && !STAMP.test(name)).sort();
+    it.noted = []; // the stamped checkpoints that were read
     it.report = names.includes("report.json") ? readObject(await it.zip.whole("report.json"), "report.json") : null;
     it.manifest = readObject(await it.zip.whole("manifest.json"), "The manifest");
     if (it.manifest.format !== FORMAT) throw new Unreadable("This is no evidence package, or one of a newer kind.");
@@ -122,8 +124,18 @@ class Package {
       const size = readCount(found.size, "A checkpoint's size");
       if (size <= before) throw new Unreadable("The checkpoints are not in order.");
       before = size;
+      if (this.zip.entries.has(`stamps/${size}.txt`)) this.noted.push([size, String(found.note)]);
       yield { size, note: String(found.note) };
     }
+  }
+  async stamped() {
+    const lines = [];
+    for (const [size, note] of this.noted) {
+      const [over, stamp] = [`stamps/${size}.txt`, `stamps/${size}.tsr`], said = text(await this.zip.whole(over));
+      if (!said || !note.startsWith(said)) throw new Unreadable(`${over} is not the checkpoint of ${size} entries.`);
+      if (this.zip.entries.has(stamp)) lines.push(`the time stamp over the checkpoint of ${size} entries: with the package unpacked and the authority's certificates in ROOTS, openssl ts -verify -data ${over} -in ${stamp} -CAfile ROOTS`);
+    }
+    return lines;
   }
 }
 

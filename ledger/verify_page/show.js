@@ -18,6 +18,16 @@ function show(valid, sentence, sections) {
   part("found").replaceChildren(...sections);
 }
 
+// Keys, one a line, or a policy file of witnesses (C2SP tlog-policy), of which the witness lines are read.
+function witnessKeys(typed) {
+  const found = new Map();
+  for (const line of typed.split("\n").map((one) => one.trim()).filter((one) => one && !/^(#|log\s|group\s|quorum\s)/.test(one))) {
+    const words = line.split(/\s+/), [name, key] = readKey(words[0] === "witness" && words.length > 2 ? words[2] : line, WITNESS);
+    found.set(name, key);
+  }
+  return found;
+}
+
 async function check() {
   const file = part("package").files[0];
   if (!file) return;
@@ -29,8 +39,8 @@ async function check() {
     return new Promise((resolve) => setTimeout(resolve));
   };
   try {
-    const key = part("key").value.trim(), held = part("held").files[0];
-    const done = await new Checks(file, held ? await held.text() : null, key ? readKey(key) : null, progress).run();
+    const given = witnessKeys(part("witnesses").value), key = part("key").value.trim(), held = part("held").files[0];
+    const done = await new Checks(file, held ? await held.text() : null, key ? readKey(key) : null, given, progress).run();
     const first = done.firstBadEntry, wrong = done.problems.map((problem) => `${problem.check}: ${problem.message}`);
     const counted = `${done.entries.toLocaleString("en")} entries, ${done.checkpoints.toLocaleString("en")} checkpoints read`;
     show(!wrong.length, first === null ? counted : `the first entry that fails is ${first}`, [
@@ -44,4 +54,4 @@ async function check() {
   }
 }
 
-for (const id of ["package", "held", "key"]) part(id).addEventListener("change", check);
+for (const id of ["package", "held", "key", "witnesses"]) part(id).addEventListener("change", check);

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from playwright.sync_api import Page
 
 from console.database import Logins
 from ledger import export, export_selected, queries, verify
-from ledger.models import Entry
+from ledger.models import Checkpoint, Entry, Timestamp
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from ledger.verify_primitives import Unreadable
@@ -103,6 +105,40 @@ def _shown(page: Page, path: Path) -> tuple[bool, str, list[str]]:
         verdict.get_attribute("data-first") or "",
         wrong if valid or wrong else [said.removeprefix("NOT VALID: ")],
     )
+
+
+def test_the_page_takes_keys_of_witnesses_from_outside(
+    fresh_database: Logins, signer: FileSigner, tmp_path: Path, settings: Any
+) -> None:
+    """As the command does: one that cosigned is named, one that did not is missed; a file of witnesses may be pasted whole."""
+    with running(Sequencer(fresh_database.sequencer, signer)):
+        write_entries(8)
+        sequenced(8)
+    other = FileSigner.load_or_create(tmp_path / "other.key", "x", "other.example/w")
+    (tmp_path / "witnesses").write_text(f"witness w {key_of(signer)}\nquorum w\n")
+    settings.LEDGER_WITNESSES = str(tmp_path / "witnesses")
+    cosigned(signer, 8)
+    note = Checkpoint.objects.get(size=8).note
+    Timestamp.objects.create(size=8, authority="tsa", response=b"a stamp", stamped_at=datetime.now(UTC))
+    export.export(tmp_path / "package.zip")
+    with zipfile.ZipFile(tmp_path / "package.zip") as archive:
+        assert archive.read("stamps/8.txt").decode() == note
+        (tmp_path / "verify.html").write_bytes(archive.read("verify.html"))
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto((tmp_path / "verify.html").as_uri())
+        for typed, keys in (
+            (key_of(signer), [key_of(signer)]),
+            (f"# ours\nwitness w {key_of(signer)} https://w.example\nquorum w", [key_of(signer)]),
+            (key_of(other), [key_of(other)]),
+        ):
+            page.get_by_label("Keys of witnesses").fill(typed)
+            valid, _, wrong = _shown(page, tmp_path / "package.zip")
+            told = verify.verify(tmp_path / "package.zip", witnesses=keys)
+            assert (valid, wrong) == (told.ok, [f"{one.check}: {one.message}" for one in told.problems])
+            lists = page.locator("#found li").all_inner_texts()
+            assert set(told.not_checked) <= set(lists)
+            assert any("openssl ts -verify -data stamps/8.txt" in line for line in lists)
 
 
 def test_the_page_finds_what_the_command_finds(

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from django.db import connection
 
 from console.database import Logins
 from ledger import export, verify
-from ledger.models import Entry, Outbox
+from ledger.models import Checkpoint, Entry, Outbox
 from ledger.signer import FileSigner
 from tests.ledger.conftest import sequenced, wait_until, write_entries
 
@@ -79,6 +80,28 @@ def test_killed_while_it_works_nothing_is_lost(fresh_database: Logins, tmp_path:
     report = verify.verify(tmp_path / "evidence.zip")
     assert report.problems == []
     assert report.entries == Outbox.objects.count() >= 60
+
+
+def test_a_checkpoint_is_signed_each_second_while_entries_arrive(fresh_database: Logins, tmp_path: Path) -> None:
+    """By a sequencer in a process of its own. What the machine itself was late, as the writer saw it, is not the sequencer's."""
+    one = process(fresh_database.sequencer, tmp_path / "ledger.key")
+    try:
+        write_entries(1)
+        sequenced(1)
+        late, number = 0.0, 0
+        until = time.monotonic() + 4
+        while (began := time.monotonic()) < until:
+            time.sleep(0.05)
+            write_entries(1)
+            number += 1
+            late = max(late, time.monotonic() - began - 0.05)
+        sequenced(number + 1)
+    finally:
+        kill(one)
+    signed = list(Checkpoint.objects.order_by("size").values_list("signed_at", flat=True))
+    pauses = [(after - before).total_seconds() for before, after in pairwise(signed)]
+    assert len(pauses) >= 3
+    assert max(pauses) <= 1 + late
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from html import unescape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,73 +16,26 @@ import pytest
 from django.db import connection
 from moto.server import ThreadedMotoServer
 
-from console.database import Logins
 from core.errors import Invalid
-from ledger import checkpoint, merkle, queries
+from ledger import checkpoint, merkle
 from ledger.checkpoint import COSIGNER, VerifierKey
 from ledger.cosignature import cosignatures
-from ledger.models import Checkpoint, Cosignature, Delivery, Timestamp
+from ledger.models import Checkpoint, Cosignature, Delivery
 from ledger.publishing import configured
-from ledger.publishing.destinations import DeliveryError, Destination, Parcel, Receipt
+from ledger.publishing.destinations import DeliveryError, Parcel, Receipt
 from ledger.publishing.folder import Folder
 from ledger.publishing.publisher import Publisher
-from ledger.publishing.stamps import StampDoor, read_roots
 from ledger.publishing.standing import standing
 from ledger.publishing.store import Store
 from ledger.publishing.tile_files import TileFiles
-from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from ledger.witness import Witness
 from tests.bring.callers import browser
 from tests.cast import Cast
-from tests.ledger.conftest import Hands, running, sequenced, wait_until, write_entries
+from tests.ledger.conftest import Hands, wait_until
+from tests.ledger.publishing import answering, grow, log, publish, publisher, turned
 
-Answering = Callable[[str, bytes], tuple[int, str, bytes]]  # of path and body: status, media type, body
-
-
-@contextmanager
-def answering(answer: Answering) -> Iterator[str]:
-    """An HTTP server that answers each POST so; its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            status, kind, body = answer(self.path, self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.fixture
-def log(fresh_database: Logins, signer: FileSigner) -> Iterator[FileSigner]:
-    """A log of 10 entries that grows when more are written."""
-    with running(Sequencer(fresh_database.sequencer, signer)):
-        write_entries(10)
-        sequenced(10)
-        yield signer
-
-
-@pytest.fixture
-def grow() -> Callable[[int], None]:
-    def to(size: int) -> None:
-        write_entries(size - queries.state().size)
-        sequenced(size)
-
-    return to
+__all__ = ["grow", "log", "publisher"]  # fixtures
 
 
 @pytest.fixture
@@ -106,36 +56,6 @@ def witnesses(log: FileSigner, tmp_path: Path, settings: Any) -> Iterator[dict[s
         (tmp_path / "witnesses").write_text("\n".join([*lines, "group all all ada bob", "quorum all", ""]))
         settings.LEDGER_WITNESSES = str(tmp_path / "witnesses")
         yield found
-
-
-def turned(publisher: Publisher, so: Callable[[], bool]) -> bool:
-    publisher.turn()
-    return so()
-
-
-def publish(publisher: Publisher, *, until: Callable[[], bool]) -> None:
-    """Take turns until something is so."""
-
-    wait_until(partial(turned, publisher, until))
-    while publisher._busy:  # what is on its way comes to its end
-        publisher.turn()
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def publisher() -> Iterator[Callable[..., Publisher]]:
-    """Makes publishers, and ends their threads."""
-    made: list[Publisher] = []
-
-    def make(*destinations: Destination) -> Publisher:
-        made.append(Publisher(destinations or configured.destinations()))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one._pool.shutdown()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock_all()")
 
 
 def is_final(size: int) -> bool:
@@ -322,7 +242,7 @@ def test_what_goes_elsewhere_has_been_cosigned(
     tmp_path: Path,
     grow: Callable[[int], None],
 ) -> None:
-    """The folder and the tiles get the newest checkpoint that a witness has cosigned, with what came back."""
+    """The folder and the tiles get the newest checkpoint that is final, which takes both witnesses, with what came back."""
     folder = Folder(tmp_path / "out")
     folder.every = timedelta(0)
     own = Publisher([*configured.destinations(), folder], TileFiles(tmp_path / "ledger"))
@@ -332,9 +252,7 @@ def test_what_goes_elsewhere_has_been_cosigned(
     publish(own, until=(tmp_path / "out" / f"{11:020}.txt").exists)
     own.turn()
     for path in (tmp_path / "out" / f"{11:020}.txt", tmp_path / "ledger" / "checkpoint"):
-        assert cosignatures(
-            path.read_text(), [one.key for one in witnesses.values()]
-        )  # of one, or of both if both were quick
+        assert len(cosignatures(path.read_text(), [one.key for one in witnesses.values()])) == 2
     own._pool.shutdown()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock_all()")
@@ -382,110 +300,6 @@ def test_a_store_that_refuses_or_is_away_is_an_error_in_words(
             Store.parse(f"s3://{name}", address, 1).send(parcel)
     with pytest.raises(DeliveryError, match="cannot be used"):
         Store.parse("s3://evidence", "http://127.0.0.1:1", 1).send(parcel)
-
-
-# ---- time stamps ----
-CONFIG = """
-[tsa]
-default_tsa = own
-[own]
-serial = {folder}/serial
-signer_digest = sha256
-default_policy = 1.2.3.4
-digests = sha256
-ess_cert_id_alg = sha256
-[extensions]
-extendedKeyUsage = critical, timeStamping
-keyUsage = critical, digitalSignature
-"""
-
-
-def openssl(*arguments: str, given: bytes = b"") -> bytes:
-    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, input=given).stdout
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A time-stamp authority's folder: `root.pem`, its key and certificate, its configuration."""
-    folder = tmp_path_factory.mktemp("tsa")
-    at = {name: str(folder / name) for name in ("root.key", "root.pem", "tsa.key", "tsa.csr", "tsa.pem", "tsa.cnf")}
-    (folder / "tsa.cnf").write_text(CONFIG.format(folder=folder))
-    (folder / "serial").write_text("01\n")
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl(
-        "req", "-x509", *curve, "-keyout", at["root.key"], "-out", at["root.pem"], "-days", "2", "-subj", "/CN=root"
-    )
-    openssl("req", *curve, "-keyout", at["tsa.key"], "-out", at["tsa.csr"], "-subj", "/CN=tsa")
-    issued = ["-CA", at["root.pem"], "-CAkey", at["root.key"], "-days", "1"]
-    openssl(
-        "x509",
-        "-req",
-        "-in",
-        at["tsa.csr"],
-        *issued,
-        "-out",
-        at["tsa.pem"],
-        "-extfile",
-        at["tsa.cnf"],
-        "-extensions",
-        "extensions",
-    )
-    return folder
-
-
-def stamped_by(folder: Path) -> Answering:
-    def answer(_: str, body: bytes) -> tuple[int, str, bytes]:
-        (folder / "query").write_bytes(body)
-        names = ["-config", f"{folder}/tsa.cnf", "-signer", f"{folder}/tsa.pem", "-inkey", f"{folder}/tsa.key"]
-        said = openssl("ts", "-reply", *names, "-queryfile", f"{folder}/query")
-        return 200, "application/timestamp-reply", said
-
-    return answer
-
-
-def test_checkpoints_are_stamped(
-    log: FileSigner, publisher: Callable[..., Publisher], settings: Any, authority: Path, tmp_path: Path
-) -> None:
-    with answering(stamped_by(authority)) as address:
-        settings.LEDGER_TSA, settings.LEDGER_TSA_ROOTS = address, str(authority / "root.pem")
-        publish(publisher(), until=Timestamp.objects.exists)
-    kept = Timestamp.objects.get()
-    assert (kept.size, kept.authority) == (10, address)
-    assert abs(datetime.now(UTC) - kept.stamped_at) < timedelta(minutes=1)
-    (tmp_path / "note").write_text(Checkpoint.objects.get(size=10).note)
-    (tmp_path / "reply").write_bytes(bytes(kept.response))
-    said = openssl(
-        "ts",
-        "-verify",
-        "-data",
-        str(tmp_path / "note"),
-        "-in",
-        str(tmp_path / "reply"),
-        "-CAfile",
-        str(authority / "root.pem"),
-    )
-    assert b"OK" in said
-
-
-def test_a_stamp_that_does_not_hold_is_not_kept(authority: Path, tmp_path: Path) -> None:
-    parcel, roots = Parcel(1, "note", "note"), read_roots(authority / "root.pem")
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(tmp_path / "k"),
-            "-out", str(tmp_path / "other.pem"), "-subj", "/CN=other")  # fmt: skip
-    good = stamped_by(authority)
-    with answering(good) as address:
-        assert StampDoor(address, roots).send(parcel).stamp is not None
-        with pytest.raises(DeliveryError, match="no time stamp that holds"):
-            StampDoor(address, read_roots(tmp_path / "other.pem")).send(parcel)
-        once = good("", (authority / "query").read_bytes())
-    for odd in (once, (200, "x", b"noise"), (200, "x", b"")):
-        with answering(partial(always, odd)) as address, pytest.raises(DeliveryError, match="no time stamp"):
-            StampDoor(address, roots).send(parcel)
-    with answering(lambda *_: (500, "x", b"")) as address, pytest.raises(DeliveryError, match="status 500"):
-        StampDoor(address, roots).send(parcel)
-
-
-def always(answer: tuple[int, str, bytes], *_: object) -> tuple[int, str, bytes]:
-    return answer
 
 
 # ---- the page ----

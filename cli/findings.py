@@ -17,19 +17,23 @@ class Output(StrEnum):
     SARIF = "sarif"
 
 
+_MARK = {"error": "", "warning": "worth a look: "}
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One thing wrong at a line (from 1) of a file; `rule` names its kind."""
+    """One thing at a line (from 1) of a file; `rule` names its kind, `level` is SARIF's: error or warning."""
 
     file: str
     line: int
     rule: str
     message: str
+    level: str = "error"
 
     @classmethod
-    def at(cls, place: tuple[Path, int], rule: str, message: str) -> Finding:
+    def at(cls, place: tuple[Path, int], rule: str, message: str, level: str = "error") -> Finding:
         """A finding at a place."""
-        return cls(place[0].as_posix(), place[1], rule, message)
+        return cls(place[0].as_posix(), place[1], rule, message, level)
 
 
 def printed(findings: Sequence[Finding], how: Output, *, well: str) -> str:
@@ -38,7 +42,8 @@ def printed(findings: Sequence[Finding], how: Output, *, well: str) -> str:
         return json.dumps({"findings": [asdict(one) for one in findings]}, indent=2)
     if how is Output.SARIF:
         return json.dumps(_sarif(findings), indent=2)
-    return "\n".join(f"{one.file}:{one.line}: {one.message}" for one in findings) or well
+    lines = [f"{one.file}:{one.line}: {_MARK[one.level]}{one.message}" for one in findings]
+    return "\n".join([*lines, *([well] if all(one.level == "warning" for one in findings) else ())])
 
 
 def _sarif(findings: Iterable[Finding]) -> dict[str, object]:
@@ -53,7 +58,7 @@ def _result(one: Finding) -> dict[str, object]:
     place = {"artifactLocation": {"uri": one.file}, "region": {"startLine": one.line}}
     return {
         "ruleId": one.rule,
-        "level": "error",
+        "level": one.level,
         "message": {"text": one.message},
         "locations": [{"physicalLocation": place}],
     }

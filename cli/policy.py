@@ -41,9 +41,11 @@ def check(
     token_file: TokenFileOption = None,
     person: AsOption = "",
 ) -> None:
-    """Say everything that is wrong with the files, by line. Exit status 0 only if nothing is."""
-    problems = _problems(connect(state, token_file, person), gather(files))
-    typer.echo(printed(problems, output, well="Nothing is wrong."))
+    """Say everything that is wrong with the files, by line, or what is worth a look. Exit status 0 only if nothing is wrong."""
+    bundle = gather(files)
+    checked = connect(state, token_file, person).post("policies/check", {"text": bundle.text})
+    problems = _wrong(bundle, checked)
+    typer.echo(printed([*problems, *_worth_a_look(bundle, checked)], output, well="Nothing is wrong."))
     if problems:
         raise typer.Exit(1)
 
@@ -223,9 +225,20 @@ def show(
 
 
 def _problems(api: Api, bundle: Bundle) -> list[Finding]:
-    found = api.post("policies/check", {"text": bundle.text})["problems"]
+    return _wrong(bundle, api.post("policies/check", {"text": bundle.text}))
+
+
+def _wrong(bundle: Bundle, checked: dict[str, Any]) -> list[Finding]:
     return [
-        Finding.at(bundle.at(one["line"]), "policy", f"{one['reason']} {one['suggestion']}".rstrip()) for one in found
+        Finding.at(bundle.at(one["line"]), "policy", f"{one['reason']} {one['suggestion']}".rstrip())
+        for one in checked["problems"]
+    ]
+
+
+def _worth_a_look(bundle: Bundle, checked: dict[str, Any]) -> list[Finding]:
+    return [
+        Finding.at(bundle.at(one["line"]), one["kind"], f"{one['policy']}: {one['says']}".removeprefix(": "), "warning")
+        for one in checked["findings"]
     ]
 
 

@@ -19,6 +19,8 @@ from accounts.models import Role
 from accounts.scopes import POLICIES_WRITE
 from policies import actions, cases, testing, trial_actions
 from policies.check import Problem, check
+from policies.lint import Kind
+from policies.linting import Placed, findings
 from policies.models import PolicyTrial, PolicyVersion
 from policies.parse import LONGEST_TEXT
 from policies.queries import registry, trials_visible_to, visible_to
@@ -94,10 +96,20 @@ class TestedSerializer(serializers.Serializer[cases.Tested]):
     uncovered = serializers.ListField(child=serializers.CharField())
 
 
+class FindingSerializer(serializers.Serializer[Placed]):
+    """Something worth a look, by line from 1; `policy` is empty where it is about agents."""
+
+    line = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=[str(kind) for kind in Kind], source="finding.kind")
+    policy = serializers.CharField(source="finding.policy", allow_blank=True)
+    says = serializers.CharField(source="finding.says")
+
+
 class CheckedSerializer(serializers.Serializer[Any]):
-    """Everything wrong with a text; nothing means that it can come into force."""
+    """Everything wrong with a text (nothing means that it can come into force), and then what is worth a look."""
 
     problems = ProblemSerializer(many=True)
+    findings = FindingSerializer(many=True)
 
 
 class TrialBody(serializers.Serializer[Any]):
@@ -146,8 +158,9 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
     def check(self, request: Request) -> Response:
         """Say everything that is wrong with a text; nothing is kept."""
         require_role(self.person, *CHECKERS)
-        problems = check(_read(TextBody, request)["text"], registry())
-        return Response(CheckedSerializer({"problems": problems}).data)
+        text = _read(TextBody, request)["text"]
+        problems = check(text, registry())
+        return Response(CheckedSerializer({"problems": problems, "findings": [] if problems else findings(text)}).data)
 
     @extend_schema(request=TestsBody, responses=TestedSerializer)
     @action(detail=False, methods=["post"])

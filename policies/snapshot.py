@@ -76,8 +76,11 @@ def load() -> Snapshot:
 
 def registered(agents: Collection[str] | None = None, resources: Collection[str] | None = None) -> World:
     """The agents and resources of now: all, or those named."""
+    active = Agent.objects.filter(status=Agent.Status.ACTIVE, **({} if agents is None else {"name__in": agents}))
+    there = Resource.objects.filter(retired_at=None, **({} if resources is None else {"name__in": resources}))
     return World.of(
-        (row.facts for row in _agents(agents).values()), (row.facts for row in _resources(resources).values())
+        (AgentFacts(*row) for row in active.values_list("name", "function", "environment", "segment__name", "purpose")),
+        (ResourceFacts(*row) for row in there.values_list("name", "kind", "segment__name")),
     )
 
 
@@ -96,9 +99,8 @@ def _engine(version: PolicyVersion | None, world: World) -> Engine:
         )
 
 
-def _agents(names: Collection[str] | None = None) -> dict[str, AgentRow]:
-    named = {} if names is None else {"name__in": names}
-    found = Agent.objects.filter(status=Agent.Status.ACTIVE, **named).select_related("segment")
+def _agents() -> dict[str, AgentRow]:
+    found = Agent.objects.filter(status=Agent.Status.ACTIVE).select_related("segment")
     return {agent.name: AgentRow(agent.id, _agent_facts(agent)) for agent in found}
 
 
@@ -106,9 +108,8 @@ def _agent_facts(agent: Agent) -> AgentFacts:
     return AgentFacts(agent.name, agent.function, agent.environment, agent.segment.name, agent.purpose)
 
 
-def _resources(names: Collection[str] | None = None) -> dict[str, ResourceRow]:
-    named = {} if names is None else {"name__in": names}
-    found = Resource.objects.filter(retired_at__isnull=True, **named).select_related("segment")
+def _resources() -> dict[str, ResourceRow]:
+    found = Resource.objects.filter(retired_at__isnull=True).select_related("segment")
     return {
         resource.name: ResourceRow(resource.id, ResourceFacts(resource.name, resource.kind, resource.segment.name))
         for resource in found

@@ -13,6 +13,7 @@ urlpatterns = [
     path("<int:number>/approve/", views.move, {"to": "approve"}, name="approve"),
     path("<int:number>/activate/", views.move, {"to": "activate"}, name="activate"),
     path("<int:number>/rollback/", views.rollback, name="rollback"),
+    path("<int:number>/worth-a-look/", views.worth_a_look, name="worth_a_look"),
     path("<int:number>/try/", trial_views.ask, name="try"),
     path("<int:number>/trials/<uuid:trial_id>/", trial_views.trial, name="trial"),
     path("<int:number>/trials/<uuid:trial_id>/progress/", trial_views.progress, name="trial_progress"),

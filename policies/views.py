@@ -14,10 +14,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.models import User
 from accounts.requests import person_of
-from core.errors import NarrowgateError
+from core.errors import Invalid, NarrowgateError
 from policies import actions, trial_actions
 from policies.check import check
 from policies.forms import DraftForm, RollbackForm
+from policies.linting import findings
 from policies.models import PolicyTrial, PolicyVersion
 from policies.presentation import WRITERS, changes, next_step, placed
 from policies.queries import READERS, TRIERS, active, registry, trials_visible_to, visible_to
@@ -75,6 +76,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "problems": list(placed(problems, text)),
         "checked": checked,
         "active": now,
+        "findings": findings(form.cleaned_data["text"]) if checked and form.is_valid() and not problems else [],
         "tested": tested(form.cleaned_data["text"], form.cleaned_data["tests"])
         if checked and form.is_valid() and not problems
         else None,
@@ -88,6 +90,18 @@ def _write(user: User, given: Mapping[str, str], *, first: bool) -> PolicyVersio
         return actions.install(**given, actor=user)
     with transaction.atomic():  # a draft that cannot be proposed is still in the form
         return actions.propose(actions.draft(**given, actor=user).id, actor=user)
+
+
+@require_GET
+@login_required
+def worth_a_look(request: HttpRequest, number: int) -> HttpResponse:
+    """What lint finds in a version, fetched when its page is there: it looks at every agent."""
+    version = found_version(person_of(request), number)
+    try:
+        found = findings(version.text)
+    except Invalid:  # its page says what is wrong
+        found = []
+    return render(request, "policies/parts/findings.html", {"findings": found, "none": not found})
 
 
 def _tried(user: User, given: Mapping[str, str]) -> PolicyTrial:

@@ -100,9 +100,10 @@ REVIEW: Final[Says] = {
     "own_version": ("Nobody approves policies they wrote.", "Ask another platform engineer."),
     "not_yours": ("It is for its author alone: a draft, or a token.", "Ask them, or make your own."),
     "second_administrator": ("A second administrator has to confirm it.", "Ask another administrator: it waits on the person's page."),
-    "too_many": ("Too many reports of yours wait already.", "Let one finish, or cancel one."),
+    "too_many": ("Too many reports or trials of yours wait already.", "Let one finish, or cancel one."),
     "not_empty": ("The segment still holds agents or resources.", "Move or retire them first."),
     "same_person": ("You asked for it yourself.", "A second person confirms: another engineer, or the CISO."),
+    "question_changed": ("What is kept of the action is not what its ledger entry names.", "Somebody changed it in the database: compare with a backup, and tell the CISO."),
     "not_the_first": ("There are policies already.", "Propose a version instead."),
 }  # fmt: skip
 GROUPS: Final[Mapping[str, Says]] = {

@@ -34,6 +34,16 @@ permit (principal in Function::"triage", action == Action::"sql:update", resourc
 @id("moves-need-a-dba") @hold("dba:1") @ttl("5m") @why("Somebody looks before a patient is moved.")
 forbid (principal, action in Action::"sql:write", resource in Segment::"clinic") unless { context has approval };
 """
+CASES = """
+cases:
+  - {name: Triage reads, agent: triage.production, resource: clinic-records, verbs: [sql:select], expect: allow}
+  - name: Moving waits
+    agent: triage.production
+    resource: clinic-records
+    verbs: [sql:update]
+    expect: hold
+    needs: "dba:1"
+"""
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,14 @@ def bring_policy(bench: Bench) -> int:
     bench.types("policy", "push", "policies", status=1, says="20-clinic.cedar:8")
     ours.write_text(POLICY, encoding="utf-8")
     bench.types("policy", "check", "policies", says="Nothing is wrong.", apart=True)
+    cases = folder / "20-clinic.test.yaml"
+    bench.types("policy", "test", "policies", status=1, says="There is no test case.")
+    cases.write_text(CASES.replace("hold", "allow"), encoding="utf-8")
+    failing = bench.types("policy", "test", "policies", "--output", "sarif", status=1)
+    assert "Expected allow, but it is hold" in json.loads(failing)["runs"][0]["results"][0]["message"]["text"]
+    bench.types("policy", "push", "policies", status=1, says="Moving waits")
+    cases.write_text(CASES, encoding="utf-8")
+    bench.types("policy", "test", "policies", says="All 2 pass.")
     assert '+@id("triage-reads")' in bench.types("policy", "diff", "policies", status=1)
     bench.types("policy", "push", "policies", who="lena", status=1)
     pushed = bench.types("policy", "push", "policies", "--note", "The clinic")
@@ -184,6 +202,12 @@ def test_what_no_policy_allows_is_denied(bench: Bench, clinic: Clinic) -> None:
     _, said = bench.asks("DELETE FROM visits WHERE id = 1")
     assert "No policy allows triage.production to do sql:delete at clinic-records." in said
     assert clinic.count("SELECT count(*) FROM visits") == 50
+    action = said.rpartition("(action ")[2].partition(")")[0]
+    wait_until(lambda: bench.api("erik", f"actions/{action}")[0] == 200)
+    bench.types("policy", "explain", action, says="That is what was recorded.")
+    bench.types("policy", "explain", action, "--version", "1", says="denied")
+    bench.types("policy", "explain", action, who="lena", status=1)
+    bench.types("policy", "try", "1", "--period", "1d", says="actions would have gone otherwise.")
 
 
 def test_a_change_waits_and_runs_once_approved(bench: Bench, clinic: Clinic) -> None:

@@ -78,7 +78,7 @@ POLICIES = [
     *_pages(
         ("policies/", "RCAEM"), ("policies/<int:number>/", "RCAEM"),
         ("policies/new/", "EM"), ("policies/<int:number>/rollback/", "EM"),
-        ("policies/<int:number>/trials/<uuid:trial_id>/", "CAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/progress/", "CAEM"),
+        ("policies/<int:number>/worth-a-look/", "RCAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/", "CAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/progress/", "CAEM"),
     ),
     *_posts(
         ("policies/<int:number>/try/", "CEM", {"period": "7d"}),

@@ -191,3 +191,15 @@ class TestMaking:
         status, tested = api.post("policies/test", {"text": SECOND, "tests": "cases: []"})
         assert (status, tested) == (200, {"results": [], "uncovered": ["never", "reads"]})
         assert api.post("policies/test", {"text": SECOND, "tests": "cases: ["})[0] == 422
+
+    def test_what_is_worth_a_look_is_said_by_api_and_by_page(self) -> None:
+        status, checked = Caller(self.cast.engineer).post("policies/check", {"text": SECOND})
+        assert (status, checked["problems"]) == (200, [])
+        assert [(one["line"], one["kind"], one["policy"]) for one in checked["findings"]] == [
+            (2, "unreachable", "never"), (1, "unreachable", "reads"),
+            (2, "wider-than-a-segment", "never"), (1, "wider-than-a-segment", "reads"),
+        ]  # fmt: skip
+        page = browser(self.cast.engineer)
+        assert b"every agent and every resource" in page.get(f"/policies/{self.draft.number}/worth-a-look/").content
+        said = page.post("/policies/new/", {"text": SECOND, "tests": "", "note": "", "do": "check"}).content
+        assert b"Worth a look" in said

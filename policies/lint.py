@@ -1,0 +1,189 @@
+"""Pure: what is allowed to be written and is probably not meant. Each finding is a sentence about one policy, or about an agent.
+
+Unlike a problem (`policies/check.py`) a finding keeps nothing from coming into force: whoever approves decides what it is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from cedarpy import pst
+
+from accounts.quorum import Requirement, Seat, satisfied
+from core.words import listing, plural
+from policies.parse import Policy
+from policies.verbs import VERBS
+from policies.world import Uid, World, action_lineage
+
+MOST_FINDINGS: Final = 100
+NOBODY: Final = "No active agent at any resource can meet it."
+NAMED: Final = 3
+"""Names given as examples in one sentence."""
+
+
+class Kind(StrEnum):
+    """What is probably not meant."""
+
+    UNREACHABLE = "unreachable"
+    BEATEN = "always-beaten"
+    WIDE = "wider-than-a-segment"
+    IDLE = "agent-without-policy"
+    HOPELESS = "hold-nobody-could-approve"
+    OWN = "hold-only-its-owner-could-approve"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One of them: `policy` is empty where it is about agents."""
+
+    kind: Kind
+    says: str
+    policy: str = ""
+
+
+@dataclass(frozen=True)
+class People:
+    """Who could approve: seats of everybody in a group, and the owners of agents with how many agents each has."""
+
+    seats: Collection[Seat] = ()
+    owners: Mapping[str, int] = field(default_factory=dict)
+
+
+def lint(rules: Mapping[str, Policy], world: World, people: People | None = None) -> list[Finding]:
+    """Everything worth a look, by kind; at most MOST_FINDINGS. Who could approve is looked at where it is given."""
+    met = _met(rules, world)
+    found = [
+        *(Finding(Kind.UNREACHABLE, NOBODY, name) for name in sorted(rules.keys() - met)),
+        *_beaten(rules, world),
+        *_wide(rules),
+        *_idle([rules[name] for name in met if rules[name].terms.effect == "permit"], world),
+        *(_hopeless(rules, people) if people is not None else ()),
+    ]
+    return found[:MOST_FINDINGS]
+
+
+def _met(rules: Mapping[str, Policy], world: World) -> frozenset[str]:
+    """The policies that some agent can meet at some resource: what a scope names on one side says nothing of the other."""
+    agents = frozenset[Uid]().union(*(agent.lineage for agent in world.agents.values()))
+    resources = frozenset[Uid]().union(*(resource.lineage for resource in world.resources.values()))
+    return frozenset(
+        name
+        for name, policy in rules.items()
+        if _within(_scope(policy.rule.principal), agents) and _within(_scope(policy.rule.resource), resources)
+    )
+
+
+def _within(scope: Uid | None, lineage: frozenset[Uid]) -> bool:
+    return bool(lineage) if scope is None else scope in lineage
+
+
+def _idle(permits: Iterable[Policy], world: World) -> Iterator[Finding]:
+    """Agents that no permit can match."""
+    scopes = {_scope(policy.rule.principal) for policy in permits}
+    if None in scopes:
+        return
+    idle = sorted(agent.name for agent in world.agents.values() if not agent.lineage & scopes)
+    if idle:
+        some = [*idle[:NAMED], *([f"{len(idle) - NAMED:,} more"] if len(idle) > NAMED else ())]
+        have = "has" if len(idle) == 1 else "have"
+        yield Finding(
+            Kind.IDLE, f"{plural(len(idle), 'agent')} {have} no policy that permits anything: {listing(some)}."
+        )
+
+
+def _beaten(rules: Mapping[str, Policy], world: World) -> Iterator[Finding]:
+    """Permits inside what a forbid without conditions, which no approval lifts, forbids."""
+    lineages = {("Agent", agent.name): agent.lineage for agent in world.agents.values()}
+    lineages |= {("Resource", resource.name): resource.lineage for resource in world.resources.values()}
+    plain = [
+        policy
+        for policy in rules.values()
+        if policy.terms.effect == "forbid" and not policy.rule.clauses and not policy.terms.hold
+    ]
+    for name, permit in sorted(rules.items()):
+        if permit.terms.effect != "permit":
+            continue
+        for forbid in plain:
+            if _covers(forbid.rule, permit.rule, lineages):
+                yield Finding(Kind.BEATEN, f"The policy {forbid.terms.id} forbids all that it permits.", name)
+                break
+
+
+def _covers(outer: pst.Template, inner: pst.Template, lineages: Mapping[Uid, frozenset[Uid]]) -> bool:
+    """Whether whatever `inner` matches, `outer` matches."""
+    return (
+        _contains(_scope(outer.principal), _scope(inner.principal), lineages)
+        and _contains(_scope(outer.resource), _scope(inner.resource), lineages)
+        and _verbs(inner.action) <= _verbs(outer.action)
+    )
+
+
+def _scope(scope: pst.PrincipalOrResourceConstraint) -> Uid | None:
+    entity = getattr(scope, "entity", None)
+    return (str(entity.type), entity.id) if isinstance(entity, pst.EntityUid) else None
+
+
+def _contains(outer: Uid | None, inner: Uid | None, lineages: Mapping[Uid, frozenset[Uid]]) -> bool:
+    return outer is None or outer == inner or (inner is not None and outer in lineages.get(inner, ()))
+
+
+def _verbs(scope: pst.ActionConstraint) -> frozenset[str]:
+    if isinstance(scope, pst.ActionEq):
+        named = {("Action", scope.entity.id)}
+    elif isinstance(scope, pst.ActionIn):
+        named = {("Action", entity.id) for entity in scope.entities}
+    else:
+        return VERBS
+    return frozenset(verb for verb in VERBS if action_lineage(verb) & named)
+
+
+def _wide(rules: Mapping[str, Policy]) -> Iterator[Finding]:
+    """Permits that name neither who nor where, whatever their conditions."""
+    for name, policy in sorted(rules.items()):
+        if policy.terms.effect != "permit":
+            continue
+        missing = [
+            word
+            for word, scope in (("agent", policy.rule.principal), ("resource", policy.rule.resource))
+            if _scope(scope) is None
+        ]
+        if missing:
+            every = listing([f"every {word}" for word in missing])
+            yield Finding(Kind.WIDE, f"It speaks of {every}, beyond any one segment.", name)
+
+
+def _hopeless(rules: Mapping[str, Policy], people: People) -> Iterator[Finding]:
+    """Holds that not enough people could approve, at all or for the agents that one of them owns."""
+    for name, policy in sorted(rules.items()):
+        requirement = policy.terms.hold
+        if requirement is None:
+            continue
+        if not satisfied(requirement, people.seats):
+            yield Finding(Kind.HOPELESS, f"There are not enough people for {requirement}, each filling one seat.", name)
+        else:
+            yield from _own(name, requirement, people)
+
+
+def _own(name: str, requirement: Requirement, people: People) -> Iterator[Finding]:
+    groups = set(requirement.seats)
+    owning = {seat.person for seat in people.seats if seat.groups & groups and seat.person in people.owners}
+    for person in sorted(owning):
+        others = [seat for seat in people.seats if seat.person != person]
+        if not satisfied(requirement, others):
+            agents = plural(people.owners[person], "agent")
+            yield Finding(
+                Kind.OWN,
+                f"For the {agents} that one of its reviewers owns there are not enough others for {requirement}: nobody reviews what their own agent asks.",
+                name,
+            )
+
+
+def seats_of(members: Iterable[tuple[str, str]]) -> list[Seat]:
+    """Seats from pairs of person and group."""
+    groups: dict[str, set[str]] = {}
+    for person, group in members:
+        groups.setdefault(person, set()).add(group)
+    return [Seat(person, frozenset(names)) for person, names in sorted(groups.items())]

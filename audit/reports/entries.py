@@ -17,7 +17,7 @@ from audit.explorer import EntriesForm, matching
 from audit.models import Report
 from audit.reports.integrity import span_of
 from audit.reports.period import Period
-from audit.reports.shape import Figure, Summary
+from audit.reports.shape import Summary
 from audit.taking import FORMS
 from core.db import db_now
 from core.errors import NotFound
@@ -86,11 +86,10 @@ def _followed(report: Report, size: int, at: list[int]) -> Iterator[list[Entry]]
         yield page
 
 
-def summary(report: Report, newest: Checkpoint) -> Summary:
+def summary(report: Report) -> Summary:
     """What its page says."""
-    what = "Every entry" if not report.asked else f"Entries that match {_in_words(report.asked)}"
-    signed_size = Figure("Signed entries", newest.size, note="when it was made")
-    return Summary(f"{what}, {report.period}.", [signed_size])
+    what = f"Entries that match {_in_words(report.asked)}" if report.asked else "Every entry of this time"
+    return Summary(f"{what}.")
 
 
 def _in_words(asked: dict[str, str]) -> str:

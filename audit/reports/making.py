@@ -146,7 +146,7 @@ def _take(report: Report, door: Door) -> None:
             for share in entries.write(report, name, part, newest):
                 door.tell(0.95 * (number + share) / len(report.formats), doing)
             _keep(report, name, part)
-    summary = entries.summary(report, newest).as_json()
+    summary = entries.summary(report).as_json()
     actions.keep_summary(report.id, summary=summary, entries=newest.size, root=bytes(newest.root).hex())
     actions.state_files(report.id)
     actions.finish(report.id)

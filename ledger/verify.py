@@ -48,7 +48,6 @@ SLACK = timedelta(minutes=10)  # how far entries of different nodes may be out o
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
-# ---- the checks ----
 class Checks:
     """Steps 2 to 4 of the module, on one package; what they find goes into `report`."""
 
@@ -375,6 +374,17 @@ def verify(path: Path, against: Path | None = None, key: str | None = None, witn
         raise Unreadable(f"The package is damaged ({type(error).__name__}: {str(error)[:200]}).") from None
 
 
+def say(path: Path, against: Path | None = None, key: str | None = None, witnesses: Sequence[str] = ()) -> int:
+    """Print what `verify` finds; the exit status is 0 only for a valid package."""
+    try:
+        report = verify(path, against, key, witnesses)
+    except Unreadable as error:
+        print(f"NOT VALID: {error}")
+        return 1
+    print("\n".join(report.lines()))
+    return 0 if report.ok else 1
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 0 only for a valid package."""
     parser = argparse.ArgumentParser(description="Check a package of evidence, offline.")
@@ -383,13 +393,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", help="the verifier key that you were given: name+hash+key")
     parser.add_argument("--witness", action="append", default=[], help="the key of a witness that must have cosigned")
     given = parser.parse_args(arguments)
-    try:
-        report = verify(given.evidence, given.checkpoint, given.key, given.witness)
-    except Unreadable as error:
-        print(f"NOT VALID: {error}")
-        return 1
-    print("\n".join(report.lines()))
-    return 0 if report.ok else 1
+    return say(given.evidence, given.checkpoint, given.key, given.witness)
 
 
 if __name__ == "__main__":

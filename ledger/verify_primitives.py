@@ -23,6 +23,8 @@ class Unreadable(Exception):
 
 def plain(text: str) -> str:
     """Text that no terminal takes for a command: of what a hostile package says, the unprintable is shown by its number."""
+    if text.isprintable():
+        return text
     return "".join(part if part.isprintable() else f"\\u{ord(part):04x}" for part in text)
 
 

@@ -1,4 +1,4 @@
-"""The fixed cast: the same people in every story, made by the actions that make people anywhere."""
+"""The fixed cast: the same people in every story, made by the actions that make people anywhere, once for a test run."""
 
 from __future__ import annotations
 
@@ -32,26 +32,37 @@ class Cast:
     security: Group
 
 
-def assemble() -> Cast:
-    """Make everybody. The outsider has no role and must be refused everywhere."""
-    root = _person("ada", "Ada Admin", Role.ADMINISTRATOR)
-    dba = actions.create_group("dba", actor=root)
-    security = actions.create_group("security", actor=root)
-    people = {
-        "second_administrator": _person("abel", "Abel Admin", Role.ADMINISTRATOR),
-        "reviewer": _person("rita", "Rita Reviewer", Role.REVIEWER),
-        "teammate": _person("tom", "Tom Teammate", Role.REVIEWER),
-        "reviewer2": _person("sam", "Sam Security", Role.REVIEWER),
-        "owner": _person("olga", "Olga Owner", Role.OWNER),
-        "deputy": _person("dev", "Dev Deputy", Role.OWNER),
-        "ciso": _person("cleo", "Cleo Ciso", Role.CISO),
-        "auditor": _person("aldo", "Aldo Auditor", Role.AUDITOR),
-        "engineer": _person("enzo", "Enzo Engineer", Role.ENGINEER),
-        "outsider": _person("otto", "Otto Outsider"),
-    }
-    for name, group in (("reviewer", dba), ("teammate", dba), ("reviewer2", security)):
-        actions.add_member(people[name], group, actor=root)
-    return Cast(administrator=root, dba=dba, security=security, **people)
+PEOPLE: dict[str, tuple[str, str, *tuple[Role, ...]]] = {
+    "administrator": ("ada", "Ada Admin", Role.ADMINISTRATOR),
+    "second_administrator": ("abel", "Abel Admin", Role.ADMINISTRATOR),
+    "reviewer": ("rita", "Rita Reviewer", Role.REVIEWER),
+    "teammate": ("tom", "Tom Teammate", Role.REVIEWER),
+    "reviewer2": ("sam", "Sam Security", Role.REVIEWER),
+    "owner": ("olga", "Olga Owner", Role.OWNER),
+    "deputy": ("dev", "Dev Deputy", Role.OWNER),
+    "ciso": ("cleo", "Cleo Ciso", Role.CISO),
+    "auditor": ("aldo", "Aldo Auditor", Role.AUDITOR),
+    "engineer": ("enzo", "Enzo Engineer", Role.ENGINEER),
+    "outsider": ("otto", "Otto Outsider"),  # no role: refused everywhere
+}
+MEMBERS = {"reviewer": "dba", "teammate": "dba", "reviewer2": "security"}
+
+
+def assemble() -> None:
+    """Make everybody."""
+    people = {part: _person(*said) for part, said in PEOPLE.items()}
+    root = people["administrator"]
+    groups = {name: actions.create_group(name, actor=root) for name in ("dba", "security")}
+    for part, group in MEMBERS.items():
+        actions.add_member(people[part], groups[group], actor=root)
+
+
+def meet() -> Cast:
+    """Everybody as the database knows them."""
+    people = {person.username: person for person in User.objects.all()}
+    groups = {group.name: group for group in Group.objects.all()}
+    parts = {part: people[username] for part, (username, *_) in PEOPLE.items()}
+    return Cast(dba=groups["dba"], security=groups["security"], **parts)
 
 
 def _person(username: str, name: str, *roles: Role) -> User:

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
 from console import database
-from tests.databases import TestCluster, fresh_name, point_at, running_cluster
+from tests.databases import BASE, PEOPLED, TestCluster, fresh_name, point_at, running_cluster
 from tests.network import stay_home
 from tests.serving import RunningServer, start, temporary_state
 
@@ -79,17 +79,19 @@ def cluster(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) 
 
 @pytest.fixture(scope="session")
 def django_db_setup(cluster: TestCluster, worker: str, django_db_blocker: DjangoDbBlocker) -> None:
-    """This worker's database, in place of pytest-django's."""
+    """This worker's database with the cast in it, in place of pytest-django's."""
     with django_db_blocker.unblock():
-        point_at(cluster.clone(f"narrowgate_{worker}"))
+        point_at(cluster.clone(f"narrowgate_{worker}", template=PEOPLED))
 
 
 @contextmanager
-def fresh(cluster: TestCluster, worker: str, blocker: DjangoDbBlocker) -> Iterator[database.Logins]:
+def fresh(
+    cluster: TestCluster, worker: str, blocker: DjangoDbBlocker, *, template: str = PEOPLED
+) -> Iterator[database.Logins]:
     """A database that Django uses as the app until the block ends."""
     name = fresh_name(worker)
     with blocker.unblock():
-        logins = cluster.clone(name)
+        logins = cluster.clone(name, template=template)
         point_at(logins)
         try:
             yield logins
@@ -108,28 +110,29 @@ def fresh_database(
 ) -> Iterator[database.Logins]:
     """A database for one test that needs committed rows: several connections, threads or processes.
 
-    Django (in this process and in those it starts) uses it as the app; the value holds all four logins. Not to be
-    mixed with `db`: what a test commits here goes with the database.
+    Django (in this process and in those it starts) uses it as the app; the value holds all four logins. It is empty unless
+    the test asks for `fresh_cast`. Not to be mixed with `db`: what a test commits here goes with the database.
     """
     assert not request.node.get_closest_marker("django_db"), "a test uses the worker's database or a fresh one"
-    with fresh(cluster, worker, django_db_blocker) as logins:
+    template = PEOPLED if "fresh_cast" in request.fixturenames else BASE
+    with fresh(cluster, worker, django_db_blocker, template=template) as logins:
         yield logins
 
 
 @pytest.fixture
 def cast(db: None) -> Cast:
-    """The people of every story, in the test's own transaction."""
-    from tests.cast import assemble  # it imports models, which must wait for Django
+    """The people of every story; what becomes of them is undone with the test's transaction."""
+    from tests.cast import meet  # it imports models, which must wait for Django
 
-    return assemble()
+    return meet()
 
 
 @pytest.fixture
 def fresh_cast(fresh_database: database.Logins) -> Cast:
-    """The same people, committed, in a database of their own."""
-    from tests.cast import assemble  # it imports models, which must wait for Django
+    """The same people in a database of their own."""
+    from tests.cast import meet  # it imports models, which must wait for Django
 
-    return assemble()
+    return meet()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """One PostgreSQL cluster for a whole test run, a database for each worker, more on request.
 
-The migrated base is made once; every database a test sees is a copy of it. Tests log in as the app does, so
-the fences (no TRUNCATE, no rewriting of the ledger) are real.
+The migrated base is made once, and once more with the cast in it; every database a test sees is a copy of one of
+them. Tests log in as the app does, so the fences (no TRUNCATE, no rewriting of the ledger) are real.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from console import database, embedded
 from console.database_url import database_from
 
 BASE = "narrowgate_base"
+PEOPLED = "narrowgate_peopled"
 _numbers = itertools.count(1)
 
 
@@ -40,11 +41,11 @@ class TestCluster:
         """The connection URLs of database `name`."""
         return database.Logins(**{role: dsn.replace(f"/{BASE}?", f"/{name}?") for role, dsn in self.base.items()})
 
-    def clone(self, name: str) -> database.Logins:
-        """A copy of the migrated base."""
+    def clone(self, name: str, *, template: str = BASE) -> database.Logins:
+        """A copy of the migrated base, or of `PEOPLED`."""
         with psycopg.connect(self.admin_dsn, autocommit=True) as admin:
             database.drop_database(admin, name)
-            database.create_database(admin, name, template=BASE, strategy="FILE_COPY")
+            database.create_database(admin, name, template=template, strategy="FILE_COPY")
         return self.logins(name)
 
     def drop(self, name: str) -> None:
@@ -63,11 +64,21 @@ def running_cluster() -> Iterator[TestCluster]:
         passwords = {role: role for role in database.ROLES}
         logins = database.prepare(cluster, passwords, database=BASE)
         database.migrate(logins.owner)
-        yield TestCluster(cluster.admin_dsn(), str(cluster.socket_folder), asdict(logins))
+        made = TestCluster(cluster.admin_dsn(), str(cluster.socket_folder), asdict(logins))
+        _people(made)
+        yield made
     finally:
         cluster.stop()
         embedded.destroy(state, "tests")
         shutil.rmtree(state, ignore_errors=True)
+
+
+def _people(cluster: TestCluster) -> None:
+    """Make the cast in a copy of the base: nearly every test meets it, and to make it takes longer than most tests."""
+    from tests.cast import assemble  # it imports models, which must wait for Django
+
+    with database.django_on(cluster.clone(PEOPLED).app):
+        assemble()
 
 
 def point_at(logins: database.Logins) -> None:

@@ -7,6 +7,7 @@ import pytest
 from accounts import actions
 from accounts.models import PendingChange, Role, User
 from accounts.role_actions import ask_to_unlink, confirm_change, drop_change
+from console.database import Logins
 from core.errors import AlreadySettled, Invalid, Refused
 from ledger.models import Outbox
 from tests.cast import SETUP, Cast
@@ -48,7 +49,7 @@ def test_an_invited_administrator_waits_for_the_second_too(cast: Cast) -> None:
     assert _waiting(nina).kind == "appoint"
 
 
-def test_the_first_administrator_appoints_the_second_alone(db: None) -> None:
+def test_the_first_administrator_appoints_the_second_alone(fresh_database: Logins) -> None:
     first = actions.invite("ada", email="a@example.com", name="Ada", roles=[ADMIN], actor=SETUP)
     second = actions.invite("abel", email="b@example.com", name="Abel", roles=[ADMIN], actor=first)
     assert second.has_role(ADMIN)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LAPTOP, PHONE = (1440, 900), (390, 844)
-Profiles = dict[tuple[str, str], StorageState]
+Profiles = dict[tuple[object, ...], BrowserContext]
 Theme = Literal["light", "dark"]
 
 
@@ -34,7 +34,8 @@ def chromium() -> Iterator[Browser]:
 class Desk:
     """A browser in front of one running server, and what went wrong on its pages.
 
-    `profiles` keep whoever signed in, by server and person: each signs in once, by the form.
+    `profiles` keep whoever signed in: each person signs in once, by the form, and has one profile for each size and
+    look, which stays open. A new one fetches and reads every style, script and font again, longer than a test takes.
     """
 
     browser: Browser
@@ -46,31 +47,47 @@ class Desk:
     def signed_in(
         self, username: str, size: tuple[int, int] = LAPTOP, *, afresh: bool = False, **options: Any
     ) -> Iterator[Page]:
-        """A page of a person who is signed in; `afresh` for one who will sign out."""
-        key = (self.demo["console"], username)
-        kept = None if afresh else self.profiles.get(key)
-        with self.context(size, storage_state=kept, **options) as context:
-            page = context.new_page()
-            page.on("console", self._hear)
-            page.on("pageerror", lambda error: self.complaints.append(str(error)))
-            page.goto(f"{self.demo['console']}/")
-            if kept is None:
-                self._sign_in(page, username)
-            page.get_by_role("navigation", name="Main").wait_for()
-            page.wait_for_load_state("load")  # keys are heard once the scripts run
-            if not afresh:
-                self.profiles[key] = context.storage_state()
+        """A page of a person who is signed in; `afresh` for one who will sign out, or leaves something in the browser."""
+        if afresh:
+            with self.context(size, **options) as context, self._page(context, username) as page:
+                yield page
+            return
+        key = (self.demo["console"], username, size, *sorted(options.items()))
+        if key not in self.profiles:
+            known = next((one for said, one in self.profiles.items() if said[:2] == key[:2]), None)
+            kept = known.storage_state() if known else None
+            self.profiles[key] = self._profile(size, storage_state=kept, **options)
+        with self._page(self.profiles[key], username) as page:
             yield page
 
     @contextmanager
+    def _page(self, context: BrowserContext, username: str) -> Iterator[Page]:
+        """A new page at the person's first address, signed in by the form where the profile is not."""
+        page = context.new_page()
+        try:
+            page.on("console", self._hear)
+            page.on("pageerror", lambda error: self.complaints.append(str(error)))
+            page.goto(f"{self.demo['console']}/")
+            if page.get_by_label("User name").is_visible():
+                self._sign_in(page, username)
+            page.get_by_role("navigation", name="Main").wait_for()
+            page.wait_for_load_state("load")  # keys are heard once the scripts run
+            yield page
+        finally:
+            page.close()
+
+    @contextmanager
     def context(self, size: tuple[int, int] = LAPTOP, **options: Any) -> Iterator[BrowserContext]:
-        """A browser profile of its own."""
-        width, height = size
-        context = self.browser.new_context(viewport={"width": width, "height": height}, locale="en-GB", **options)
+        """A browser profile that nobody has used, until the block ends."""
+        context = self._profile(size, **options)
         try:
             yield context
         finally:
             context.close()
+
+    def _profile(self, size: tuple[int, int], **options: Any) -> BrowserContext:
+        width, height = size
+        return self.browser.new_context(viewport={"width": width, "height": height}, locale="en-GB", **options)
 
     def person(self, username: str) -> dict[str, Any]:
         """What the demo says of a person."""

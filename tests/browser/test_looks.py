@@ -149,7 +149,7 @@ def test_keys_and_menus_work_without_a_mouse(desk: Desk) -> None:
 
 
 def test_the_theme_is_remembered_whatever_the_system_prefers(desk: Desk) -> None:
-    with desk.signed_in("claire", color_scheme="dark") as page:
+    with desk.signed_in("claire", afresh=True, color_scheme="dark") as page:
         page.emulate_media(color_scheme="light")
         page.get_by_role("button", name="Theme").first.click()
         page.reload()

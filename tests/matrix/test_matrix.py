@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django.plugin import DjangoDbBlocker
 
-from console.database import Logins
 from tests.bring.callers import Caller, browser, new_key
-from tests.cast import Cast
+from tests.conftest import fresh
+from tests.databases import TestCluster
 from tests.matrix.everything import POLICY, ROLES, Everything, everything
 from tests.matrix.table import ALLAUTHS, NOBODYS, OPEN, TABLE, Row
 
+pytestmark = pytest.mark.xdist_group("matrix")
 LETTERS = dict(zip("RCAEOMX", ROLES, strict=True))
 METHODS = ("get", "post", "put", "patch", "delete")
 RULED = {400, 409, 422}
 """The thing itself answers (it is settled, or cannot be reached): whoever hears of that may."""
+
+
+@pytest.fixture(scope="module")
+def world(
+    cluster: TestCluster,
+    django_db_setup: None,
+    worker: str,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Everything]:
+    """One of everything, for all tests here: what each of them changes, it undoes."""
+    from tests.cast import meet  # it imports models, which must wait for Django
+
+    folder = tmp_path_factory.mktemp("matrix")
+    with (
+        fresh(cluster, worker, django_db_blocker) as logins,
+        everything(meet(), logins.sequencer, folder) as made,
+    ):
+        yield made
 
 
 def routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -36,36 +57,33 @@ def test_every_address_is_in_the_table() -> None:
     assert {route for route, _ in routes(get_resolver())} == known
 
 
-def test_every_address_for_every_role(fresh_cast: Cast, fresh_database: Logins, tmp_path: Path) -> None:
+def test_every_address_for_every_role(world: Everything) -> None:
     wrong = []
-    with everything(fresh_cast, fresh_database.sequencer, tmp_path) as world:
-        people = {role: getattr(world.cast, role) for role in ROLES}
-        doors = {role: (browser(person), Caller(person).client) for role, person in people.items()}
-        for row in TABLE:
-            for letter, role in LETTERS.items():
-                status = _asked(doors[role][row.route.startswith("api/")], row, world)
-                if not _as_it_should(status, row, letter):
-                    wrong.append(f"{row.method} /{row.route} as {role}: {status}")
+    people = {role: getattr(world.cast, role) for role in ROLES}
+    doors = {role: (browser(person), Caller(person).client) for role, person in people.items()}
+    for row in TABLE:
+        for letter, role in LETTERS.items():
+            status = _asked(doors[role][row.route.startswith("api/")], row, world)
+            if not _as_it_should(status, row, letter):
+                wrong.append(f"{row.method} /{row.route} as {role}: {status}")
     assert not wrong, "\n".join(wrong)
 
 
-def test_nobody_signed_in_is_let_in_anywhere(fresh_cast: Cast, fresh_database: Logins, tmp_path: Path) -> None:
-    with everything(fresh_cast, fresh_database.sequencer, tmp_path) as world:
-        for row in TABLE:
-            status = _asked(Client(), row, world)
-            if row.route not in OPEN:
-                assert status == (401 if row.route.startswith("api/") else 302), row
+def test_nobody_signed_in_is_let_in_anywhere(world: Everything) -> None:
+    for row in TABLE:
+        status = _asked(Client(), row, world)
+        if row.route not in OPEN:
+            assert status == (401 if row.route.startswith("api/") else 302), row
 
 
-def test_what_no_address_takes_is_refused(fresh_cast: Cast, fresh_database: Logins, tmp_path: Path) -> None:
+def test_what_no_address_takes_is_refused(world: Everything) -> None:
     taken = {(row.method, row.route) for row in TABLE}
-    with everything(fresh_cast, fresh_database.sequencer, tmp_path) as world:
-        page, api = browser(world.cast.administrator), Caller(world.cast.administrator).client
-        for route in sorted({row.route for row in TABLE}):
-            for method in METHODS:
-                if (method, route) not in taken:
-                    client = api if route.startswith("api/") else page
-                    assert _asked(client, Row(method, route, ""), world) in {403, 404, 405}, (method, route)
+    page, api = browser(world.cast.administrator), Caller(world.cast.administrator).client
+    for route in sorted({row.route for row in TABLE}):
+        for method in METHODS:
+            if (method, route) not in taken:
+                client = api if route.startswith("api/") else page
+                assert _asked(client, Row(method, route, ""), world) in {403, 404, 405}, (method, route)
 
 
 def _as_it_should(status: int, row: Row, letter: str) -> bool:

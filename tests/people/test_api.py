@@ -16,6 +16,7 @@ from accounts import actions
 from accounts.invitation_actions import find
 from accounts.models import ApiToken, PendingChange, Role, User
 from accounts.scopes import AGENTS_WRITE, READ
+from console.database import Logins
 from ledger.events import Event
 from ledger.models import Outbox
 from tests.approvals.world import World, assemble
@@ -190,7 +191,9 @@ def test_nothing_is_taken_without_a_token(db: None) -> None:
 
 
 # ---- from the machine itself ----
-def test_the_first_administrator_comes_from_the_machine(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_administrator_comes_from_the_machine(
+    fresh_database: Logins, capsys: pytest.CaptureFixture[str]
+) -> None:
     call_command("appoint", "ada", name="Ada", email="ada@example.com")
     assert find(capsys.readouterr().out.rsplit("/", 2)[1]).user.has_role(Role.ADMINISTRATOR)
 

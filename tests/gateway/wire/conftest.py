@@ -34,12 +34,12 @@ def standing_world(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[worlds.World]:
     """A gateway that listens for all tests of a module: what one of them leaves there, the next one finds."""
-    from tests.cast import assemble  # it imports models, which must wait for Django
+    from tests.cast import meet  # it imports models, which must wait for Django
 
     with (
         fresh(cluster, worker, django_db_blocker) as logins,
         worlds.shop(cluster, f"shop_{worker}_standing") as dsn,
-        listening(worlds.assemble(assemble(), logins, cluster, dsn, tmp_path_factory.mktemp("world"))) as world,
+        listening(worlds.assemble(meet(), logins, cluster, dsn, tmp_path_factory.mktemp("world"))) as world,
     ):
         yield world
 

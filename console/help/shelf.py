@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -28,11 +28,7 @@ class Volume:
     group: str
     about: str
     document: Document
-
-    @property
-    def address(self) -> str:
-        """Where it is read."""
-        return reverse("help:document", args=[self.slug])
+    address: str  # where it is read
 
     @property
     def parts(self) -> Sequence[Section]:
@@ -56,9 +52,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Shelf:
-    """All documents."""
+    """All documents, and the address of their contents."""
 
     volumes: tuple[Volume, ...]
+    address: str
 
     @property
     def groups(self) -> list[tuple[str, list[Volume]]]:
@@ -93,35 +90,45 @@ class Shelf:
 
 @cache
 def shelf() -> Shelf:
-    """The documents, read now or earlier by this process."""
-    root = Path(settings.BASE_DIR)
-    contents = root / CONTENTS
+    """The documents as the console shows them, read now or earlier by this process."""
+    console = Addresses(lambda slug: reverse("help:document", args=[slug]), _picture, _place)
+    return stocked(console, reverse("help:contents"))
+
+
+def stocked(addresses: Addresses, contents: str) -> Shelf:
+    """Read the documents; `addresses` give that of a document by its slug, `contents` is that of them all."""
+    listing = Path(settings.BASE_DIR) / CONTENTS
     listed = [
-        (group, (contents.parent / target).resolve(), about)
-        for group, target, about in links(contents.read_text(encoding="utf-8"))
+        (group, (listing.parent / target).resolve(), about)
+        for group, target, about in links(listing.read_text(encoding="utf-8"))
     ]
     slugs = {path: _slug(path) for _, path, _ in listed}
-    return Shelf(
-        tuple(
-            Volume(slugs[path], group, about, read(path.read_text(encoding="utf-8"), _addresses(path, slugs)))
-            for group, path, about in listed
+    volumes = (
+        Volume(
+            slugs[path],
+            group,
+            about,
+            read(path.read_text(encoding="utf-8"), _seen_from(path, slugs, addresses)),
+            addresses.document(slugs[path]),
         )
+        for group, path, about in listed
     )
+    return Shelf(tuple(volumes), contents)
 
 
 def _slug(path: Path) -> str:
     return path.stem.lower().replace("_", "-")
 
 
-def _addresses(path: Path, slugs: dict[Path, str]) -> Addresses:
+def _seen_from(path: Path, slugs: dict[Path, str], addresses: Addresses) -> Addresses:
     """How what the document at `path` names is reached. What is not there stays as it is written: tests look for it."""
 
     def document(target: str) -> str:
         name, mark, anchor = target.partition("#")
         slug = slugs.get((path.parent / name).resolve())
-        return reverse("help:document", args=[slug]) + mark + anchor if slug else target
+        return addresses.document(slug) + mark + anchor if slug else target
 
-    return Addresses(document, _picture, _place)
+    return replace(addresses, document=document)
 
 
 def _picture(target: str) -> str:

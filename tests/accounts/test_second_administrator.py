@@ -12,7 +12,6 @@ from core.errors import AlreadySettled, Invalid, Refused
 from ledger.models import Outbox
 from tests.cast import SETUP, Cast
 
-pytestmark = pytest.mark.django_db
 ADMIN = Role.ADMINISTRATOR
 
 

@@ -68,7 +68,7 @@ class Desk:
             page.on("console", self._hear)
             page.on("pageerror", lambda error: self.complaints.append(str(error)))
             page.goto(f"{self.demo['console']}/")
-            if page.get_by_label("User name").is_visible():
+            if page.get_by_role("heading", name="Sign in", exact=True).is_visible():
                 self._sign_in(page, username)
             page.get_by_role("navigation", name="Main").wait_for()
             page.wait_for_load_state("load")  # keys are heard once the scripts run

@@ -6,14 +6,17 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import resolve, reverse
 
 from accounts.models import User
+from console.help import site
 from console.help.markdown import Addresses, anchor, links, read
 from console.help.shelf import shelf
+from console.help.written import run
 from tests.cast import Cast
 
 ROOT = Path(__file__).parents[2]
@@ -136,3 +139,46 @@ def test_what_is_not_there_is_404_and_what_was_typed_is_escaped_and_kept(cast: C
     page = client.get(reverse("help:contents"), {"q": "<b>zzz"}).content.decode()
     assert "Nothing holds all of “&lt;b&gt;zzz”" in page
     assert "<b>zzz" not in page
+
+
+# ---- as a folder of files ----
+def test_every_document_is_a_file_and_all_they_lead_to_is_in_the_folder(tmp_path: Path) -> None:
+    assert site.write(tmp_path) == len(shelf().volumes)
+    assert {path.stem for path in tmp_path.glob("*.html")} == {"index", *(volume.slug for volume in shelf().volumes)}
+    texts = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html")}
+    for name, text in texts.items():
+        found = _targets(text)
+        for target in [
+            *found.links,
+            *(source for source, _ in found.pictures),
+            *re.findall(r'<link [^>]*href="([^"]*)', text),
+        ]:
+            if target.startswith(("https://", "http://")):
+                continue
+            file, _, part = target.partition("#")
+            assert (tmp_path / (file or name)).is_file(), (name, target)
+            assert not part or f'id="{part}"' in texts[file or name], (name, target)
+
+
+def test_the_files_ask_nothing_of_anybody(tmp_path: Path) -> None:
+    site.write(tmp_path)
+    for page in tmp_path.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert "default-src 'none'" in text
+        assert not re.search(r"<script|<form|style=|hx-", text), page.name
+    for sheet in tmp_path.rglob("*.css"):
+        for target in re.findall(r"url\(['\"]?([^'\")]+)", sheet.read_text(encoding="utf-8")):
+            assert target.startswith(("data:", "#")) or (sheet.parent / target).is_file(), (sheet.name, target)
+
+
+def test_the_files_are_written_again_and_over_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new, other = tmp_path / "help", tmp_path / "thesis"
+    assert run(["--site", str(new)]) == run(["--site", str(new)]) == 0
+    assert "begin with index.html" in capsys.readouterr().out
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work", encoding="utf-8")
+    assert run(["--site", str(other)]) == 1
+    assert "holds something else" in capsys.readouterr().err
+    assert [path.name for path in other.iterdir()] == ["thesis.txt"]
+    assert run(["--site", str(other / "thesis.txt")]) == 1
+    assert "cannot be written to" in capsys.readouterr().err

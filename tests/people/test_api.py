@@ -23,7 +23,6 @@ from tests.approvals.world import World, assemble
 from tests.bring.callers import Caller
 from tests.cast import SETUP, Cast
 
-pytestmark = pytest.mark.django_db
 NEW = {"username": "nina", "name": "Nina New", "email": "nina@example.com", "roles": ["reviewer"], "groups": ["dba"]}
 SENT: list[tuple[str, dict[str, Any]]] = [
     ("people", NEW),

@@ -43,6 +43,7 @@ class StoredTree:
         self._size = size
         self._edge = dict(zip(perfect_spans(0, size), edge, strict=True)) if edge else {}
         self._found: dict[Place, bytes] = {}
+        self._parts: dict[Span, tuple[Place, int, int]] = {}
 
     def hash(self, span: Span) -> bytes:
         """The hash of a subtree of any width. Raises NarrowgateError where entries or tiles are missing."""
@@ -59,7 +60,7 @@ class StoredTree:
     def read(self, spans: Iterable[Span]) -> None:
         """Read what several subtrees need, at once."""
         parts = {part for span in spans for part in perfect_spans(span.begin, span.end)}
-        self._read({self._part_of(slot_of(part))[0] for part in parts - self._edge.keys()})
+        self._read({self._part_of(part)[0] for part in parts - self._edge.keys()})
 
     def tile(self, level: int, number: int) -> list[bytes]:
         """The hashes of a tile, as many as there are."""
@@ -71,15 +72,22 @@ class StoredTree:
         """The hash of a perfect subtree. Raises LookupError where the tables lack a part of it."""
         if span in self._edge:
             return self._edge[span]
-        place, offset, width = self._part_of(slot_of(span))
-        self._read({place})
+        place, offset, width = self._part_of(span)
+        if place not in self._found:
+            self._read({place})
         found = self._found[place][offset * HASH_SIZE : (offset + width) * HASH_SIZE]
         if len(found) != width * HASH_SIZE:
             raise LookupError(f"Tile {place.level}/{place.number} is incomplete.")
         return perfect_root(cut(found))
 
-    def _part_of(self, slot: Slot) -> tuple[Place, int, int]:
-        """Where a subtree's hashes are read, from which of them on, and how many they are."""
+    def _part_of(self, span: Span) -> tuple[Place, int, int]:
+        """Where a perfect subtree's hashes are read, from which of them on, and how many they are."""
+        found = self._parts.get(span)
+        if found is None:
+            found = self._parts[span] = self._find_part(slot_of(span))
+        return found
+
+    def _find_part(self, slot: Slot) -> tuple[Place, int, int]:
         level, number, offset, width = slot
         if not self._is_full(level, number):
             return Place(level, number, WHOLE), offset, width

@@ -19,6 +19,7 @@ PAGES = {
         "/posture/?period=30d",
         "/incidents/",
         "/incidents/?status=resolved&sort=-severity",
+        "/incidents/?agent=nobody-at-all",
         "/incidents/signals/",
         "/posture/steps/authentication/",
         "/posture/decisions/",
@@ -32,6 +33,7 @@ PAGES = {
         "/record/ledger/",
         "a.row-link",
         "/record/?agent=nobody-at-all",
+        "/record/actions/?agent=nobody-at-all",
         "/record/reports/new/",
         "/record/reports/?status=failed",
     ],
@@ -53,6 +55,7 @@ PAGES = {
     ],
     "ada": [
         "/people/",
+        "/people/?q=nobody-at-all",
         "/people/maya/",
         "/invite/",
         "/people/maya/deactivate/",

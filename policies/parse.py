@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,10 +13,14 @@ from core.errors import Invalid
 from policies import schema
 from policies.context import plain
 from policies.slicing import reads
-from policies.source import too_nested
+from policies.source import statements, too_nested
 from policies.terms import Terms, terms_of
 
 LONGEST_TEXT: Final = 8 * 1024 * 1024
+AT_ONCE: Final = 50
+"""Policies that Cedar reads in one go."""
+MOST_KNOWN: Final = 20_000
+"""Policies that are remembered, each a few kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +32,13 @@ class Policy:
     reads: frozenset[str] | None
 
 
+_known: dict[str, Policy] = {}
+"""Policies by their text, which is all that they are made of."""
+
+
 def templates(text: str) -> tuple[pst.Template, ...]:
     """Parse `text` in its own order. Raises Invalid where Cedar cannot read it, or it has a slot."""
-    if len(text) > LONGEST_TEXT:
-        raise Invalid("text", "The policies are longer than 8 MiB.", "Split what different segments need.")
-    if too_nested(text):
-        raise Invalid(
-            "text",
-            "A policy nests more brackets and operators than can be read safely.",
-            "Split it into several policies.",
-        )
+    _require_readable(text)
     try:
         parsed = cedarpy.policies_to_pst(text)
     except (ValueError, RecursionError) as error:
@@ -49,20 +50,59 @@ def templates(text: str) -> tuple[pst.Template, ...]:
     return tuple(sorted(parsed.static_policies.values(), key=_position))
 
 
+def _require_readable(text: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise Invalid("text", "The policies are longer than 8 MiB.", "Split what different segments need.")
+    if too_nested(text):
+        raise Invalid(
+            "text",
+            "A policy nests more brackets and operators than can be read safely.",
+            "Split it into several policies.",
+        )
+
+
 def _position(policy: pst.Template) -> int:
     return int(policy.id.removeprefix("policy"))
 
 
 def policies(text: str) -> Mapping[str, Policy]:
-    """Parse and validate `text`; the policies by their @id. Raises Invalid for the first problem."""
+    """Parse and validate `text`; the policies by their @id. Raises Invalid for the first problem.
+
+    A policy that was read before is not read again: a new version is mostly the one before it. What is new is read a
+    few at a time, because Cedar holds the interpreter while it reads, and sessions wait for that.
+    """
+    _require_readable(text)
+    pieces = [statement.text for statement in statements(text)]
+    _read([piece for piece in dict.fromkeys(pieces) if piece not in _known])
     found: dict[str, Policy] = {}
-    for template in templates(text):
-        terms = terms_of(template)
-        if terms.id in found:
-            raise Invalid("id", f'Two policies have the @id "{terms.id}".', "Give each a name of its own.")
-        found[terms.id] = Policy(replace(template, id=terms.id), terms, reads(template))
-    _validate(text)
+    for piece in pieces:
+        policy = _known.get(piece) or _read([piece])[0]
+        if policy.terms.id in found:
+            raise Invalid("id", f'Two policies have the @id "{policy.terms.id}".', "Give each a name of its own.")
+        found[policy.terms.id] = policy
     return found
+
+
+def _read(pieces: Sequence[str]) -> list[Policy]:
+    """Read policies, one a piece, and keep them. Raises Invalid."""
+    found: list[Policy] = []
+    for begin in range(0, len(pieces), AT_ONCE):
+        some = pieces[begin : begin + AT_ONCE]
+        parsed = templates("".join(some))
+        if len(parsed) != len(some):
+            raise Invalid("text", "Cedar finds other policies in it than its semicolons say.", "Write it more plainly.")
+        _validate("".join(some))
+        read_now = [_understood(template) for template in parsed]
+        if len(_known) > MOST_KNOWN:
+            _known.clear()
+        _known.update(zip(some, read_now, strict=True))
+        found += read_now
+    return found
+
+
+def _understood(template: pst.Template) -> Policy:
+    terms = terms_of(template)
+    return Policy(replace(template, id=terms.id), terms, reads(template))
 
 
 def _validate(text: str) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from core.errors import Invalid
 from policies.check import Problem, Registry, check
 from policies.evaluate import Engine
+from policies.parse import AT_ONCE, policies
 from tests.policies.worlds import HELD, READS, WORLD, WRITES
 
 REGISTRY = Registry(groups={"dba", "security"}, tags={"email", "ssn"}, uids=WORLD.uids())
@@ -99,3 +100,21 @@ def test_a_misspelt_attribute_of_the_context_is_named() -> None:
     assert problem.line == 1
     assert "aproval" in problem.reason
     assert "approval" in problem.suggestion
+
+
+def test_policies_are_read_a_few_at_a_time_and_each_once() -> None:
+    texts = [f'// number {n}\n@id("p{n}") @why("a;b // c") permit {ANY};' for n in range(AT_ONCE + 3)]
+    first = policies(" ".join(texts))
+    assert list(first) == [f"p{n}" for n in range(AT_ONCE + 3)]
+    assert [one.terms.why for one in first.values()] == ["a;b // c"] * (AT_ONCE + 3)
+    changed = policies(" ".join([*texts[:-1], texts[-1].replace("permit", "forbid")]))
+    assert changed["p0"] is first["p0"]
+    assert (first[f"p{AT_ONCE + 2}"].terms.effect, changed[f"p{AT_ONCE + 2}"].terms.effect) == ("permit", "forbid")
+
+
+def test_one_that_is_wrong_is_not_kept() -> None:
+    for _ in range(2):
+        with pytest.raises(Invalid):
+            policies(f'@id("good") permit {ANY}; @id("bad") permit {ANY} when {{ context.where }};')
+    with pytest.raises(Invalid, match="Two policies"):
+        policies(f'@id("good") permit {ANY}; @id("good") permit {ANY};')

@@ -22,12 +22,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench import compared
 from bench.ledger_large import built
 from bench.ledger_world import (
     ENTRY,
@@ -215,18 +215,6 @@ def prove(keep: Path, size: int) -> list[dict[str, Any]]:
     return found
 
 
-def require_peers() -> None:
-    """Install what ours is compared with, where it is not there: it is no part of the product."""
-    if all(map(find_spec, ("auditlog", "simple_history", "pghistory"))):
-        return
-    uv = shutil.which("uv") or str(ROOT / ".venv" / "bin" / "uv")
-    command = [uv, "sync", "--frozen", "--inexact", "--quiet", "--group", "bench"]
-    try:
-        subprocess.run(command, cwd=ROOT, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        raise SystemExit(f"The libraries to compare with are not installed. Run: {' '.join(command)}") from None
-
-
 def main() -> None:
     """Measure, and print; exit status 1 where a mark is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -240,7 +228,7 @@ def main() -> None:
     if asked.prove:
         print(json.dumps(prove(asked.prove, QUICK_LARGE if asked.quick else LARGE)))
         return
-    require_peers()
+    compared.require("auditlog", "simple_history", "pghistory")
     began = time.monotonic()
     with temporary() as folder:
         found = writing(folder, quick=asked.quick)

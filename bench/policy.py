@@ -148,13 +148,13 @@ def casbin(size: int) -> Decide:
 def toolkit(size: int) -> Decide:
     """The Microsoft toolkit's evaluator: a rule has one condition, so agent, resource and verb are one field."""
     from agent_os.policies.evaluator import PolicyEvaluator
-    from agent_os.policies.schema import PolicyAction, PolicyCondition, PolicyDefaults, PolicyDocument, PolicyRule
+    from agent_os.policies.schema import PolicyAction, PolicyCondition, PolicyDefaults, PolicyDocument, PolicyOperator, PolicyRule
 
     rules = []
     for number in range(functions(size)):
         name, _, resource = agent(number)
         for verb, action in (("sql:select", PolicyAction.ALLOW), ("sql:update", PolicyAction.DENY)) * 2:
-            condition = PolicyCondition(field="asked", operator="eq", value=f"{name} {verb} {resource}")
+            condition = PolicyCondition(field="asked", operator=PolicyOperator.EQ, value=f"{name} {verb} {resource}")
             rules.append(PolicyRule(name=f"{number} {verb}", condition=condition, action=action))
     document = PolicyDocument(rules=rules, defaults=PolicyDefaults(action=PolicyAction.DENY))
     evaluator = PolicyEvaluator([document])

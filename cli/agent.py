@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey, OKPKey
 
 from cli.agent_run import run
 from cli.api_client import Api, AsOption, TokenFileOption, connect, given
-from cli.output import table
+from cli.output import may_do, table
 from cli.state import StateOption
 from cli.token import read_key
 from core.errors import NarrowgateError
@@ -62,6 +62,18 @@ def list_agents(state: StateOption = None, token_file: TokenFileOption = None, p
     rows = connect(state, token_file, person).each("agents")
     fields = ("name", "status", "segment", "owner", "purpose")
     table(("Agent", "Status", "Segment", "Owner", "Purpose"), [[row[field] for field in fields] for row in rows])
+
+
+@agent.command()
+def permissions(
+    name: Name, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
+) -> None:
+    """Everything an agent may do today, by which policy, and what of it was not used in 30 days."""
+    said = connect(state, token_file, person).get(f"agents/{name}/permissions")
+    may_do(said["permissions"])
+    for one in said["used"]:
+        if not one["last"]:
+            typer.echo(f"Not used in 30 days: {one['verb']} at {one['resource']}", err=True)
 
 
 @agent.command()

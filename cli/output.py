@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -21,6 +22,18 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for row in rows:
         drawn.add_row(*(Text(_plain(cell)) for cell in row))
     Console().print(drawn)
+
+
+def may_do(lines: Iterable[Mapping[str, Any]]) -> None:
+    """Print what may be done, as the API's lines say it."""
+    table(
+        ("Resource", "Outcome", "Verbs", "On", "Waits for", "Masked", "Policies"),
+        [
+            [line["resource"], line["outcome"], *map(", ".join, (line["verbs"], line["objects"])), line["requirement"],
+             *map(", ".join, (line["masked"], line["policies"]))]
+            for line in lines
+        ],
+    )  # fmt: skip
 
 
 def _plain(cell: object) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import Api, AsOption, TokenFileOption, connect, given
-from cli.output import table
+from cli.output import may_do, table
 from cli.state import StateOption
 from core.errors import NarrowgateError
 
@@ -59,6 +59,15 @@ def list_resources(state: StateOption = None, token_file: TokenFileOption = None
     rows = connect(state, token_file, person).each("resources")
     fields = ("name", "kind", "segment", "owner", "purpose")
     table(("Resource", "Kind", "Segment", "Owner", "Purpose"), [[row[field] for field in fields] for row in rows])
+
+
+@resource.command()
+def reach(name: Name, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = "") -> None:
+    """Who can reach a resource by the policies in force; agents that policies cannot tell apart together."""
+    said = connect(state, token_file, person).get(f"resources/{name}/reach")
+    for one in said["reachers"]:
+        typer.echo(", ".join(one["agents"]))
+        may_do(one["permissions"])
 
 
 @resource.command()

@@ -36,6 +36,17 @@ def list_segments(state: StateOption = None, token_file: TokenFileOption = None,
     table(("Segment", "Purpose"), [(row["name"], row["purpose"]) for row in rows])
 
 
+@segment.command()
+def crossings(state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = "") -> None:
+    """What may cross between segments, or stay inside one, by the policies in force."""
+    rows = connect(state, token_file, person).get("crossings")
+    words = ("allowed", "held", "resources", "policies")
+    table(
+        ("From", "To", "Agents", "Allowed", "Held", "At", "Policies"),
+        [[row["begins"], row["ends"], row["agents"], *(", ".join(row[word]) for word in words)] for row in rows],
+    )
+
+
 @segment.command("let-review")
 def let_review(
     name: Name,

@@ -10,6 +10,7 @@ from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
 from audit.report_api import ReportViewSet
 from console.people.api import ChangeViewSet, GroupViewSet, PersonViewSet
+from console.reach_api import CrossingsView, PermissionsView, ReachView
 from monitoring.api import IncidentViewSet
 from policies.api import PolicyVersionViewSet
 
@@ -35,5 +36,8 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("v1/ledger/checkpoint", CheckpointView.as_view(), name="checkpoint"),
     path("v1/ledger/proof", ProofView.as_view(), name="proof"),
+    path("v1/agents/<str:name>/permissions", PermissionsView.as_view(), name="permissions"),
+    path("v1/resources/<str:name>/reach", ReachView.as_view(), name="reach"),
+    path("v1/crossings", CrossingsView.as_view(), name="crossings"),
     path("v1/", include(router.urls)),
 ]

@@ -18,6 +18,7 @@ urlpatterns = [
     path("invitation/<str:secret>/", join, name="invitation"),
     path("", include("console.people.urls")),
     path("api/", include("console.api_urls")),
+    path("", include("console.urls_reach")),
     path("queue/", include("approvals.urls")),
     path("agents/", include("console.urls_agents")),
     path("resources/", include("agents.resource_urls")),

@@ -74,6 +74,12 @@ class Engine:
         except Exception as error:  # noqa: BLE001 -- promise 2: any error whatever in deciding denies
             return self._deny(Code.ENGINE_ERROR, f"The decision failed with {type(error).__name__}.")
 
+    def concerning(self, agent: str, verb: str, resource: str) -> tuple[Policy, ...]:
+        """The policies whose scope can match; none for what the snapshot does not know."""
+        if agent not in self._world.agents or resource not in self._world.resources:
+            return ()
+        return tuple([self._rules[policy] for policy in sorted(self._matching(agent, verb, resource))])
+
     def _deny(self, code: Code, why: str) -> Decision:
         return combine([refused(code, why)], version=self.version, snapshot=self.snapshot)
 

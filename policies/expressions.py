@@ -25,3 +25,17 @@ def _nodes(node: object) -> Iterator[object]:
         yield node
         for one in fields(node):
             yield from _nodes(getattr(node, one.name))
+
+
+def texts_of(policy: pst.Template) -> frozenset[str]:
+    """Every text that the conditions of a policy compare with: names of tables, columns and tags among them."""
+    return frozenset(node.value for node in _nodes(policy.clauses) if isinstance(node, pst.StringLit))
+
+
+def asked_of_principal(policy: pst.Template) -> frozenset[str]:
+    """The attributes of the agent that conditions look at; what the agent is in, `principal in …`, is none of them."""
+    return frozenset(
+        node.attr if isinstance(node, pst.GetAttr) else node.attrs[0]
+        for node in _nodes(policy.clauses)
+        if isinstance(node, (pst.GetAttr, pst.HasAttr)) and node.base == pst.Var("principal")
+    )

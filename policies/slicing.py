@@ -42,6 +42,11 @@ def _keys(policy: pst.Template) -> Iterator[Key]:
         yield agent, action, resource
 
 
+def scope_of(policy: pst.Template) -> tuple[Uid | None, Uid | None]:
+    """The agent, function or segment, and the resource or segment, that a policy's scope names; None for none."""
+    return _named(policy.principal), _named(policy.resource)
+
+
 def _named(scope: pst.PrincipalOrResourceConstraint) -> Uid | None:
     if isinstance(scope, (pst.ScopeEq, pst.ScopeIn, pst.ScopeIsIn)) and isinstance(scope.entity, pst.EntityUid):
         return _uid(scope.entity)

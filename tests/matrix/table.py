@@ -64,6 +64,7 @@ INVENTORY = [
         ("resources/", "EM"), ("resources/r/<slug:name>/", "EM"), ("resources/segments/", "EM"),
         ("resources/add/", "E"), ("resources/r/<slug:name>/edit/", "E"), ("resources/r/<slug:name>/login/", "E"),
         ("start/", "EM"),
+        ("agents/<str:name>/permissions/", ROLES), ("resources/r/<slug:name>/reach/", READERS), ("resources/segments/map/", READERS),
     ),
     *_posts(
         ("agents/enrol/", "E"), ("agents/<str:name>/suspend/", "CEOM", WHY),
@@ -140,6 +141,8 @@ API = [
         ("api/v1/resources/<str:name>", ROLES), ("api/v1/resources/<str:name>/tags", ROLES),
         ("api/v1/segments/<str:name>", ROLES), ("api/v1/segments/<str:name>/reviewers", ROLES),
         ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>/decision", "RCAEM"), ("api/v1/holds/<uuid:pk>", ROLES),
+        ("api/v1/agents/<str:name>/permissions", ROLES), ("api/v1/resources/<str:name>/reach", READERS), ("api/v1/crossings", READERS),
+        ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/holds/<uuid:pk>", ROLES),
         ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
         ("api/v1/ledger/entries/<int:pk>", READERS), ("api/v1/ledger/checkpoint", READERS), ("api/v1/ledger/proof", READERS),
     ),

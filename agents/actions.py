@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -12,9 +12,18 @@ from accounts.actors import actor_of, require_role
 from accounts.models import Role, User
 from agents import keys, naming
 from agents.actors import agent_subject, credential_subject
+from agents.described import Described, checked, described_in
 from agents.differences import changed
-from agents.locking import MAY_REINSTATE, answerable, locked_agent, require_status
-from agents.models import Agent, AgentKey, Credential, Reinstatement, Segment
+from agents.locking import answerable, locked_agent, move, require_status
+from agents.lookups import free_name
+from agents.models import Agent, AgentKey, Credential, Segment
+from agents.reinstating_actions import (
+    ask_to_reinstate,
+    decline_reinstatement,
+    drop_waiting,
+    propose,
+    reinstate,
+)
 from agents.resource_actions import (
     add_resource,
     change_resource,
@@ -27,7 +36,7 @@ from agents.review_actions import let_review, stop_review
 from agents.revision import bump_revision
 from agents.segment_actions import change_segment, create_segment, require_open, retire_segment
 from core.db import db_now
-from core.errors import AlreadySettled, Invalid, NotFound, Refused
+from core.errors import Invalid, NotFound
 from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
@@ -62,7 +71,7 @@ __all__ = [
 MAY_CONTAIN = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
 
 
-class About(TypedDict, total=False):
+class About(Described, total=False):
     """What is registered of an agent and may be changed."""
 
     purpose: str
@@ -80,26 +89,36 @@ def enrol(
     deputy: User | None = None,
     public_jwk: Mapping[str, Any],
     actor: User,
+    **described: Unpack[Described],
 ) -> Agent:
-    """Register an agent, active from now on. Raises Refused (not a platform engineer) and Invalid."""
+    """Register an agent: active from now on, or in a production segment proposed, until a second person activates it.
+
+    Raises Refused (not a platform engineer) and Invalid.
+    """
     require_role(actor, Role.ENGINEER)
     parsed = naming.parse(name)
     key = keys.public_key(public_jwk)
     _require_answerable(owner, deputy, purpose)
     agent = Agent(
         name=name, function=parsed.function, environment=parsed.environment, instance=parsed.instance,
-        purpose=purpose, segment=segment, owner=owner, deputy=deputy, enroller=actor, status=Agent.Status.ACTIVE,
+        purpose=purpose, segment=segment, owner=owner, deputy=deputy, enroller=actor, **checked(described),
     )  # fmt: skip
+    if Agent.objects.filter(name=name).exists():
+        raise Invalid("name", f"The name {name} is taken, now or formerly.", free_name(parsed))
     try:
         with transaction.atomic():
-            require_open(segment)
+            production = require_open(segment).production
+            agent.status = Agent.Status.PROPOSED if production else Agent.Status.ACTIVE
             agent.save(force_insert=True)
             stored = _store_key(agent, key)
             details = {"owner": str(owner.id), "purpose": purpose, "segment": segment.name, "kid": stored.kid}
+            details |= {"status": agent.status.value} if production else {}
             record(Event.AGENT_ENROLLED, actor=actor_of(actor), subject=agent_subject(agent), details=details)
+            if production:
+                propose(agent, actor=actor)
             bump_revision()
     except IntegrityError:
-        raise Invalid("name", f"The name {name} or its key is taken, now or formerly.", "Choose another.") from None
+        raise Invalid("public_jwk", "Its key, or its name, was registered a moment ago.", "Use a new key.") from None
     return agent
 
 
@@ -142,7 +161,7 @@ def suspend(agent_id: UUID, *, actor: User | Actor, reason: str) -> Agent:
         agent = locked_agent(agent_id)
         _require_may_stop(agent, actor)
         require_status(agent, {Agent.Status.ACTIVE})
-        _move(agent, Agent.Status.SUSPENDED, reason)
+        move(agent, Agent.Status.SUSPENDED, reason)
         now = db_now()
         live = agent.credentials.filter(revoked_at=None, expires_at__gt=now)
         ended = live.update(revoked_at=now, revoked_reason="Agent suspended.")
@@ -152,75 +171,26 @@ def suspend(agent_id: UUID, *, actor: User | Actor, reason: str) -> Agent:
     return agent
 
 
-def ask_to_reinstate(agent_id: UUID, *, actor: User, reason: str) -> Reinstatement:
-    """Ask that a suspended agent may act again: another person confirms it.
-
-    Raises Refused (neither engineer, CISO nor somebody who answers for it), NotFound, and AlreadySettled when it is not
-    suspended or somebody has asked already.
-    """
-    with transaction.atomic():
-        agent = locked_agent(agent_id)
-        if not actor.is_active or actor.person not in answerable(agent):
-            require_role(actor, *MAY_REINSTATE)
-        require_status(agent, {Agent.Status.SUSPENDED})
-        if agent.reinstatements.filter(status=Reinstatement.Status.WAITING).exists():
-            raise AlreadySettled(
-                f"Somebody has asked already to reinstate {agent.name}.", "A second person confirms it."
-            )
-        asked = Reinstatement.objects.create(agent=agent, reason=reason, asked_by=actor, asked_at=db_now())
-        details = {"reason": reason, "reinstatement": str(asked.id)}
-        record(Event.REINSTATEMENT_ASKED, actor=actor_of(actor), subject=agent_subject(agent), details=details)
-    return asked
-
-
-def reinstate(reinstatement_id: UUID, *, actor: User) -> Agent:
-    """Confirm, as a second person, that a suspended agent may act again, with new credentials.
-
-    Raises Refused (code `own_agent` for whoever answers for it, `same_person` for whoever asked, or the role), NotFound, and
-    AlreadySettled when that was answered or the agent is not suspended any more.
-    """
-    require_role(actor, *MAY_REINSTATE)
-    with transaction.atomic():
-        agent, asked = _locked_wish(reinstatement_id)
-        _require_second(agent, asked, actor)
-        require_status(agent, {Agent.Status.SUSPENDED})
-        _answer(asked, Reinstatement.Status.CONFIRMED, actor, "")
-        _move(agent, Agent.Status.ACTIVE, asked.reason)
-        details = {"reason": asked.reason, "asked_by": str(asked.asked_by_id), "reinstatement": str(asked.id)}
-        record(Event.AGENT_REINSTATED, actor=actor_of(actor), subject=agent_subject(agent), details=details)
-        bump_revision()
-    return agent
-
-
-def decline_reinstatement(reinstatement_id: UUID, *, actor: User, reason: str) -> Reinstatement:
-    """Say no to reinstating an agent, or take back one's own asking. Raises Refused, NotFound, AlreadySettled."""
-    with transaction.atomic():
-        agent, asked = _locked_wish(reinstatement_id)
-        if actor.id != asked.asked_by_id or not actor.is_active:
-            require_role(actor, *MAY_REINSTATE)
-        _answer(asked, Reinstatement.Status.DECLINED, actor, reason)
-        details = {"reason": reason, "reinstatement": str(asked.id)}
-        record(Event.REINSTATEMENT_DECLINED, actor=actor_of(actor), subject=agent_subject(agent), details=details)
-    return asked
-
-
 def change_agent(agent_id: UUID, *, actor: User, **about: Unpack[About]) -> Agent:
-    """Change what is registered of an agent: purpose, segment, who answers for it. Nothing happens where nothing differs.
+    """Change what is registered of an agent. Nothing happens where nothing differs.
 
+    One that acts and is moved into a production segment is proposed from then on: its credentials end, and a second person activates it.
     Raises Refused (not an engineer), Invalid, NotFound, and AlreadySettled for one that is retired.
     """
     require_role(actor, Role.ENGINEER)
     with transaction.atomic():
         agent = locked_agent(agent_id)
         require_status(agent, {Agent.Status.PROPOSED, Agent.Status.ACTIVE, Agent.Status.SUSPENDED})
-        difference = changed(agent, about)
+        difference = changed(agent, {**about, **checked(described_in(about))})
         if difference:
             _require_answerable(agent.owner, agent.deputy, agent.purpose)
-            if "segment" in difference:
-                require_open(agent.segment)
-            agent.save(update_fields=list(difference))
+            if "owner" in difference:
+                agent.ownerless_since = None
+            agent.save(update_fields=[*difference, "ownerless_since"])
             details = {"changed": difference}
             record(Event.AGENT_CHANGED, actor=actor_of(actor), subject=agent_subject(agent), details=details)
+            if "segment" in difference and require_open(agent.segment).production:
+                _enter_production(agent, actor)
             bump_revision()
     return agent
 
@@ -231,9 +201,8 @@ def retire(agent_id: UUID, *, actor: User, reason: str) -> Agent:
     with transaction.atomic():
         agent = locked_agent(agent_id)
         require_status(agent, {Agent.Status.ACTIVE, Agent.Status.SUSPENDED, Agent.Status.PROPOSED})
-        for asked in agent.reinstatements.select_for_update(of=("self",)).filter(status=Reinstatement.Status.WAITING):
-            _answer(asked, Reinstatement.Status.DECLINED, None, "The agent was retired.")
-        _move(agent, Agent.Status.RETIRED, reason)
+        drop_waiting(agent, "The agent was retired.")
+        move(agent, Agent.Status.RETIRED, reason)
         now = db_now()
         agent.credentials.filter(revoked_at=None, expires_at__gt=now).update(
             revoked_at=now, revoked_reason="Agent retired."
@@ -292,37 +261,15 @@ def revoke_credentials(agent_id: UUID, *, actor: User | Actor, reason: str) -> i
     return len(live)
 
 
-def _locked_wish(reinstatement_id: UUID) -> tuple[Agent, Reinstatement]:
-    """The agent and then what was asked of it, held in that order, as every change of an agent does."""
-    known = Reinstatement.objects.filter(id=reinstatement_id).first()
-    if known is None:
-        raise NotFound("Nobody has asked for that.")
-    agent = locked_agent(known.agent_id)
-    asked = Reinstatement.objects.select_for_update(of=("self",)).select_related("asked_by").get(id=reinstatement_id)
-    if asked.status != Reinstatement.Status.WAITING:
-        raise AlreadySettled(f"That was {asked.get_status_display().lower()} already.")
-    return agent, asked
-
-
-def _require_second(agent: Agent, asked: Reinstatement, actor: User) -> None:
-    if actor.person in answerable(agent):
-        raise Refused(
-            "Nobody reinstates their own agent.", "Ask another platform engineer or the CISO.", code="own_agent"
-        )
-    if actor.person == asked.asked_by.person:
-        raise Refused(
-            "You asked for it: a second person confirms.", "Ask another engineer or the CISO.", code="same_person"
-        )
-
-
-def _answer(asked: Reinstatement, to: Reinstatement.Status, actor: User | None, answer: str) -> None:
-    asked.status, asked.answered_by, asked.answered_at, asked.answer = to, actor, db_now(), answer
-    asked.save(update_fields=["status", "answered_by", "answered_at", "answer"])
-
-
-def _move(agent: Agent, to: Agent.Status, reason: str) -> None:
-    agent.status, agent.status_reason = to, reason
-    agent.save(update_fields=["status", "status_reason"])
+def _enter_production(agent: Agent, actor: User) -> None:
+    """An agent that acted elsewhere acts in a production segment once a second person has said so."""
+    if agent.status != Agent.Status.ACTIVE:
+        return  # one that is suspended takes two people anyway
+    reason = f"Moved to {agent.segment.name}, a production segment."
+    move(agent, Agent.Status.PROPOSED, reason)
+    now = db_now()
+    agent.credentials.filter(revoked_at=None, expires_at__gt=now).update(revoked_at=now, revoked_reason=reason)
+    propose(agent, actor=actor)
 
 
 def _store_key(agent: Agent, key: keys.Key) -> AgentKey:

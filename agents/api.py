@@ -92,7 +92,7 @@ class AgentViewSet(Named[Agent]):
 
     @extend_schema(request=bodies.EnrolBody, responses={201: bodies.AgentSerializer})
     def create(self, request: Request) -> Response:
-        """Enrol an agent. It is active from now on; what it may do, policies say."""
+        """Enrol an agent. It is active from now on, or in a production segment proposed; what it may do, policies say."""
         require_role(self.person, Role.ENGINEER)
         given = read(bodies.EnrolBody, request)
         segment = lookups.segment_named(given.pop("segment"))
@@ -116,7 +116,7 @@ class AgentViewSet(Named[Agent]):
 
     @extend_schema(request=bodies.ChangeAgentBody, responses=bodies.AgentSerializer)
     def partial_update(self, request: Request, name: str) -> Response:
-        """Change its purpose, its segment or who answers for it."""
+        """Change what is registered of it: purpose, segment, who answers for it, what it runs and may touch."""
         require_role(self.person, Role.ENGINEER)
         about = named_things(read(bodies.ChangeAgentBody, request))
         return self.said(actions.change_agent(self.get_object().id, actor=self.person, **about))
@@ -124,7 +124,7 @@ class AgentViewSet(Named[Agent]):
     @extend_schema(request=bodies.ReasonBody, responses={201: bodies.ReinstatementSerializer})
     @action(detail=True, methods=["post"])
     def reinstate(self, request: Request, name: str) -> Response:
-        """Ask that a suspended agent may act again. Another person confirms it."""
+        """Ask that an agent may act which is suspended or proposed. Another person confirms it."""
         asked = actions.ask_to_reinstate(self.get_object().id, actor=self.person, **read(bodies.ReasonBody, request))
         return Response(bodies.ReinstatementSerializer(asked).data, status=status.HTTP_201_CREATED)
 
@@ -147,7 +147,7 @@ class AgentViewSet(Named[Agent]):
 
 
 class ReinstatementViewSet(Visible[Reinstatement]):
-    """Wishes that suspended agents may act again, newest first; `?status=waiting` for those that wait for a second person."""
+    """Wishes that suspended or proposed agents may act, newest first; `?status=waiting` for those that wait for a second person."""
 
     queryset = Reinstatement.objects.none()
     serializer_class = bodies.ReinstatementSerializer
@@ -160,7 +160,7 @@ class ReinstatementViewSet(Visible[Reinstatement]):
     @extend_schema(request=None, responses=bodies.ReinstatementSerializer)
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: UUID) -> Response:
-        """Let the agent act again, as a second person who does not answer for it."""
+        """Let the agent act, as a second person who does not answer for it."""
         actions.reinstate(self.get_object().id, actor=self.person)
         return Response(self.get_serializer(self.get_object()).data)
 
@@ -285,8 +285,8 @@ class SegmentViewSet(Named[Segment]):
 
     @extend_schema(request=bodies.ChangeSegmentBody, responses=bodies.SegmentSerializer)
     def partial_update(self, request: Request, name: str) -> Response:
-        """Change what it is for. Its name stays: policies name it."""
-        given = read(bodies.ChangeSegmentBody, request)
+        """Change what it is for, or whether it is of production. Its name stays: policies name it."""
+        given: Any = read(bodies.ChangeSegmentBody, request)
         return self.said(actions.change_segment(self.get_object().id, actor=self.person, **given))
 
     @extend_schema(request=bodies.ReasonBody, responses=bodies.SegmentSerializer)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from agents.connection_test import Tried
+from agents.described import FIELDS
 from agents.models import Agent, ColumnTag, Credential, Reinstatement, Resource, ResourceSecret, Segment
 from agents.naming import LONGEST
 from agents.resource_checks import Scan
@@ -32,7 +33,7 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
         model = Agent
         fields: ClassVar = [
             "id", "name", "spiffe_id", "function", "environment", "purpose", "segment", "owner", "deputy", "status",
-            "status_reason", "risk", "enrolled_at",
+            "status_reason", "risk", "enrolled_at", *FIELDS,
         ]  # fmt: skip
 
 
@@ -56,7 +57,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
         """What is shown."""
 
         model = Segment
-        fields: ClassVar = ["id", "name", "purpose", "retired_at"]
+        fields: ClassVar = ["id", "name", "purpose", "production", "retired_at"]
 
 
 class CredentialSerializer(serializers.ModelSerializer[Credential]):
@@ -97,7 +98,25 @@ class TagSerializer(serializers.ModelSerializer[ColumnTag]):
         validators: ClassVar[list[Any]] = []
 
 
-class EnrolBody(serializers.Serializer[Any]):
+class DescribedBody(serializers.Serializer[Any]):
+    """What an agent runs, what it may be given, what it is meant to touch; what is left out stays."""
+
+    task_scope = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    runtime = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    model_vendor = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    model_name = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    model_version = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    framework = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    code_digest = serializers.CharField(
+        max_length=300, required=False, allow_blank=True, help_text="sha256:…, an image with @sha256:…, or git:…"
+    )
+    data_classes = serializers.ListField(
+        child=serializers.CharField(max_length=40), required=False, max_length=200, help_text="Tags of columns."
+    )
+    review_by = serializers.DateField(required=False, allow_null=True)
+
+
+class EnrolBody(DescribedBody):
     """An agent to register: only the public half of its key."""
 
     name = serializers.CharField(max_length=LONGEST)
@@ -108,7 +127,7 @@ class EnrolBody(serializers.Serializer[Any]):
     public_jwk = serializers.DictField()
 
 
-class ChangeAgentBody(serializers.Serializer[Any]):
+class ChangeAgentBody(DescribedBody):
     """What of an agent is to change; what is left out stays. An empty deputy is nobody."""
 
     purpose = serializers.CharField(max_length=300, required=False)
@@ -118,7 +137,7 @@ class ChangeAgentBody(serializers.Serializer[Any]):
 
 
 class ReinstatementSerializer(serializers.ModelSerializer[Reinstatement]):
-    """A wish that a suspended agent may act again; a second person confirms or declines it."""
+    """A wish that an agent may act which is suspended or proposed; a second person confirms or declines it."""
 
     agent = serializers.CharField(source="agent.name")
     asked_by = serializers.CharField(source="asked_by.username")
@@ -171,12 +190,16 @@ class SegmentBody(serializers.Serializer[Any]):
 
     name = serializers.RegexField(SLUG, max_length=40, error_messages={"invalid": SLUG_RULE})
     purpose = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    production = serializers.BooleanField(
+        required=False, default=False, help_text="A second person activates each agent in it."
+    )
 
 
 class ChangeSegmentBody(serializers.Serializer[Any]):
-    """What a segment is for. Its name stays: policies name it."""
+    """What a segment is for, and whether it is of production; what is left out stays. Its name stays: policies name it."""
 
-    purpose = serializers.CharField(max_length=200, allow_blank=True)
+    purpose = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    production = serializers.BooleanField(required=False)
 
 
 class ReviewersBody(serializers.Serializer[Any]):

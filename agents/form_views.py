@@ -35,6 +35,8 @@ def enrol(request: HttpRequest) -> HttpResponse:
         key = given.pop("key")
         agent = form.act(lambda: actions.enrol(**given, public_jwk=key, actor=engineer))
         if agent:
-            messages.success(request, f"{agent.name} is enrolled. What it may do, the policies say.")
+            acts = agent.status == agent.Status.ACTIVE
+            then = "What it may do, the policies say." if acts else "It acts once a second person activates it."
+            messages.success(request, f"{agent.name} is enrolled. {then}")
             return redirect("console:agent", agent.name)
     return answer(request, "agents/forms/enrol.html", form)

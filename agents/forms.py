@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -89,8 +90,62 @@ class KeyField(forms.JSONField):
 OPEN_SEGMENTS = Segment.objects.filter(retired_at=None).order_by("name")
 
 
-class EnrolForm(ConsoleForm):
+class TagsField(forms.CharField):
+    """Tags, separated by commas or spaces; those that columns carry are offered in the help text."""
+
+    def __init__(self, **about: Any) -> None:  # noqa: ANN401 -- Django's own
+        attrs = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}
+        super().__init__(max_length=2_000, widget=forms.TextInput(attrs=attrs), **about)
+
+    def prepare_value(self, value: Any) -> Any:  # noqa: ANN401 -- Django's own
+        """What the page shows."""
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:  # noqa: ANN401 -- Django's own
+        """The tags, as they were typed."""
+        return re.split(r"[\s,]+", text) if (text := super().clean(value).strip(" ,")) else []
+
+    def has_changed(self, initial: Any, data: Any) -> bool:  # noqa: ANN401 -- Django's own
+        """Whether other tags were typed."""
+        return bool(self.prepare_value(initial or []) != (data or ""))
+
+
+class DescribedForm(ConsoleForm):
+    """What an agent runs, what it may be given, what it is meant to touch."""
+
+    task_scope = forms.CharField(
+        max_length=500,
+        required=False,
+        help_text="What it may be given to do, and what not.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    runtime = forms.CharField(max_length=100, required=False, help_text="Where it runs: Kubernetes, a VM, a laptop.")
+    framework = forms.CharField(max_length=100, required=False, help_text="LangGraph 1.2, its own …")
+    model_vendor = forms.CharField(max_length=60, required=False)
+    model_name = forms.CharField(max_length=100, required=False, label="Model")
+    model_version = forms.CharField(max_length=60, required=False)
+    code_digest = forms.CharField(
+        max_length=300,
+        required=False,
+        label="Digest of its code or image",
+        help_text="sha256:…, an image with @sha256:…, or git: and a commit.",
+        widget=forms.TextInput(attrs={"class": "is-code", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    data_classes = TagsField(
+        required=False, label="Data it is meant to touch", help_text="Tags as columns carry them: email, ssn …"
+    )
+    review_by = forms.DateField(
+        required=False,
+        label="Review by",
+        help_text="When somebody looks at all this again.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+
+
+class EnrolForm(DescribedForm):
     """An agent to register."""
+
+    field_order = ("name", "purpose", "segment", "owner", "deputy", "key")
 
     name = forms.CharField(
         max_length=naming.LONGEST,
@@ -122,8 +177,10 @@ class EnrolForm(ConsoleForm):
         return name
 
 
-class AgentForm(ConsoleForm):
+class AgentForm(DescribedForm):
     """What is registered of an agent and may be changed."""
+
+    field_order = ("purpose", "segment", "owner", "deputy")
 
     purpose = forms.CharField(max_length=300, help_text="Reviewers read it.")
     segment = forms.ModelChoiceField(
@@ -138,10 +195,17 @@ class AgentForm(ConsoleForm):
         return {name: getattr(agent, name) for name in cls.base_fields}
 
 
+PRODUCTION: Any = {
+    "required": False,
+    "label": "Of production: a second person activates each agent",
+}
+
+
 class PurposeForm(ConsoleForm):
-    """What a segment is for."""
+    """What a segment is for, and whether it is of production."""
 
     purpose = forms.CharField(max_length=200, required=False, help_text="What meets in it.")
+    production = forms.BooleanField(**PRODUCTION)
 
 
 class SegmentForm(ConsoleForm):
@@ -151,6 +215,7 @@ class SegmentForm(ConsoleForm):
         max_length=40, validators=[RegexValidator(SLUG, SLUG_RULE)], help_text="As in customer-care."
     )
     purpose = forms.CharField(max_length=200, required=False, help_text="What meets in it.")
+    production = forms.BooleanField(**PRODUCTION)
 
 
 class ReviewersForm(ConsoleForm):

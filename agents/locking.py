@@ -6,9 +6,12 @@ from uuid import UUID
 
 from accounts.models import Role
 from agents.models import Agent
+from core.db import db_now
 from core.errors import AlreadySettled, NotFound
 
 MAY_REINSTATE = (Role.ENGINEER, Role.CISO)
+MAY_ACTIVATE = (Role.CISO, Role.ADMINISTRATOR)
+"""Who lets a proposed agent into a production segment: not those who enrol."""
 
 
 def locked_agent(agent_id: UUID) -> Agent:
@@ -23,6 +26,12 @@ def locked_agent(agent_id: UUID) -> Agent:
 def answerable(agent: Agent) -> set[UUID]:
     """The people, not accounts, who answer for it."""
     return {agent.owner.person} | ({agent.deputy.person} if agent.deputy else set())
+
+
+def move(agent: Agent, to: Agent.Status, reason: str) -> None:
+    """Put a locked agent into another status, from now on."""
+    agent.status, agent.status_reason, agent.status_at, agent.unused_warned_at = to, reason, db_now(), None
+    agent.save(update_fields=["status", "status_reason", "status_at", "unused_warned_at"])
 
 
 def require_status(agent: Agent, allowed: set[Agent.Status]) -> None:

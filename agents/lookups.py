@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from django.contrib.auth.models import Group
 
 from accounts.models import User
-from agents.models import Segment
+from agents.models import Agent, Segment
+from agents.naming import AgentName
 from core.errors import Invalid
 
 
@@ -29,6 +30,14 @@ def person_named(username: str, field: str = "owner") -> User:
         remedy = f"Did you mean {close[0]}?" if close else "Use the user name they sign in with."
         raise Invalid(field, f"Nobody here is called {username}.", remedy)
     return found
+
+
+def free_name(name: AgentName) -> str:
+    """What to say to whoever chose a name that is taken: the next instance that never was, if there is one."""
+    stem = f"{name.function}.{name.environment}"
+    taken = set(Agent.objects.filter(name__startswith=stem).values_list("name", flat=True))
+    free = next((f"{stem}.{n:02d}" for n in range(1, 100) if f"{stem}.{n:02d}" not in taken), "")
+    return f"A name is never used again. {free} is free." if free else "A name is never used again. Choose another."
 
 
 def group_named(name: str) -> Group:

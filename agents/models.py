@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ class Segment(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.SlugField(max_length=40, unique=True)
     purpose = models.CharField(max_length=200, blank=True)
+    production = models.BooleanField(default=False)  # an agent acts in it once a second person has said so
     retired_at = models.DateTimeField(null=True, blank=True)  # it is empty, and stays so
 
     class Meta:
@@ -43,6 +45,15 @@ class Agent(models.Model):
     environment = models.CharField(max_length=20)
     instance = models.CharField(max_length=2, blank=True)
     purpose = models.CharField(max_length=300)
+    task_scope = models.CharField(max_length=500, blank=True)  # what it may be given to do, and what not, in words
+    runtime = models.CharField(max_length=100, blank=True)
+    model_vendor = models.CharField(max_length=60, blank=True)
+    model_name = models.CharField(max_length=100, blank=True)
+    model_version = models.CharField(max_length=60, blank=True)
+    framework = models.CharField(max_length=100, blank=True)
+    code_digest = models.CharField(max_length=300, blank=True)  # of its code or image: nobody measures it here
+    data_classes = ArrayField(models.CharField(max_length=40), default=list, blank=True)  # tags it is meant to touch
+    review_by = models.DateField(null=True, blank=True)
     segment = models.ForeignKey(Segment, on_delete=models.PROTECT, related_name="agents")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_agents")
     deputy = models.ForeignKey(
@@ -51,6 +62,9 @@ class Agent(models.Model):
     enroller = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="enrolled_agents")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PROPOSED)
     status_reason = models.CharField(max_length=300, blank=True)
+    status_at = models.DateTimeField(default=timezone.now)
+    unused_warned_at = models.DateTimeField(null=True, blank=True)  # its owner was told that it will be suspended
+    ownerless_since = models.DateTimeField(null=True, blank=True)  # when its owner was found to be gone
     enrolled_at = models.DateTimeField(default=timezone.now)
     risk = models.PositiveSmallIntegerField(default=0)
 
@@ -68,7 +82,7 @@ class Agent(models.Model):
 
 
 class Reinstatement(models.Model):
-    """A wish that a suspended agent may act again: one person asks, another one confirms."""
+    """A wish that an agent may act: one that is suspended again, one that is proposed for the first time. Another person confirms."""
 
     class Status(models.TextChoices):
         """waiting → confirmed | declined."""
@@ -121,12 +135,18 @@ class AgentKey(models.Model):
 
 
 class Resource(models.Model):
-    """Something behind the gate. Where it is; its secret is apart, in the vault."""
+    """Something behind the gate. Where it is; its secret is apart, in the vault.
+
+    `database`, `search_path` and `role` are a database's, `path` an API's or a tool server's, `host_key` an SSH host's.
+    """
 
     class Kind(models.TextChoices):
         """The protocol it speaks."""
 
         POSTGRES = "postgres", "PostgreSQL"
+        SSH = "ssh", "SSH host"
+        HTTP = "http", "HTTP API"
+        MCP = "mcp", "MCP server"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.SlugField(max_length=60, unique=True)
@@ -138,7 +158,9 @@ class Resource(models.Model):
     )
     host = models.CharField(max_length=255)  # a name, an address, or a unix socket folder beginning with /
     port = models.PositiveIntegerField(default=5432)
-    database = models.CharField(max_length=63)
+    database = models.CharField(max_length=63, blank=True)
+    path = models.CharField(max_length=300, blank=True)  # where it begins, as in /v2 or /mcp
+    host_key = models.CharField(max_length=100, blank=True)  # SHA256:…, as ssh-keygen -l says it
     tls = models.CharField(
         max_length=12,
         default="verify-full",
@@ -172,6 +194,11 @@ class ResourceSecret(models.Model):
     login = models.CharField(max_length=63)
     sealed = models.BinaryField()
     stored_at = models.DateTimeField(default=timezone.now)
+    rotate_days = models.PositiveSmallIntegerField(null=True, blank=True)  # None: by people alone
+    # The password that is about to take the place of the other: whichever of the two opens the door is the one.
+    pending = models.BinaryField(null=True, blank=True)
+    pending_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=300, blank=True)  # why the last rotation did not come about
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["resource", "use"], name="secret_once_per_use")]
@@ -253,6 +280,21 @@ class SeenAssertion(models.Model):
 
     def __str__(self) -> str:
         return self.digest
+
+
+class SavedView(models.Model):
+    """A person's filters of the list of agents, under a name of their own."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1000)  # as in an address
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["person", "name"], name="saved_view_named_once")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Revision(models.Model):

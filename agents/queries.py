@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.models import Role, User
 from accounts.objects import Reviewable, reviewable_by
 from accounts.queries import READS_EVERYTHING
-from agents.locking import MAY_REINSTATE
+from agents.locking import MAY_ACTIVATE, MAY_REINSTATE
 from agents.models import Agent, Credential, Reinstatement, Resource, Segment
 
 
@@ -29,12 +29,11 @@ def visible_reinstatements(user: User) -> QuerySet[Reinstatement]:
 
 def reinstatements_for(user: User) -> QuerySet[Reinstatement]:
     """Those that wait and that `user` may confirm: not asked by them, for agents that others answer for."""
-    if not user.has_role(*MAY_REINSTATE):
-        return Reinstatement.objects.none()
-    waiting = visible_reinstatements(user).filter(status=Reinstatement.Status.WAITING)
-    return waiting.exclude(
-        Q(asked_by__person=user.person) | Q(agent__owner__person=user.person) | Q(agent__deputy__person=user.person)
-    )
+    roles = {Agent.Status.SUSPENDED: MAY_REINSTATE, Agent.Status.PROPOSED: MAY_ACTIVATE}
+    theirs = [status for status, may in roles.items() if user.has_role(*may)]
+    waiting = visible_reinstatements(user).filter(status=Reinstatement.Status.WAITING, agent__status__in=theirs)
+    mine = Q(asked_by__person=user.person) | Q(agent__owner__person=user.person) | Q(agent__deputy__person=user.person)
+    return waiting.exclude(mine | Q(agent__status=Agent.Status.PROPOSED, agent__enroller__person=user.person))
 
 
 def visible_segments(user: User) -> QuerySet[Segment]:

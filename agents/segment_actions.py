@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -19,13 +20,13 @@ from ledger.events import Event
 from ledger.write import record
 
 
-def create_segment(name: str, *, purpose: str = "", actor: User | Actor) -> Segment:
-    """Make a segment. Raises Refused and Invalid."""
+def create_segment(name: str, *, purpose: str = "", production: bool = False, actor: User | Actor) -> Segment:
+    """Make a segment; in one of production a second person activates each agent. Raises Refused and Invalid."""
     require_role(actor, Role.ENGINEER)
     try:
         with transaction.atomic():
-            segment = Segment.objects.create(name=name, purpose=purpose)
-            details = {"purpose": purpose}
+            segment = Segment.objects.create(name=name, purpose=purpose, production=production)
+            details = {"purpose": purpose, "production": production}
             record(Event.SEGMENT_CREATED, actor=actor_of(actor), subject=segment_subject(segment), details=details)
             bump_revision()
     except IntegrityError:
@@ -33,14 +34,27 @@ def create_segment(name: str, *, purpose: str = "", actor: User | Actor) -> Segm
     return segment
 
 
-def change_segment(segment_id: UUID, *, purpose: str, actor: User | Actor) -> Segment:
-    """Change what a segment is for; its name stays, for policies name it. Raises Refused, NotFound, AlreadySettled (retired)."""
-    require_role(actor, Role.ENGINEER)
+class About(TypedDict, total=False):
+    """What of a segment may be changed."""
+
+    purpose: str
+    production: bool
+
+
+def change_segment(segment_id: UUID, *, actor: User | Actor, **about: Unpack[About]) -> Segment:
+    """Change what a segment is for, or whether it is of production; its name stays, for policies name it.
+
+    Raises Refused (code `still_production` for anybody but an administrator who says that it is so no longer), NotFound,
+    AlreadySettled (retired).
+    """
+    require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     with transaction.atomic():
         segment = _locked(segment_id)
         if segment.retired_at:
             raise AlreadySettled(f"{segment.name} is retired.")
-        difference = changed(segment, {"purpose": purpose})
+        if segment.production and about.get("production") is False:
+            _require_administrator(actor)
+        difference = changed(segment, about)
         if difference:
             segment.save(update_fields=list(difference))
             details = {"changed": difference}
@@ -77,10 +91,21 @@ def inhabitants(segment: Segment) -> tuple[int, int]:
     return agents, segment.resources.filter(retired_at=None).count()
 
 
-def require_open(segment: Segment) -> None:
-    """Hold the segment in the caller's transaction: it is not retired before that ends. Raises Invalid where it is."""
-    if _locked(segment.id).retired_at:
+def require_open(segment: Segment) -> Segment:
+    """Hold the segment in the caller's transaction, as it is now: it changes not before that ends. Raises Invalid where it is retired."""
+    held = _locked(segment.id)
+    if held.retired_at:
         raise Invalid("segment", f"The segment {segment.name} is retired.", "Choose another.")
+    return held
+
+
+def _require_administrator(actor: User | Actor) -> None:
+    """Those who enrol agents do not take away what a second person has to say about them."""
+    if isinstance(actor, User) and not actor.has_role(Role.ADMINISTRATOR):
+        message = "That a segment is of production is taken back by an administrator."
+        raise Refused(
+            message, "Ask one: whoever enrols agents does not decide alone who acts.", code="still_production"
+        )
 
 
 def _locked(segment_id: UUID) -> Segment:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, F, Q
@@ -39,13 +41,13 @@ def segments(request: HttpRequest) -> HttpResponse:
 @login_required
 def edit_segment(request: HttpRequest, name: str) -> HttpResponse:
     """Change what a segment is for."""
-    engineer = person_of(request, Role.ENGINEER)
+    user = person_of(request, *READERS)
     found = get_object_or_404(Segment, name=name)
-    form = PurposeForm(request.POST or None, initial={"purpose": found.purpose})
+    form = PurposeForm(request.POST or None, initial={"purpose": found.purpose, "production": found.production})
     if request.method == "POST" and form.is_valid():
-        purpose = form.cleaned_data["purpose"]
-        if form.act(lambda: actions.change_segment(found.id, purpose=purpose, actor=engineer)):
-            messages.success(request, f"Changed what {found.name} is for.")
+        about: Any = form.cleaned_data
+        if form.act(lambda: actions.change_segment(found.id, actor=user, **about)):
+            messages.success(request, f"Changed {found.name}.")
             return redirect("resources:segments")
     return answer(request, "agents/forms/segment_edit.html", form, segment=found, changes=history_of(found.id))
 

@@ -146,6 +146,8 @@ def _let_columns_be_left_out(admin: Connection[Any]) -> None:
         "integer": "0",
         "smallint": "0",
         "jsonb": "'[]'",
+        "ARRAY": "'{}'",
+        "timestamp with time zone": "now()",
     }
     columns = admin.execute(
         "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' "

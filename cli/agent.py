@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from joserfc.jwk import ECKey, OKPKey
@@ -33,6 +33,15 @@ def enrol(  # noqa: PLR0917 -- typer reads options from parameters
     deputy: Annotated[str, typer.Option(help="The user name of whoever stands in for the owner.")] = "",
     key: Annotated[Path | None, typer.Option(help="Its private key; made where there is none. NAME.jwk here.")] = None,
     algorithm: Annotated[str, typer.Option(help="ES256 or Ed25519, for a key that is made.")] = "ES256",
+    task_scope: Annotated[str | None, typer.Option(help="What it may be given to do, and what not.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Where it runs.")] = None,
+    framework: Annotated[str | None, typer.Option(help="What it is built with.")] = None,
+    model: Annotated[str | None, typer.Option(help="Its model, as vendor/name/version.")] = None,
+    code_digest: Annotated[
+        str | None, typer.Option(help="Of its code or image: sha256:…, or git: and a commit.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Tags of the data it is meant to touch, with commas.")] = None,
+    review_by: Annotated[str | None, typer.Option(help="When somebody looks at all this again, as 2027-03-31.")] = None,
     state: StateOption = None,
     token_file: TokenFileOption = None,
     person: AsOption = "",
@@ -43,6 +52,7 @@ def enrol(  # noqa: PLR0917 -- typer reads options from parameters
     made = not path.exists()
     public = _public_half(_ensure_key(path, algorithm) if made else read_key(path))
     body = {"name": name, "owner": owner, "deputy": deputy, "purpose": purpose, "segment": segment}
+    body |= described(task_scope, runtime, framework, model, code_digest, data, review_by)
     try:
         said = api.post("agents", {**body, "public_jwk": public})
     except NarrowgateError:
@@ -51,6 +61,8 @@ def enrol(  # noqa: PLR0917 -- typer reads options from parameters
         raise
     typer.echo(f"{said['name']} is enrolled in {said['segment']}; {said['owner']} answers for it.")
     typer.echo(f"Its key is {path}: keep it with the agent, and nowhere else.")
+    if said["status"] == "proposed":
+        typer.echo(f"It acts once a second person has said so: narrowgate agent confirm {said['name']}")
 
 
 agent.command(context_settings={"ignore_unknown_options": True})(run)
@@ -89,14 +101,14 @@ def suspend(
 def reinstate(
     name: Name, reason: Reason, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
 ) -> None:
-    """Ask that a suspended agent may act again. A second person confirms it."""
+    """Ask that an agent may act which is suspended or proposed. A second person confirms it."""
     asked = connect(state, token_file, person).post(f"agents/{name}/reinstate", {"reason": reason})
     typer.echo(f"Asked. A second person confirms it: narrowgate agent confirm {asked['agent']}")
 
 
 @agent.command()
 def confirm(name: Name, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = "") -> None:
-    """Confirm, as a second person, that a suspended agent may act again. Nobody does that for their own."""
+    """Confirm, as a second person, that an agent may act which is suspended or proposed. Nobody does that for their own."""
     api = connect(state, token_file, person)
     asked = _waiting(api, name)
     api.post(f"reinstatements/{asked['id']}/confirm")
@@ -107,17 +119,17 @@ def confirm(name: Name, state: StateOption = None, token_file: TokenFileOption =
 def decline(
     name: Name, reason: Reason, state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = ""
 ) -> None:
-    """Say no to reinstating an agent, or take back what you asked."""
+    """Say no to letting an agent act, or take back what you asked."""
     api = connect(state, token_file, person)
     api.post(f"reinstatements/{_waiting(api, name)['id']}/decline", {"reason": reason})
-    typer.echo(f"{name} stays suspended.")
+    typer.echo(f"{name} stays as it is.")
 
 
 def _waiting(api: Api, name: str) -> dict[str, str]:
     """What was asked for an agent and waits for a second person. Raises NarrowgateError where nothing does."""
     for asked in api.each("reinstatements", agent=name, status="waiting"):
         return asked
-    raise NarrowgateError(f"Nobody has asked to reinstate {name}.", "Ask with narrowgate agent reinstate.")
+    raise NarrowgateError(f"Nobody has asked to let {name} act.", "Ask with narrowgate agent reinstate.")
 
 
 @agent.command()
@@ -127,12 +139,23 @@ def change(  # noqa: PLR0917 -- typer reads options from parameters
     segment: Annotated[str | None, typer.Option(help="The segment it belongs to.")] = None,
     owner: Annotated[str | None, typer.Option(help="The user name of the person who answers for it.")] = None,
     deputy: Annotated[str | None, typer.Option(help="The user name of whoever stands in; empty for nobody.")] = None,
+    task_scope: Annotated[str | None, typer.Option(help="What it may be given to do, and what not.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Where it runs.")] = None,
+    framework: Annotated[str | None, typer.Option(help="What it is built with.")] = None,
+    model: Annotated[str | None, typer.Option(help="Its model, as vendor/name/version.")] = None,
+    code_digest: Annotated[
+        str | None, typer.Option(help="Of its code or image: sha256:…, or git: and a commit.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(help="Tags of the data it is meant to touch, with commas.")] = None,
+    review_by: Annotated[str | None, typer.Option(help="When somebody looks at all this again, as 2027-03-31.")] = None,
     state: StateOption = None,
     token_file: TokenFileOption = None,
     person: AsOption = "",
 ) -> None:
     """Change what is registered of an agent. Its name stays."""
-    body = given(purpose=purpose, segment=segment, owner=owner, deputy=deputy)
+    about = described(task_scope, runtime, framework, model, code_digest, data, review_by)
+    named = {"purpose": purpose, "segment": segment, "owner": owner, "deputy": deputy}
+    body = about | {name: value for name, value in named.items() if value is not None} or given()
     said = connect(state, token_file, person).patch(f"agents/{name}", body)
     typer.echo(f"{said['name']} is in {said['segment']}; {said['owner']} answers for it. {said['purpose']}")
 
@@ -153,6 +176,22 @@ def retire(
     """End an agent for good. Its name is never used again."""
     said = connect(state, token_file, person).post(f"agents/{name}/retire", {"reason": reason})
     typer.echo(f"{said['name']} is {said['status']}.")
+
+
+def described(*told: str | None) -> dict[str, Any]:
+    """What options say of what an agent runs and may touch. Raises NarrowgateError for a model that is not in three parts."""
+    names = ("task_scope", "runtime", "framework", "model", "code_digest", "data", "review_by")
+    body: dict[str, Any] = {name: value for name, value in zip(names, told, strict=True) if value is not None}
+    if "model" in body:
+        parts = body.pop("model").split("/")
+        if len(parts) > 3:
+            raise NarrowgateError("A model is vendor/name/version.", "As in acme/large/2026-05.")
+        body |= dict(zip(("model_vendor", "model_name", "model_version"), [*parts, "", ""][:3], strict=True))
+    if "data" in body:
+        body["data_classes"] = [one.strip() for one in body.pop("data").split(",") if one.strip()]
+    if "review_by" in body:
+        body["review_by"] = body["review_by"] or None
+    return body
 
 
 def _ensure_key(path: Path, algorithm: str) -> ECKey | OKPKey:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.api_client import AsOption, TokenFileOption, connect
+from cli.api_client import AsOption, TokenFileOption, connect, given
 from cli.output import table
 from cli.state import StateOption
 
@@ -17,15 +17,18 @@ Name = Annotated[str, typer.Argument(help="The segment's name.")]
 
 
 @segment.command()
-def create(
+def create(  # noqa: PLR0917 -- typer reads options from parameters
     name: Name,
     purpose: Annotated[str, typer.Option(help="What meets in it.")] = "",
+    production: Annotated[bool, typer.Option(help="A second person activates each agent in it.")] = False,
     state: StateOption = None,
     token_file: TokenFileOption = None,
     person: AsOption = "",
 ) -> None:
     """Make a segment, as a platform engineer."""
-    said = connect(state, token_file, person).post("segments", {"name": name, "purpose": purpose})
+    said = connect(state, token_file, person).post(
+        "segments", {"name": name, "purpose": purpose, "production": production}
+    )
     typer.echo(f"There is a segment {said['name']}. Nobody reviews in it until an administrator lets a group.")
 
 
@@ -61,16 +64,19 @@ def let_review(
 
 
 @segment.command()
-def change(
+def change(  # noqa: PLR0917 -- typer reads options from parameters
     name: Name,
-    purpose: Annotated[str, typer.Option(help="What meets in it.")],
+    purpose: Annotated[str | None, typer.Option(help="What meets in it.")] = None,
+    production: Annotated[
+        bool | None, typer.Option(help="A second person activates each agent; an administrator takes it back.")
+    ] = None,
     state: StateOption = None,
     token_file: TokenFileOption = None,
     person: AsOption = "",
 ) -> None:
-    """Change what a segment is for. Its name stays: policies name it."""
-    said = connect(state, token_file, person).patch(f"segments/{name}", {"purpose": purpose})
-    typer.echo(f"{said['name']}: {said['purpose']}")
+    """Change what a segment is for, or whether it is of production. Its name stays: policies name it."""
+    said = connect(state, token_file, person).patch(f"segments/{name}", given(purpose=purpose, production=production))
+    typer.echo(f"{said['name']}{', of production' if said['production'] else ''}: {said['purpose']}")
 
 
 @segment.command()

@@ -14,6 +14,7 @@ from activity.visibility import actions_visible_to, may_read, sessions_visible_t
 from agents.history import Change, history_of
 from agents.models import Agent, AgentKey, Credential, Reinstatement
 from agents.queries import visible_agents, visible_credentials
+from agents.reinstating_actions import STOPPED
 from approvals.models import Hold
 from approvals.queries import visible_to
 from monitoring.counts import week_of, week_since
@@ -38,6 +39,7 @@ class AgentPage:
     incidents: list[Incident]
     changes: list[Change]
     waiting: Reinstatement | None
+    review_due: bool
 
 
 def agent_page(name: str, user: User) -> AgentPage:
@@ -60,11 +62,12 @@ def agent_page(name: str, user: User) -> AgentPage:
         risk=score_of(agent),
         incidents=list(visible_incidents(user).filter(agent=agent)[:5]),
         changes=history_of(agent.id),
-        waiting=_waiting(agent) if agent.status == Agent.Status.SUSPENDED else None,
+        review_due=bool(agent.review_by and agent.review_by <= timezone.now().date()),
+        waiting=_waiting(agent) if agent.status in STOPPED else None,
     )
 
 
 def _waiting(agent: Agent) -> Reinstatement | None:
-    """What was asked and waits for a second person: only for one that is suspended."""
+    """What was asked and waits for a second person: only for one that does not act."""
     waiting = agent.reinstatements.filter(status=Reinstatement.Status.WAITING)
     return waiting.select_related("asked_by").first()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 
 from django import forms
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
@@ -52,6 +52,25 @@ ORDERS: Mapping[str, Order] = {
 }
 
 
+def _needs(today: date) -> Mapping[str, Q]:
+    """What somebody has to do about an agent, and how those agents are found on a day."""
+    return {
+        "owner": Q(owner__is_active=False),
+        "use": Q(status=Agent.Status.ACTIVE, unused_warned_at__isnull=False),
+        "review": Q(review_by__lte=today),
+        "second": Q(reinstatements__status="waiting"),
+    }
+
+
+NEEDS: Final = (
+    ("", "Whatever they need"),
+    ("owner", "Another owner"),
+    ("use", "Use: about to be suspended"),
+    ("review", "A review: its day has come"),
+    ("second", "A second person"),
+)
+
+
 class FleetForm(ConsoleForm):
     """What the list is filtered by."""
 
@@ -70,6 +89,7 @@ class FleetForm(ConsoleForm):
             (ATTENTION, "Needs attention: high or severe"),
         ],
     )
+    needs = forms.ChoiceField(required=False, label="Needs", choices=NEEDS)
     sort = forms.ChoiceField(
         required=False, label="Order", choices=[(name, order.label) for name, order in ORDERS.items()]
     )
@@ -106,6 +126,8 @@ def matching(user: User, asked: Mapping[str, Any]) -> QuerySet[Agent]:
         found = found.filter(**{field: asked[name]}) if asked.get(name) else found
     if asked.get("band"):
         found = found.filter(risk__range=_BOUNDS[asked["band"]])
+    if asked.get("needs"):
+        found = found.filter(_needs(timezone.now().date())[asked["needs"]])
     if not asked.get("status"):
         return found.exclude(status=Agent.Status.RETIRED)
     return found if asked["status"] == "any" else found.filter(status=asked["status"])

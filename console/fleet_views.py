@@ -24,6 +24,7 @@ from agents.forms import AgentForm, ReasonForm
 from agents.locking import MAY_REINSTATE, answerable
 from agents.models import Agent
 from agents.queries import reinstatements_for, visible_agents, visible_segments
+from agents.reinstating_actions import may_confirm
 from approvals.models import Hold
 from audit.reading import note_read, note_taken
 from console.agent_page import agent_page
@@ -35,7 +36,8 @@ from core.streaming import csv_file
 
 COLUMNS = (
     "agent", "purpose", "function", "environment", "segment", "owner", "deputy", "status", "reason", "risk", "last action",
-    "credential until", "enrolled at", "SPIFFE ID",
+    "credential until", "enrolled at", "SPIFFE ID", "task scope", "runtime", "model vendor", "model name", "model version", "framework",
+    "code digest", "data classes", "review by",
 )  # fmt: skip
 
 
@@ -74,7 +76,8 @@ def _cells(agent: Any) -> Iterable[Value]:  # noqa: ANN401 -- an agent with its 
     return (
         agent.name, agent.purpose, agent.function, agent.environment, agent.segment.name, agent.owner.username,
         agent.deputy.username if agent.deputy else "", agent.status, agent.status_reason, agent.risk, agent.last_at, agent.until,
-        agent.enrolled_at, agent.spiffe_id,
+        agent.enrolled_at, agent.spiffe_id, agent.task_scope, agent.runtime, agent.model_vendor, agent.model_name, agent.model_version,
+        agent.framework, agent.code_digest, ", ".join(agent.data_classes), agent.review_by,
     )  # fmt: skip
 
 
@@ -85,7 +88,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
     user = person_of(request)
     shown = agent_page(name, user)
     note_read(user, "agent", str(shown.agent.id), {})
-    may_reinstate = user.has_role(*MAY_REINSTATE) or user.person in answerable(shown.agent)
+    may_reinstate = user.has_role(*MAY_REINSTATE, *may_confirm(shown.agent)) or user.person in answerable(shown.agent)
     context = {
         "it": shown,
         "now": timezone.now(),

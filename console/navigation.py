@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.models import Role, User
-from agents.locking import MAY_REINSTATE
+from agents.locking import MAY_ACTIVATE, MAY_REINSTATE
 from core import words
 
 
@@ -43,7 +43,7 @@ PLACES = (
         "robot",
         "agents:agents",
         (Role.ENGINEER, Role.OWNER, Role.CISO, Role.REVIEWER, Role.AUDITOR, Role.ADMINISTRATOR),
-        counted=MAY_REINSTATE,
+        counted=(*MAY_REINSTATE, *MAY_ACTIVATE),
     ),
     _Place(
         "Record",

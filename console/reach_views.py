@@ -58,6 +58,6 @@ def segments(request: HttpRequest) -> HttpResponse:
     drawing = drawn(
         [(one.name, one.agents) for one in found.segments if one.agents],
         [(one.name, one.resources) for one in found.segments if one.resources],
-        [(one.begins, one.ends, one.verdict.value) for one in found.crossings],
+        [(one.begins, one.ends, verdict) for one in found.crossings for verdict in one.verdicts],
     )
     return render(request, "console/fleet/segments.html", {"map": found, "drawing": drawing})

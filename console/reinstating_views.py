@@ -1,4 +1,4 @@
-"""Letting a suspended agent act again, by page: one person asks, another one confirms or declines."""
+"""Letting an agent act that is suspended or proposed, by page: one person asks, another one confirms or declines."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from agents.form_views import answer, both
 from agents.forms import ReasonForm
 from agents.locking import MAY_REINSTATE, answerable
 from agents.models import Agent, Reinstatement
+from agents.reinstating_actions import may_confirm
 from console.fleet_views import found_agent
 from core.errors import NarrowgateError
 
@@ -31,7 +32,7 @@ def reinstate(request: HttpRequest, name: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["reason"]
         if form.act(lambda: actions.ask_to_reinstate(found.id, actor=user, reason=reason)):
-            messages.success(request, f"Asked. A second person confirms that {found.name} may act again.")
+            messages.success(request, f"Asked. A second person confirms that {found.name} may act.")
             return redirect("console:agent", found.name)
     return _shown(request, user, found, form)
 
@@ -48,7 +49,7 @@ def confirm(request: HttpRequest, name: str, asked: UUID) -> HttpResponse:
     except NarrowgateError as error:
         messages.error(request, str(error))
         return _shown(request, user, found, form, error.status)
-    messages.success(request, f"{found.name} may act again.")
+    messages.success(request, f"{found.name} may act.")
     return redirect("console:agent", found.name)
 
 
@@ -62,7 +63,7 @@ def decline(request: HttpRequest, name: str, asked: UUID) -> HttpResponse:
     if form.is_valid():
         reason = form.cleaned_data["reason"]
         if form.act(lambda: actions.decline_reinstatement(wish.id, actor=user, reason=reason)):
-            messages.success(request, f"{found.name} stays suspended.")
+            messages.success(request, f"{found.name} stays {found.status}.")
             return redirect("console:agent", found.name)
     return _shown(request, user, found, form)
 
@@ -82,9 +83,11 @@ def _why_not(user: User, agent: Agent, waiting: Reinstatement | None) -> str:
         return ""
     if user.person in answerable(agent):
         return "You answer for this agent, so another person confirms."
-    if user.person == waiting.asked_by.person:
-        return "You asked for it, so another person confirms."
-    return "" if user.has_role(*MAY_REINSTATE) else "A platform engineer or the CISO confirms."
+    proposed = agent.status == Agent.Status.PROPOSED
+    if user.person == waiting.asked_by.person or (proposed and user.person == agent.enroller.person):
+        return "You asked for it, or enrolled it, so another person confirms."
+    who = "The CISO or an administrator" if proposed else "A platform engineer or the CISO"
+    return "" if user.has_role(*may_confirm(agent)) else f"{who} confirms."
 
 
 def _of(agent: Agent, asked: UUID) -> Reinstatement:
@@ -97,6 +100,6 @@ def _of(agent: Agent, asked: UUID) -> Reinstatement:
 def _askable(user: User, name: str) -> Agent:
     """The agent, where `user` may ask for it or answer. Raises Http404; the actions decide again."""
     found = found_agent(user, name)
-    if not user.has_role(*MAY_REINSTATE) and user.person not in answerable(found):
+    if not user.has_role(*MAY_REINSTATE, *may_confirm(found)) and user.person not in answerable(found):
         raise Http404
     return found

@@ -13,6 +13,10 @@ HEAD: Final = 24
 """Pixels that the two headings take."""
 
 
+APART: Final = {"allow": -3, "hold": 3}
+"""Pixels from the middle, so that what is allowed and what is held between the same two stand side by side."""
+
+
 @dataclass(frozen=True)
 class Box:
     """A segment on one side; `y` is its top edge, `middle` where lines begin and end."""
@@ -55,12 +59,12 @@ class Drawing:
 def drawn(
     left: Sequence[tuple[str, int]], right: Sequence[tuple[str, int]], crossings: Sequence[tuple[str, str, str]]
 ) -> Drawing:
-    """Segments with how many agents on the left, with how many resources on the right, and what crosses: held above allowed."""
+    """Segments with how many agents on the left, with how many resources on the right, and what crosses."""
     agents, resources = _boxes(left), _boxes(right)
     begins, ends = ({box.name: box.middle for box in boxes} for boxes in (agents, resources))
     links = [
-        Link(begins[one], ends[other], verdict, one == other)
-        for one, other, verdict in sorted(crossings, key=lambda crossing: crossing[2])
+        Link(begins[one] + APART[verdict], ends[other] + APART[verdict], verdict, one == other)
+        for one, other, verdict in sorted(crossings)
         if one in begins and other in ends
     ]
     return Drawing(agents, resources, links, HEAD + ROW * max(len(agents), len(resources), 1))

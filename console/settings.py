@@ -140,8 +140,13 @@ CELERY_BEAT_SCHEDULE = {
     "send-mail": {"task": "approvals.tasks.send_mail", "schedule": 5.0, "options": {"expires": 5}},
     "send-invitations": {"task": "accounts.tasks.send_invitations", "schedule": 5.0, "options": {"expires": 5}},
     "forget-notifications": {"task": "approvals.tasks.forget_notifications", "schedule": 3600.0},
+    "look-after-agents": {"task": "agents.tasks.look_after", "schedule": 3600.0, "options": {"expires": 3600}},
     "detect": {"task": "monitoring.tasks.detect", "schedule": 5.0, "options": {"expires": 5}},
 }
+
+# ---- agents ----
+AGENT_UNUSED_DAYS = number("AGENT_UNUSED_DAYS", 90)
+AGENT_OWNERLESS_DAYS = number("AGENT_OWNERLESS_DAYS", 14)
 
 # ---- detection ----
 CONTAIN_AUTOMATICALLY = flag("CONTAIN_AUTOMATICALLY", default=True)

@@ -35,14 +35,23 @@ class Event(StrEnum):
     ACTIONS_DONE = "actions:done", "Several reads ended: their number and the Merkle root over their records."
 
     # ---- agents ----
+    AGENT_ACTIVATED = "agent:activated", "A second person confirmed that a proposed agent may act."
     AGENT_CHANGED = "agent:changed", "What is registered of an agent was changed."
     AGENT_ENROLLED = "agent:enrolled", "An agent was registered, with its owner and purpose."
+    AGENT_OWNERLESS = (
+        "agent:ownerless",
+        "An agent's owner has no open account any more: unless somebody else is named, it is suspended by itself.",
+    )
     AGENT_REINSTATED = "agent:reinstated", "A second person confirmed that a suspended agent may act again."
     AGENT_SUSPENDED = "agent:suspended", "An agent may not act until it is reinstated."
-    REINSTATEMENT_ASKED = "reinstatement:asked", "Somebody asked that a suspended agent may act again, and why."
+    AGENT_UNUSED = "agent:unused", "An agent got no credential for long: unless it does, it is suspended by itself."
+    REINSTATEMENT_ASKED = (
+        "reinstatement:asked",
+        "Somebody asked that an agent which is suspended or proposed may act, and why.",
+    )
     REINSTATEMENT_DECLINED = (
         "reinstatement:declined",
-        "A wish to reinstate an agent was declined or taken back, and why.",
+        "A wish to let an agent act was declined or taken back, and why.",
     )
     KEY_ADDED = "key:added", "A public key was registered for an agent."
     KEY_REVOKED = "key:revoked", "A public key of an agent counts no longer."

@@ -48,9 +48,10 @@ class Crossing:
         return sorted(self.policies)
 
     @property
-    def verdict(self) -> Verdict:
-        """The mildest: allow where anything goes without people."""
-        return Verdict.ALLOW if self.allowed else Verdict.HOLD
+    def verdicts(self) -> list[str]:
+        """`allow` where anything goes without people, `hold` where anything waits for them."""
+        told = ((Verdict.ALLOW, self.allowed_told), (Verdict.HOLD, self.held_told))
+        return [verdict.value for verdict, verbs in told if verbs]
 
     @property
     def allowed_told(self) -> tuple[str, ...]:

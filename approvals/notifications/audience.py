@@ -9,8 +9,9 @@ from uuid import UUID
 
 from accounts.models import Role, User
 from accounts.quorum import Requirement, Seat, satisfied
-from agents.locking import MAY_REINSTATE, answerable
+from agents.locking import answerable
 from agents.models import Agent
+from agents.reinstating_actions import STOPPED, may_confirm
 from approvals.eligibility import Bench
 from approvals.models import Hold
 from approvals.notifications.kinds import OUTCOMES, Kind
@@ -19,6 +20,10 @@ from approvals.queries import RELATED
 from ledger.events import Event
 from ledger.models import Entry
 
+ABOUT_AN_AGENT = (
+    Event.AGENT_SUSPENDED, Event.AGENT_REINSTATED, Event.AGENT_ACTIVATED, Event.AGENT_UNUSED, Event.AGENT_OWNERLESS,
+    Event.REINSTATEMENT_ASKED,
+)  # fmt: skip
 MAY_APPROVE_POLICIES = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
 
 
@@ -61,7 +66,7 @@ class _Known:
     @cached_property
     def agents(self) -> Mapping[UUID, Agent]:
         """The agents by identifier."""
-        ids = self._subjects(Event.AGENT_SUSPENDED, Event.AGENT_REINSTATED, Event.REINSTATEMENT_ASKED)
+        ids = self._subjects(*ABOUT_AN_AGENT)
         return {one.id: one for one in Agent.objects.filter(id__in=ids).select_related("owner", "deputy")}
 
     @cached_property
@@ -117,6 +122,9 @@ def _concerned(told: Told, known: _Known) -> Concerned:
         Event.CONTAINMENT_WITHHELD: _incident,
         Event.AGENT_SUSPENDED: _agent,
         Event.AGENT_REINSTATED: _agent,
+        Event.AGENT_ACTIVATED: _agent,
+        Event.AGENT_UNUSED: _agent,
+        Event.AGENT_OWNERLESS: _ownerless,
         Event.REINSTATEMENT_ASKED: _reinstatement,
         Event.POLICY_PROPOSED: _policy,
         Event.MEMBERSHIP_CHANGED: _second,
@@ -154,10 +162,17 @@ def _agent(told: Told, known: _Known) -> Concerned:
 def _reinstatement(told: Told, known: _Known) -> Concerned:
     """Whoever may confirm: neither who asked nor who answers for the agent. Nobody, once it acts again or never will."""
     agent = known.agents.get(told.subject)
-    if agent is None or agent.status != Agent.Status.SUSPENDED:
+    if agent is None or agent.status not in STOPPED:
         return
     involved = answerable(agent) | {one.person for one in known.staff if str(one.id) == told.actor}
-    yield Kind.REINSTATE, [one for one in known.of_role(*MAY_REINSTATE) if one.person not in involved]
+    yield Kind.REINSTATE, [one for one in known.of_role(*may_confirm(agent)) if one.person not in involved]
+
+
+def _ownerless(told: Told, known: _Known) -> Concerned:
+    """Those who can name another owner, and the deputy."""
+    agent = known.agents.get(told.subject)
+    if agent is not None:
+        yield Kind.AGENT, {*_answerable(agent), *known.of_role(Role.ENGINEER)}
 
 
 def _incident(told: Told, known: _Known) -> Concerned:

@@ -31,8 +31,8 @@ class Kind(StrEnum):
     OUTCOME = "outcome", "What became of a hold of an agent of yours", "gavel"
     STUCK = "stuck", "A hold waits that too few people may review", "user-question"
     INCIDENT = "incident", "An incident opened, or a suspension was left to people", "alert-triangle"
-    AGENT = "agent", "An agent of yours was suspended or reinstated", "robot"
-    REINSTATE = "reinstate", "A suspended agent waits for your confirmation", "user-check"
+    AGENT = "agent", "An agent of yours was stopped, let act, or is about to be stopped", "robot"
+    REINSTATE = "reinstate", "An agent waits for your confirmation that it may act", "user-check"
     POLICY = "policy", "Policies wait that you may approve", "file-certificate"
     SECOND = "second", "A change waits for a second administrator", "users"
     REPORT = "report", "A report that you asked for is ready, or cannot be made", "report"
@@ -53,7 +53,10 @@ _OTHERS: Final[Mapping[str, str]] = {
     Event.CONTAINMENT_WITHHELD: "A suspension was left to you: the day's budget is used up",
     Event.AGENT_SUSPENDED: "Your agent was suspended",
     Event.AGENT_REINSTATED: "Your agent may act again",
-    Event.REINSTATEMENT_ASKED: "An agent waits for a second person to let it act again",
+    Event.AGENT_ACTIVATED: "Your agent may act",
+    Event.AGENT_UNUSED: "Your agent is unused, and will be suspended by itself",
+    Event.AGENT_OWNERLESS: "An agent's owner is gone: name another, or it is suspended by itself",
+    Event.REINSTATEMENT_ASKED: "An agent waits for a second person to let it act",
     Event.POLICY_PROPOSED: "Policies wait for approval",
     Event.MEMBERSHIP_CHANGED: "Somebody joined a group; a second administrator can confirm it",
     Event.CHANGE_ASKED: "A change waits for a second administrator",

@@ -37,6 +37,7 @@ def ensure(state: Path, kept: Kept, sockets: Path) -> None:
             _make_people(kept)
             _make_perimeters(sockets, kept)
             _make_agents(state)
+            _keep_production()
     engineer = User.objects.get(username="erik")
     _refresh_shop(engineer, sockets, kept)
     if not PolicyVersion.objects.exists():
@@ -117,6 +118,12 @@ def _holds(shop: Resource, use: str, password: str) -> bool:
 def _make_agents(state: Path) -> None:
     for plan in AGENTS:
         _enrol(plan, state)
+
+
+def _keep_production() -> None:
+    """From now on a second person activates what is enrolled where the shop is."""
+    segment, engineer = Segment.objects.get(name="production"), User.objects.get(username="erik")
+    actions.change_segment(segment.id, production=True, actor=engineer)
 
 
 def _enrol(plan: AgentPlan, state: Path) -> Agent:

@@ -75,7 +75,7 @@ CONNECTION: Final[Says] = {
     "credential_expired": ("The session outlived its credential.", "Connect again with a new one."),
     "credential_revoked": ("The credential was revoked.", "Ask the owner why; then get a new one."),
     "wrong_agent": ("The credential belongs to another agent.", "Connect as the agent that the message names."),
-    "agent_not_active": ("The agent is suspended or retired.", "Its page says since when and why. Two people who do not own it can let it act again."),
+    "agent_not_active": ("The agent is proposed, suspended or retired.", "Its page says since when and why. Two people who do not own it can let it act again."),
     "no_login": ("The resource has no login in the vault.", "A platform engineer stores one."),
     "too_many_connections": ("The resource takes no more connections.", "Close some, or try again in a moment."),
     "replication_denied": ("The gate carries no replication.", "Use ordinary connections."),
@@ -100,10 +100,11 @@ REVIEW: Final[Says] = {
     "own_version": ("Nobody approves policies they wrote.", "Ask another platform engineer."),
     "not_yours": ("It is for its author alone: a draft, or a token.", "Ask them, or make your own."),
     "second_administrator": ("A second administrator has to confirm it.", "Ask another administrator: it waits on the person's page."),
-    "too_many": ("Too many reports or trials of yours wait already.", "Let one finish, or cancel one."),
+    "too_many": ("Too many reports of yours wait already.", "Let one finish, or cancel one."),
     "not_empty": ("The segment still holds agents or resources.", "Move or retire them first."),
-    "same_person": ("You asked for it yourself.", "A second person confirms: another engineer, or the CISO."),
+    "same_person": ("You asked for it, or enrolled it.", "A second person confirms; the agent's page says who may."),
     "question_changed": ("What is kept of the action is not what its ledger entry names.", "Somebody changed it in the database: compare with a backup, and tell the CISO."),
+    "still_production": ("The segment is one of production, and you would take that back.", "Ask an administrator: whoever enrols agents does not decide alone who acts."),
     "not_the_first": ("There are policies already.", "Propose a version instead."),
 }  # fmt: skip
 GROUPS: Final[Mapping[str, Says]] = {

@@ -52,6 +52,8 @@ SAYS: Final[Mapping[str, str]] = {
     "EMAIL_USE_TLS": "turn to TLS with STARTTLS before anything is said",
     "EMAIL_FILE_PATH": "where the file backend writes mails",
     "REPORT_DAYS": "days that reports' files are kept; their figures and hashes stay",
+    "AGENT_UNUSED_DAYS": "days without a new credential after which an agent is suspended by itself; its owner is told 14 days before",
+    "AGENT_OWNERLESS_DAYS": "days after which an agent is suspended whose owner's account is closed, unless somebody else is named",
     "CONTAIN_AUTOMATICALLY": "suspend an agent whose risk reaches 80 without waiting for a person, at most a tenth of the fleet in 24 hours",
 }
 DEFAULTS: Final[Mapping[str, str]] = {

@@ -194,7 +194,7 @@ def test_by_page_one_asks_and_another_confirms_what_they_saw(world: World) -> No
         403,
         True,
     )
-    assert "may act again." in ciso.post(confirm, follow=True).content.decode()
+    assert "may act." in ciso.post(confirm, follow=True).content.decode()
     assert _status(world) == "active"
     late = ciso.post(confirm)
     assert (late.status_code, "was confirmed already" in late.content.decode()) == (409, True)

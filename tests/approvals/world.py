@@ -52,10 +52,10 @@ def assemble(cast: Cast) -> World:
 
 def enrol(cast: Cast, segment: Segment, name: str, owner: User | None = None) -> Agent:
     jwk = keys.public_jwk(keys.generate("ES256"))
-    people = {"owner": owner or cast.owner, "deputy": cast.deputy}
     return inventory.enrol(
-        name, purpose="Answers customers", segment=segment, public_jwk=jwk, actor=cast.engineer, **people
-    )
+        name, purpose="Answers customers", segment=segment, public_jwk=jwk, actor=cast.engineer,
+        owner=owner or cast.owner, deputy=cast.deputy,
+    )  # fmt: skip
 
 
 def decided(requirement: Requirement | None = ONE, **changed: Any) -> Decision:

@@ -8,8 +8,8 @@ def test_boxes_stand_one_below_another_and_lines_lead_from_one_to_the_other() ->
     assert [(box.name, box.number) for box in found.left] == [("a", 3), ("b", 1)]
     assert found.left[1].y - found.left[0].y == ROW
     assert [(link.y1, link.y2, link.verdict, link.within) for link in found.links] == [
-        (found.left[0].middle, found.right[0].middle, "allow", False),
-        (found.left[1].middle, found.right[0].middle, "hold", True),
+        (found.left[0].middle - 3, found.right[0].middle - 3, "allow", False),
+        (found.left[1].middle + 3, found.right[0].middle + 3, "hold", True),
     ]
 
 

@@ -142,7 +142,6 @@ API = [
         ("api/v1/segments/<str:name>", ROLES), ("api/v1/segments/<str:name>/reviewers", ROLES),
         ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>/decision", "RCAEM"), ("api/v1/holds/<uuid:pk>", ROLES),
         ("api/v1/agents/<str:name>/permissions", ROLES), ("api/v1/resources/<str:name>/reach", READERS), ("api/v1/crossings", READERS),
-        ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/holds/<uuid:pk>", ROLES),
         ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
         ("api/v1/ledger/entries/<int:pk>", READERS), ("api/v1/ledger/checkpoint", READERS), ("api/v1/ledger/proof", READERS),
     ),
@@ -203,7 +202,7 @@ REPORTS = [
 CHANGES = [
     *_pages(
         ("agents/<str:name>/edit/", "E"), ("agents/<str:name>/revoke/", "CEOM"),
-        ("resources/segments/<slug:name>/edit/", "E"), ("resources/segments/<slug:name>/retire/", "E"),
+        ("resources/segments/<slug:name>/edit/", "EM"), ("resources/segments/<slug:name>/retire/", "E"),
         ("resources/r/<slug:name>/retire/", "E"),
         ("api/v1/reinstatements", EVERYBODY), ("api/v1/reinstatements/<uuid:pk>", ROLES),
         ("api/v1/people", EVERYBODY), ("api/v1/people/<str:username>", "CAEOM"),
@@ -213,7 +212,7 @@ CHANGES = [
     *_posts(
         ("agents/export/", ROLES), ("agents/<str:name>/edit/", "E"), ("agents/<str:name>/revoke/", "CEOM", WHY),
         ("agents/<str:name>/reinstate/<uuid:asked>/confirm/", "CE"), ("agents/<str:name>/reinstate/<uuid:asked>/decline/", "CEO", WHY),
-        ("resources/segments/<slug:name>/edit/", "E"), ("resources/segments/<slug:name>/retire/", "E", WHY),
+        ("resources/segments/<slug:name>/edit/", "EM"), ("resources/segments/<slug:name>/retire/", "E", WHY),
         ("resources/r/<slug:name>/retire/", "E", WHY), ("resources/r/<slug:name>/tags/remove/", "E", TAGGED),
         ("api/v1/agents/<str:name>/revoke-credentials", "CEOM", WHY),
         ("api/v1/reinstatements/<uuid:pk>/confirm", "CE"), ("api/v1/reinstatements/<uuid:pk>/decline", "CEO", WHY),
@@ -231,7 +230,7 @@ CHANGES = [
     ),
     Row("get", "resources/r/<slug:name>/tags/remove/", "E", TAGGED),
     Row("patch", "api/v1/agents/<str:name>", "E", {"purpose": "Helps"}),
-    Row("patch", "api/v1/segments/<str:name>", "E", {"purpose": "Shops"}),
+    Row("patch", "api/v1/segments/<str:name>", "EM", {"purpose": "Shops"}),
     Row("patch", "api/v1/people/<str:username>", "M", {"name": "Olga"}),
 ]  # fmt: skip
 

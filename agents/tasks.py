@@ -1,0 +1,15 @@
+"""Jobs of the inventory. A job that is lost loses nothing: what there is to do is found in the database."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from agents.upkeep import turn
+from core.db import db_now
+
+
+@shared_task(name="agents.tasks.look_after")  # type: ignore[untyped-decorator]  # Celery publishes no types
+def look_after() -> None:
+    """Tell of, and suspend, the agents that nobody uses or owns."""
+    while turn(db_now()):
+        pass

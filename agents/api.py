@@ -21,7 +21,7 @@ from accounts.api import Visible
 from accounts.models import Role
 from accounts.objects import groups_reviewing
 from accounts.scopes import AGENTS_WRITE
-from agents import actions, lookups
+from agents import actions, lookups, rotating
 from agents import api_bodies as bodies
 from agents.models import Agent, Credential, Reinstatement, Resource, Segment
 from agents.queries import (
@@ -203,7 +203,7 @@ class ResourceViewSet(Named[Resource]):
 
     @extend_schema(request=bodies.AddResourceBody, responses={201: bodies.ResourceSerializer})
     def create(self, request: Request) -> Response:
-        """Put a PostgreSQL database behind the gate, with its login or without."""
+        """Put a resource behind the gate, with its login or without."""
         require_role(self.person, Role.ENGINEER)
         given = read(bodies.AddResourceBody, request)
         segment = lookups.segment_named(given.pop("segment"))
@@ -235,6 +235,20 @@ class ResourceViewSet(Named[Resource]):
         """Store a login in the vault, over the one for the same use."""
         actions.store_secret(self.get_object().id, **read(bodies.LoginBody, request), actor=self.person)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=bodies.UseBody, responses={202: bodies.RotationSerializer})
+    @action(detail=True, methods=["post"], url_path="secret/rotate", pagination_class=None)
+    def rotate(self, request: Request, name: str) -> Response:
+        """Have the password of a login changed, at the resource and in the vault, within a minute."""
+        secret = rotating.ask(self.get_object().id, **read(bodies.UseBody, request), actor=self.person)
+        return Response(bodies.RotationSerializer(secret).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=bodies.ScheduleBody, responses=bodies.RotationSerializer)
+    @action(detail=True, methods=["put"], url_path="secret/schedule", pagination_class=None)
+    def schedule(self, request: Request, name: str) -> Response:
+        """Have it changed every so many days, or no more."""
+        secret = rotating.schedule(self.get_object().id, **read(bodies.ScheduleBody, request), actor=self.person)
+        return Response(bodies.RotationSerializer(secret).data)
 
     @extend_schema(request=None, responses=bodies.TriedSerializer)
     @action(detail=True, methods=["post"])

@@ -216,12 +216,46 @@ class LoginBody(serializers.Serializer[Any]):
     use = serializers.ChoiceField(choices=ResourceSecret.Use.choices, default=ResourceSecret.Use.ACTIONS)
 
 
+class UseBody(serializers.Serializer[Any]):
+    """Which login."""
+
+    use = serializers.ChoiceField(choices=ResourceSecret.Use.choices, default=ResourceSecret.Use.ACTIONS)
+
+
+class ScheduleBody(UseBody):
+    """How often its password is changed by itself; null for never."""
+
+    days = serializers.IntegerField(min_value=1, max_value=365, allow_null=True)
+
+
+class RotationSerializer(serializers.ModelSerializer[ResourceSecret]):
+    """How a login's password changes. `pending` while a new one is about to take the place of the other."""
+
+    pending = serializers.SerializerMethodField()
+
+    class Meta:
+        """What is shown."""
+
+        model = ResourceSecret
+        fields: ClassVar = ["use", "login", "stored_at", "rotate_days", "pending", "problem"]
+
+    def get_pending(self, secret: ResourceSecret) -> bool:
+        """Whether."""
+        return secret.pending is not None
+
+
 class WhereBody(serializers.Serializer[Any]):
     """How a resource is reached, and how names in it are read; what is left out stays."""
 
     host = serializers.CharField(max_length=255, required=False)
     port = serializers.IntegerField(min_value=1, max_value=65535, required=False)
-    database = serializers.CharField(max_length=63, required=False)
+    database = serializers.CharField(max_length=63, required=False, allow_blank=True)
+    path = serializers.CharField(
+        max_length=300, required=False, allow_blank=True, help_text="Where an API or a tool server begins."
+    )
+    host_key = serializers.CharField(
+        max_length=100, required=False, allow_blank=True, help_text="SHA256:…, of an SSH host."
+    )
     tls = serializers.ChoiceField(choices=["verify-full", "off"], required=False)
     tls_ca = serializers.CharField(max_length=100_000, required=False, allow_blank=True)
     search_path = serializers.CharField(max_length=200, required=False)
@@ -247,14 +281,14 @@ class RemoveTagBody(serializers.Serializer[Any]):
 
 
 class AddResourceBody(WhereBody):
-    """A PostgreSQL database to put behind the gate, with the login that agents' actions run with."""
+    """A resource to put behind the gate; a PostgreSQL database needs `database` and has a `login` that agents' actions run with."""
 
     name = serializers.RegexField(SLUG, max_length=60, error_messages={"invalid": SLUG_RULE})
     segment = serializers.CharField(max_length=40)
     purpose = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     owner = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
+    kind = serializers.ChoiceField(choices=Resource.Kind.choices, default=Resource.Kind.POSTGRES)
     host = serializers.CharField(max_length=255)
-    database = serializers.CharField(max_length=63)
     login = LoginBody(required=False)
 
 

@@ -135,7 +135,7 @@ def _resolve(place: Place) -> list[str]:
     allowed = [address for address in addresses if may_be_reached(address)]
     if not allowed:
         raise Stopped(
-            Said("address_refused", f"{place.host} is an address that no database has.", "Use the database's own host.")
+            Said("address_refused", f"{place.host} is an address that no resource has.", "Use the resource's own host.")
         )
     return allowed
 
@@ -147,6 +147,11 @@ def may_be_reached(address: str) -> bool:
     return not (ip.is_link_local or ip.is_multicast or ip.is_unspecified or (ip.is_reserved and ip.version == 4))
 
 
+def reach(place: Place) -> socket.socket:
+    """1. and 2. of any resource: a connection to its port. Raises Stopped."""
+    return _reach(place, _resolve(place))[0]
+
+
 def _reach(place: Place, addresses: list[str]) -> tuple[socket.socket, str]:
     """2. The first address that accepts a connection."""
     said = Said("unreachable", f"{place.host} cannot be reached.", "Check the network between this machine and it.")
@@ -155,7 +160,7 @@ def _reach(place: Place, addresses: list[str]) -> tuple[socket.socket, str]:
             return socket.create_connection((address, place.port), timeout=WITHIN), address
         except ConnectionRefusedError:
             says = f"Nothing listens on port {place.port} of {place.host}: the connection is refused."
-            said = Said("refused", says, "Check the port, listen_addresses, and that PostgreSQL runs.")
+            said = Said("refused", says, "Check the port, the addresses it listens on, and that it runs.")
         except TimeoutError:
             says = f"{place.host} does not answer on port {place.port} within {WITHIN:.0f} seconds."
             said = Said("timeout", says, "A firewall may drop the connection.")

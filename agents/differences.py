@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,8 @@ def said(value: Any) -> object:  # noqa: ANN401 -- whatever a field holds
         return str(value.id)
     if isinstance(value, Model | UUID):
         return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, str) and len(value) > _LONGEST:
         return f"sha256:{sha256(value.encode()).hexdigest()}"
     return value

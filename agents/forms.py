@@ -242,6 +242,18 @@ class LoginForm(ConsoleForm):
     use = forms.ChoiceField(choices=ResourceSecret.Use.choices, label="For", initial=ResourceSecret.Use.ACTIONS)
 
 
+class RotateForm(ConsoleForm):
+    """How often a login's password is changed by itself."""
+
+    days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=365,
+        label="Every so many days",
+        help_text="From the last change. Empty: only when somebody asks.",
+    )
+
+
 class WhereForm(ConsoleForm):
     """How a resource is reached."""
 

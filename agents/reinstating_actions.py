@@ -108,11 +108,10 @@ def _locked_wish(reinstatement_id: UUID) -> tuple[Agent, Reinstatement]:
 def _require_second(agent: Agent, asked: Reinstatement, actor: User) -> None:
     if actor.person in answerable(agent):
         raise Refused("Nobody lets their own agent act.", "Ask somebody who does not answer for it.", code="own_agent")
-    first = {asked.asked_by.person} | ({agent.enroller.person} if agent.status == Status.PROPOSED else set())
-    if actor.person in first:
-        raise Refused(
-            "You asked for it, or enrolled it: a second person confirms.", "Ask somebody else.", code="same_person"
-        )
+    if actor.person == asked.asked_by.person:
+        raise Refused("You asked for it: a second person confirms.", "Ask somebody else.", code="same_person")
+    if agent.status == Status.PROPOSED and actor.person == agent.enroller.person:
+        raise Refused("You enrolled it: a second person confirms.", "Ask somebody else.", code="same_person")
 
 
 def _answer(asked: Reinstatement, to: Reinstatement.Status, actor: User | None, answer: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypedDict, Unpack
 from uuid import UUID
 
@@ -21,6 +22,10 @@ from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
 
+PORTS = {Resource.Kind.POSTGRES: 5432, Resource.Kind.SSH: 22, Resource.Kind.HTTP: 443, Resource.Kind.MCP: 443}
+HOST_KEY = re.compile(r"SHA256:[A-Za-z0-9+/]{43}\Z")
+PATH = re.compile(r"/[!$-;=@-Z\\_a-z~%]*\Z")
+
 
 class Where(TypedDict, total=False):
     """How a resource is reached, and how names in it are read."""
@@ -30,6 +35,8 @@ class Where(TypedDict, total=False):
     database: str
     tls: str
     tls_ca: str
+    path: str
+    host_key: str
     search_path: str
     role: str
     connections: int
@@ -47,20 +54,24 @@ def add_resource(
     name: str,
     *,
     segment: Segment,
+    kind: str = Resource.Kind.POSTGRES,
     purpose: str = "",
     owner: User | None = None,
     actor: User | Actor,
     **where: Unpack[Where],
 ) -> Resource:
-    """Put a PostgreSQL database behind the gate. Raises Refused and Invalid."""
+    """Put a resource behind the gate: a PostgreSQL database unless `kind` says otherwise. Raises Refused and Invalid."""
     require_role(actor, Role.ENGINEER)
-    resource = Resource(name=name, segment=segment, purpose=purpose, owner=owner, **where)
-    _require_tls(resource)
+    resource = Resource(name=name, kind=kind, segment=segment, purpose=purpose, owner=owner, **where)
+    if "port" not in where:
+        resource.port = PORTS[Resource.Kind(kind)]
+    _require_fit(resource)
     try:
         with transaction.atomic():
             require_open(segment)
             resource.save(force_insert=True)
             details = {"segment": segment.name, "database": resource.database, "host": resource.host}
+            details |= {"kind": str(kind)} if kind != Resource.Kind.POSTGRES else {}
             record(Event.RESOURCE_ADDED, actor=actor_of(actor), subject=resource_subject(resource), details=details)
             bump_revision()
     except IntegrityError:
@@ -78,7 +89,7 @@ def change_resource(resource_id: UUID, *, actor: User | Actor, **given: Unpack[R
         resource = _locked(resource_id)
         difference = changed(resource, given)
         if difference:
-            _require_tls(resource)
+            _require_fit(resource)
             if "segment" in difference:
                 require_open(resource.segment)
             resource.save(update_fields=list(difference))
@@ -118,7 +129,9 @@ def store_secret(
         resource = _locked(resource_id)
         sealed = sealed_login(resource, use, Login(user, password))
         ResourceSecret.objects.update_or_create(
-            resource=resource, use=use, defaults={"login": user, "sealed": sealed, "stored_at": db_now()}
+            resource=resource,
+            use=use,
+            defaults={"login": user, "sealed": sealed, "stored_at": db_now(), "pending": None, "problem": ""},
         )
         details = {"use": str(use), "login": user}
         record(Event.SECRET_STORED, actor=actor_of(actor), subject=resource_subject(resource), details=details)
@@ -178,6 +191,18 @@ def _locked(resource_id: UUID) -> Resource:
     if resource.retired_at:
         raise AlreadySettled(f"{resource.name} is retired.")
     return resource
+
+
+def _require_fit(resource: Resource) -> None:
+    """What each kind of resource needs. Raises Invalid."""
+    if resource.kind == Resource.Kind.POSTGRES and not resource.database:
+        raise Invalid("database", "A PostgreSQL resource is one database.", "Name it.")
+    if resource.host_key and not HOST_KEY.match(resource.host_key):
+        raise Invalid("host_key", "That is not the fingerprint of a host key.", "SHA256:…, as ssh-keygen -lf says it.")
+    if resource.path and not PATH.match(resource.path):
+        raise Invalid("path", "A path begins with / and has no spaces, ? or #.", "As in /v2 or /mcp.")
+    if resource.kind != Resource.Kind.SSH:  # which has a host key instead
+        _require_tls(resource)
 
 
 def _require_tls(resource: Resource) -> None:

@@ -14,6 +14,7 @@ from accounts.models import Role, User
 from agents.actors import resource_subject
 from agents.connection_test import Place, Stopped, Tried, attempt, connected
 from agents.models import Resource, ResourceSecret
+from agents.other_tests import attempt_other
 from agents.scan import Column, Suggestion, suggest
 from agents.vault import Login, open_secret
 from core.errors import NarrowgateError, NotFound
@@ -46,7 +47,16 @@ class Scan:
 
 
 def check_connection(resource_id: UUID, *, actor: User) -> Tried:
-    """Try the resource with the login that actions run with. Raises Refused, NotFound (none stored). Leaves an entry."""
+    """Try the resource: a database with the login that actions run with, anything else without its secret. Leaves an entry.
+
+    Raises Refused, NotFound (no such resource, or no login stored).
+    """
+    require_role(actor, Role.ENGINEER)
+    other = Resource.objects.filter(id=resource_id, retired_at=None).exclude(kind=Resource.Kind.POSTGRES).first()
+    if other is not None:
+        tried = attempt_other(other)
+        _note(other, actor, "", "connection test", tried.code, Event.RESOURCE_TRIED)
+        return tried
     resource, login = _opened(resource_id, actor, Use.ACTIONS)
     tried = attempt(place_of(resource), login)
     _note(resource, actor, Use.ACTIONS, "connection test", tried.code)
@@ -59,6 +69,8 @@ def scan_columns(resource_id: UUID, *, actor: User) -> Scan:
     Values are looked at here and forgotten. Raises Refused, NotFound, NarrowgateError (no connection, in words).
     """
     require_role(actor, Role.ENGINEER)
+    if Resource.objects.filter(id=resource_id).exclude(kind=Resource.Kind.POSTGRES).exists():
+        raise NotFound("Only databases have columns.")
     use = Use.READING if ResourceSecret.objects.filter(resource=resource_id, use=Use.READING).exists() else Use.ACTIONS
     resource, login = _opened(resource_id, actor, use)
     try:
@@ -88,11 +100,13 @@ def _opened(resource_id: UUID, actor: User, use: str) -> tuple[Resource, Login]:
     return resource, open_secret(resource, use)
 
 
-def _note(resource: Resource, actor: User, use: str, what_for: str, outcome: str) -> None:
-    """The vault was opened for a person's errand: that is an entry, whatever came of it."""
-    details = {"use": str(use), "for": what_for, "outcome": outcome}
+def _note(  # noqa: PLR0917 -- one line a call
+    resource: Resource, actor: User, use: str, what_for: str, outcome: str, event: Event = Event.SECRET_USED
+) -> None:
+    """The vault was opened for a person's errand, or a resource was tried without: that is an entry, whatever came of it."""
+    details = {"use": str(use), "for": what_for, "outcome": outcome} if use else {"outcome": outcome}
     with transaction.atomic():
-        record(Event.SECRET_USED, actor=actor_of(actor), subject=resource_subject(resource), details=details)
+        record(event, actor=actor_of(actor), subject=resource_subject(resource), details=details)
 
 
 def _tagged(resource: Resource) -> set[tuple[str, str, str]]:

@@ -18,6 +18,7 @@ urlpatterns = [
     path("r/<slug:name>/retire/", views.retire, name="retire"),
     path("r/<slug:name>/tags/remove/", views.untag, name="untag"),
     path("r/<slug:name>/login/", views.login, name="login"),
+    path("r/<slug:name>/login/<slug:use>/rotate/", views.rotate, name="rotate"),
     path("r/<slug:name>/test/", views.test, name="test"),
     path("r/<slug:name>/scan/", views.scan, name="scan"),
     path("r/<slug:name>/tags/", views.tag, name="tags"),

@@ -17,19 +17,20 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import Role, User
 from accounts.objects import groups_reviewing
 from accounts.requests import person_of
-from agents import actions
+from agents import actions, rotating
 from agents.form_views import answer, both
 from agents.forms import (
     ChangeResourceForm,
     LoginForm,
     ReasonForm,
     ResourceForm,
+    RotateForm,
     TagForm,
     UntagForm,
     chosen_tags,
 )
 from agents.history import history_of
-from agents.models import Resource
+from agents.models import Resource, ResourceSecret
 from agents.queries import visible_resources
 from agents.resource_checks import Scan, check_connection, scan_columns
 from core.db import db_now
@@ -127,6 +128,31 @@ def login(request: HttpRequest, name: str) -> HttpResponse:
             messages.success(request, f"The vault holds {given['user']} for {found.name}.")
             return redirect("resources:one", found.name)
     return answer(request, "agents/forms/resource_login.html", form, resource=found)
+
+
+@both
+@login_required
+def rotate(request: HttpRequest, name: str, use: str) -> HttpResponse:
+    """Have a login's password changed, now or every so many days."""
+    engineer = person_of(request, Role.ENGINEER)
+    found = _found(engineer, name)
+    secret = found.secrets.filter(use=use).first()
+    if secret is None or found.retired_at:
+        raise Http404
+    form = RotateForm(request.POST or None, initial={"days": secret.rotate_days})
+    if request.method == "POST" and form.is_valid():
+        days, now = form.cleaned_data["days"], "now" in request.POST
+        if form.act(lambda: _rotate(found, use, engineer, days=days, now=now)):
+            often = "within a minute" if now else f"every {days} days" if days else "only when somebody asks"
+            messages.success(request, f"The password of {secret.login} is changed {often}.")
+            return redirect("resources:one", found.name)
+    return answer(request, "agents/forms/resource_rotate.html", form, resource=found, secret=secret)
+
+
+def _rotate(found: Resource, use: str, engineer: User, *, days: int | None, now: bool) -> ResourceSecret:
+    if now:
+        return rotating.ask(found.id, use=use, actor=engineer)
+    return rotating.schedule(found.id, use=use, days=days, actor=engineer)
 
 
 def _store(found: Resource, engineer: User, given: dict[str, Any]) -> bool:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from agents.upkeep import turn
+from agents import rotating, upkeep
 from core.db import db_now
 
 
 @shared_task(name="agents.tasks.look_after")  # type: ignore[untyped-decorator]  # Celery publishes no types
 def look_after() -> None:
     """Tell of, and suspend, the agents that nobody uses or owns."""
-    while turn(db_now()):
+    while upkeep.turn(db_now()):
         pass
+
+
+@shared_task(name="agents.tasks.rotate_logins")  # type: ignore[untyped-decorator]  # as above
+def rotate_logins() -> None:
+    """Change the passwords of logins that are due."""
+    rotating.turn(db_now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,10 +20,11 @@ FILE = "vault.key"
 
 @dataclass(frozen=True)
 class Login:
-    """What the gate signs in with at a resource."""
+    """What the gate signs in with at a resource. `other` is the password that is about to take the place of `password`, or has."""
 
     user: str
     password: str = field(repr=False)
+    other: str = field(default="", repr=False)
 
 
 def open_secret(resource: Resource, use: str = ResourceSecret.Use.ACTIONS) -> Login:
@@ -31,8 +32,15 @@ def open_secret(resource: Resource, use: str = ResourceSecret.Use.ACTIONS) -> Lo
     secret = ResourceSecret.objects.filter(resource=resource, use=use).first()
     if secret is None:
         raise NotFound(f"The vault holds no login for {resource.name}.", "Store one.")
-    plain = unseal(bytes(secret.sealed), vault_key=vault_key(), belongs_to=place(resource, use))
-    said = json.loads(plain)
+    login = opened(resource, use, bytes(secret.sealed))
+    if secret.pending is None:
+        return login
+    return replace(login, other=opened(resource, use, bytes(secret.pending)).password)
+
+
+def opened(resource: Resource, use: str, sealed: bytes) -> Login:
+    """The login that was sealed for `use` at `resource`. Raises NarrowgateError where it does not open."""
+    said = json.loads(unseal(sealed, vault_key=vault_key(), belongs_to=place(resource, use)))
     return Login(user=said["user"], password=said["password"])
 
 

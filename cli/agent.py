@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey, OKPKey
 
 from cli.agent_run import run
 from cli.api_client import Api, AsOption, TokenFileOption, connect, given
+from cli.carry import carrying
 from cli.output import may_do, table
 from cli.state import StateOption
 from cli.token import read_key
@@ -20,6 +21,7 @@ from core.files import create_private
 agent = typer.Typer(
     name="agent", help="Agents: enrol, list, change, stop, reinstate with a second person.", no_args_is_help=True
 )
+carrying(agent, "agents")
 Name = Annotated[str, typer.Argument(help="The agent's name, as in support.production.")]
 Reason = Annotated[str, typer.Option(help="Why; it is in the ledger for good.")]
 

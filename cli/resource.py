@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.api_client import Api, AsOption, TokenFileOption, connect, given
+from cli.carry import carrying
 from cli.output import may_do, table
 from cli.state import StateOption
 from core.errors import NarrowgateError
@@ -16,6 +17,7 @@ from core.errors import NarrowgateError
 resource = typer.Typer(
     name="resource", help="Resources: add, list, change, retire, login, test, scan, tag.", no_args_is_help=True
 )
+carrying(resource, "resources")
 Name = Annotated[str, typer.Argument(help="The resource's name, as agents will call it.")]
 UserOption = Annotated[str, typer.Option(help="The database user that the gate signs in as.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is in the ledger for good.")]
@@ -84,6 +86,27 @@ def login(  # noqa: PLR0917 -- typer reads options from parameters
     api = connect(state, token_file, person)
     api.put(f"resources/{name}/secret", {"user": user, "password": _password(password_file, user), "use": use})
     typer.echo(f"The vault holds {user} for {name}.")
+
+
+@resource.command()
+def rotate(  # noqa: PLR0917 -- typer reads options from parameters
+    name: Name,
+    use: Annotated[str, typer.Option(help="actions, or reading.")] = "actions",
+    every: Annotated[
+        int | None, typer.Option(help="Days from one change to the next, from now on; 0 for never.")
+    ] = None,
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Have a login's password changed within a minute, or every so many days. Nothing breaks in between."""
+    api = connect(state, token_file, person)
+    if every is None:
+        said = api.post(f"resources/{name}/secret/rotate", {"use": use})
+        typer.echo(f"The password of {said['login']} is changed within a minute.")
+        return
+    api.put(f"resources/{name}/secret/schedule", {"use": use, "days": every or None})
+    typer.echo(f"It is changed every {every} days." if every else "It is changed by nobody but people.")
 
 
 @resource.command()

@@ -9,6 +9,7 @@ from approvals.api import HoldViewSet
 from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
 from audit.report_api import ReportViewSet
+from console.carrying_api import CarryView
 from console.people.api import ChangeViewSet, GroupViewSet, PersonViewSet
 from console.reach_api import CrossingsView, PermissionsView, ReachView
 from monitoring.api import IncidentViewSet
@@ -38,6 +39,7 @@ urlpatterns = [
     path("v1/ledger/proof", ProofView.as_view(), name="proof"),
     path("v1/agents/<str:name>/permissions", PermissionsView.as_view(), name="permissions"),
     path("v1/resources/<str:name>/reach", ReachView.as_view(), name="reach"),
+    path("v1/files/<str:what>", CarryView.as_view(), name="files"),
     path("v1/crossings", CrossingsView.as_view(), name="crossings"),
     path("v1/", include(router.urls)),
 ]

@@ -85,7 +85,7 @@ def _why_not(user: User, agent: Agent, waiting: Reinstatement | None) -> str:
         return "You answer for this agent, so another person confirms."
     proposed = agent.status == Agent.Status.PROPOSED
     if user.person == waiting.asked_by.person or (proposed and user.person == agent.enroller.person):
-        return "You asked for it, or enrolled it, so another person confirms."
+        return f"You {'enrolled' if proposed else 'asked for'} it, so another person confirms."
     who = "The CISO or an administrator" if proposed else "A platform engineer or the CISO"
     return "" if user.has_role(*may_confirm(agent)) else f"{who} confirms."
 

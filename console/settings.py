@@ -140,6 +140,7 @@ CELERY_BEAT_SCHEDULE = {
     "send-mail": {"task": "approvals.tasks.send_mail", "schedule": 5.0, "options": {"expires": 5}},
     "send-invitations": {"task": "accounts.tasks.send_invitations", "schedule": 5.0, "options": {"expires": 5}},
     "forget-notifications": {"task": "approvals.tasks.forget_notifications", "schedule": 3600.0},
+    "rotate-logins": {"task": "agents.tasks.rotate_logins", "schedule": 20.0, "options": {"expires": 20}},
     "look-after-agents": {"task": "agents.tasks.look_after", "schedule": 3600.0, "options": {"expires": 3600}},
     "detect": {"task": "monitoring.tasks.detect", "schedule": 5.0, "options": {"expires": 5}},
 }

@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("console.people.urls")),
     path("api/", include("console.api_urls")),
     path("", include("console.urls_reach")),
+    path("", include("console.urls_carry")),
     path("queue/", include("approvals.urls")),
     path("agents/", include("console.urls_agents")),
     path("resources/", include("agents.resource_urls")),

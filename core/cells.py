@@ -57,6 +57,16 @@ def shown(value: Value) -> str | int | float | Decimal:
     return text(value)
 
 
+def typed(cell: str) -> str:
+    """What was typed, of a cell of a CSV made here: without the apostrophes that kept it from being a formula."""
+    bare = cell[1:] if cell[:1] == "'" and _guarded(cell[1:]) == cell else cell
+    return _CELL_STARTS.sub(lambda found: found[1] + _bare(found[2]), bare)
+
+
+def _bare(piece: str) -> str:
+    return piece[1:] if piece[:1] == "'" and _guarded(piece[1:]) == piece else piece
+
+
 def csv_lines(header: Iterable[str], rows: Iterable[Iterable[Value]]) -> Iterator[str]:
     """A CSV (RFC 4180, UTF-8) of `header` and `rows` in pieces, for a streaming response; holds no more than a piece."""
     piece = io.StringIO()

@@ -155,6 +155,12 @@ class Event(StrEnum):
     RESOURCE_ADDED = "resource:added", "A resource was put behind the gate."
     RESOURCE_CHANGED = "resource:changed", "What is registered of a resource was changed."
     RESOURCE_RETIRED = "resource:retired", "A resource is behind the gate no longer; its logins left the vault."
+    RESOURCE_TRIED = "resource:tried", "Somebody tried whether a resource can be reached, without its secret."
+    SECRET_ROTATED = (
+        "secret:rotated",
+        "The password of a resource's login was changed at the resource and in the vault.",
+    )
+    SECRET_SCHEDULED = "secret:scheduled", "How often the password of a resource's login is changed by itself was set."
     SECRET_STORED = "secret:stored", "A resource's login was put into the vault."
     SECRET_USED = "secret:used", "The gate took a resource's login from the vault."
     SEGMENT_CHANGED = "segment:changed", "A segment was changed: what it is, or who may review in it."

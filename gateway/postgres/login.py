@@ -179,7 +179,7 @@ def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_
         credential = Credential.objects.filter(id=identity.credential, kind=identity.kind, agent=agent_id).first()
         if credential is None or credential.revoked_at is not None:
             raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
-        resource = Resource.objects.filter(name=asked.resource, retired_at=None).first()
+        resource = Resource.objects.filter(name=asked.resource, kind="postgres", retired_at=None).first()
         if resource is None:
             raise Refusal(f"There is no resource {asked.resource}.", code="unknown_resource", sqlstate="3D000")
         try:
@@ -244,6 +244,7 @@ def _target(resource: Resource, use: str) -> Target:
         database=resource.database,
         user=login.user,
         password=login.password,
+        other=login.other,
         tls=resource.tls != "off",
         ca=resource.tls_ca,
         search_path=resource.search_path,

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import scramp
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CONNECT_WITHIN = 10.0
 """Seconds for connecting, TLS and signing in together."""
 NOTHING_SET: Mapping[str, str] = {}
+WRONG_PASSWORD = "28P01"  # noqa: S105 -- an SQLSTATE
 MECHANISM = "SCRAM-SHA-256"
 log = structlog.get_logger()
 
@@ -37,6 +38,10 @@ class UpstreamError(Exception):
         super().__init__(message)
         self.message = message
         self.sqlstate = sqlstate
+
+
+class WrongPassword(UpstreamError):
+    """The resource does not take the password."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Target:
     search_path: str = "public"
     role: str = ""
     connections: int = 50
+    other: str = field(default="", repr=False)
+    """The password that is about to take the place of `password`, or has: tried where that one is refused."""
 
     def parameters(self, settings: Mapping[str, str]) -> dict[str, str]:
         """The start-up packet: what decides the meaning of a statement is pinned here, where RESET ALL returns to."""
@@ -214,7 +221,8 @@ class Upstream(asyncio.Protocol):
         if kind == ord("E"):
             report = read_report(body)
             log.warning("resource_refused_gate", sqlstate=report.get("C"), words=report.get("M"))
-            raise UpstreamError("The resource does not let the gate in.", "08004")
+            refused = WrongPassword if report.get("C") == WRONG_PASSWORD else UpstreamError
+            raise refused("The resource does not let the gate in.", "08004")
         return kind, body
 
 
@@ -224,7 +232,19 @@ def _answer(scram: scramp.ScramClient, challenge: str) -> str:
 
 
 async def connect(target: Target, settings: Mapping[str, str] = NOTHING_SET) -> Upstream:
-    """A connection that is ready for use, with the client's own settings. Raises UpstreamError within CONNECT_WITHIN seconds."""
+    """A connection that is ready for use, with the client's own settings, by whichever password of a login that is being changed opens.
+
+    Raises UpstreamError within CONNECT_WITHIN seconds, or twice that while a password is being changed.
+    """
+    try:
+        return await _connect(target, settings)
+    except WrongPassword:
+        if not target.other:
+            raise
+    return await _connect(replace(target, password=target.other, other=""), settings)
+
+
+async def _connect(target: Target, settings: Mapping[str, str]) -> Upstream:
     upstream = Upstream()
     try:
         async with asyncio.timeout(CONNECT_WITHIN):

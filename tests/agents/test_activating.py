@@ -152,7 +152,7 @@ def test_by_api_it_is_enrolled_with_what_it_is_and_activated(cast: Cast, live: S
     )
     assert (status, said["framework"], said["review_by"]) == (200, "LangGraph 1.2", None)
     page = browser(cast.auditor).get("/agents/billing.production/").content.decode()
-    assert "framework" in page
+    assert "Framework" in page
     assert "LangGraph 1.2" in page
 
 

@@ -46,7 +46,7 @@ def test_what_works_says_so(place: Place) -> None:
         ({"role": "narrowgate_owner"}, LOGIN, "role", "narrowgate_owner"),
         ({"port": 5999}, LOGIN, "no_socket", "no socket"),
         ({"host": "no-such-host.invalid"}, LOGIN, "name_not_found", "There is no host called"),
-        ({"host": "169.254.169.254"}, LOGIN, "address_refused", "no database"),
+        ({"host": "169.254.169.254"}, LOGIN, "address_refused", "no resource"),
     ],
 )
 def test_what_does_not_says_why(place: Place, changed: dict[str, object], login: Login, code: str, says: str) -> None:

@@ -129,7 +129,7 @@ def test_the_owner_stops_and_does_not_reinstate(cast: Cast, agent: Agent) -> Non
         ("agents:revoke", ["triage.production"], {"engineer", "ciso", "administrator", "owner"}),
         ("agents:edit", ["triage.production"], {"engineer"}),
         ("resources:retire", ["records"], {"engineer"}),
-        ("resources:edit_segment", ["clinic"], {"engineer"}),
+        ("resources:edit_segment", ["clinic"], {"engineer", "administrator"}),
         ("resources:retire_segment", ["clinic"], {"engineer"}),
         ("agents:retire", ["triage.production"], {"engineer"}),
         ("resources:all", [], {"engineer", "administrator"}),

@@ -44,6 +44,8 @@ PAGES = {
         "/agents/support.production.01/permissions/",
         "/resources/r/shop/reach/",
         "/resources/segments/map/",
+        "/agents/file/",
+        "/resources/r/shop/login/actions/rotate/",
         "/agents/reports.staging/suspend/",
         "/agents/reports.staging/retire/",
         "/agents/?q=nothing-like-it",

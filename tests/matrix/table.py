@@ -63,10 +63,12 @@ INVENTORY = [
         ("agents/<str:name>/suspend/", "CEOM"), ("agents/<str:name>/reinstate/", "CEO"), ("agents/<str:name>/retire/", "E"),
         ("resources/", "EM"), ("resources/r/<slug:name>/", "EM"), ("resources/segments/", "EM"),
         ("resources/add/", "E"), ("resources/r/<slug:name>/edit/", "E"), ("resources/r/<slug:name>/login/", "E"),
-        ("start/", "EM"),
+        ("start/", "EM"), ("resources/r/<slug:name>/login/<slug:use>/rotate/", "E"), ("<what:what>/file/", "E"),
         ("agents/<str:name>/permissions/", ROLES), ("resources/r/<slug:name>/reach/", READERS), ("resources/segments/map/", READERS),
     ),
     *_posts(
+        ("resources/r/<slug:name>/login/<slug:use>/rotate/", "E"), ("api/v1/resources/<str:name>/secret/rotate", "E"),
+        ("<what:what>/file/", "E"), ("<what:what>/file/<str:form>/", "EM"),
         ("agents/enrol/", "E"), ("agents/<str:name>/suspend/", "CEOM", WHY),
         ("agents/<str:name>/reinstate/", "CEO", WHY), ("agents/<str:name>/retire/", "E", WHY),
         ("resources/add/", "E"), ("resources/segments/", "E", {"name": "clinic"}), ("resources/segments/reviewers/", "M"),
@@ -142,11 +144,14 @@ API = [
         ("api/v1/segments/<str:name>", ROLES), ("api/v1/segments/<str:name>/reviewers", ROLES),
         ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>/decision", "RCAEM"), ("api/v1/holds/<uuid:pk>", ROLES),
         ("api/v1/agents/<str:name>/permissions", ROLES), ("api/v1/resources/<str:name>/reach", READERS), ("api/v1/crossings", READERS),
+        ("api/v1/files/<str:what>", "EM"),
+        ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/holds/<uuid:pk>", ROLES),
         ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
         ("api/v1/ledger/entries/<int:pk>", READERS), ("api/v1/ledger/checkpoint", READERS), ("api/v1/ledger/proof", READERS),
     ),
     *_posts(
         ("api/v1/agents", "E", {"name": "billing.production", "purpose": "Bills", "segment": "production", "owner": "olga", "public_jwk": {"kty": "a new one"}}),
+        ("api/v1/files/<str:what>", "E", {"text": '[{"name": "support.production"}]'}),
         ("api/v1/agents/<str:name>/keys", "E", {"public_jwk": {"kty": "a new one"}}),
         ("api/v1/agents/<str:name>/suspend", "CEOM", WHY), ("api/v1/agents/<str:name>/reinstate", "CEO", WHY),
         ("api/v1/agents/<str:name>/retire", "E", WHY), ("api/v1/credentials/<uuid:pk>/revoke", "CEOM", WHY),
@@ -168,6 +173,7 @@ API = [
         ("api/v1/incidents/<uuid:pk>/resolve", "C", WHY), ("api/v1/incidents/<uuid:pk>/severity", "C", {"severity": "low"}),
     ),
     Row("patch", "api/v1/resources/<str:name>", "E", {"port": 5433}),
+    Row("put", "api/v1/resources/<str:name>/secret/schedule", "E", {"days": 30}),
     Row("put", "api/v1/resources/<str:name>/secret", "E", {"user": "a", "password": "b"}),
 ]  # fmt: skip
 

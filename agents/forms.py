@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django import forms
@@ -15,6 +15,7 @@ from agents import naming
 from agents.api_bodies import SLUG, SLUG_RULE, TAG
 from agents.models import Agent, Resource, ResourceSecret, Segment
 from agents.person_field import PersonField
+from agents.resource_actions import PORTS
 from core.errors import Invalid, NarrowgateError
 
 T = TypeVar("T")
@@ -254,12 +255,29 @@ class RotateForm(ConsoleForm):
     )
 
 
+_DATABASE = ("database", "search_path", "role", "user", "password")
+_OF_OTHERS: Mapping[Resource.Kind, tuple[str, ...]] = {
+    Resource.Kind.POSTGRES: ("path", "host_key"),
+    Resource.Kind.SSH: (*_DATABASE, "path", "tls", "tls_ca"),
+    Resource.Kind.HTTP: (*_DATABASE, "host_key"),
+    Resource.Kind.MCP: (*_DATABASE, "host_key"),
+}
+"""Fields that a kind of resource has no use for."""
+
+
 class WhereForm(ConsoleForm):
     """How a resource is reached."""
 
     host = forms.CharField(max_length=255, help_text="A name, an address, or the folder of a unix socket.")
     port = forms.IntegerField(min_value=1, max_value=65535, initial=5432)
     database = forms.CharField(max_length=63)
+    path = forms.CharField(max_length=300, required=False, help_text="Where it begins, as in /v2 or /mcp.")
+    host_key = forms.CharField(
+        max_length=100,
+        required=False,
+        label="Host key",
+        help_text="SHA256:…, as ssh-keygen -lf says it at the host. Empty: test the connection first, then compare.",
+    )
     tls = forms.ChoiceField(
         label="TLS",
         choices=[("verify-full", "Verified: name and chain"), ("off", "Off: unix socket or this machine only")],
@@ -278,6 +296,13 @@ class WhereForm(ConsoleForm):
     connections = forms.IntegerField(
         min_value=1, max_value=10_000, initial=50, label="Connections at most", help_text="Held actions may take half."
     )
+
+    def __init__(self, *args: Any, kind: str = Resource.Kind.POSTGRES, **kwargs: Any) -> None:  # noqa: ANN401 -- Django's own
+        super().__init__(*args, **kwargs)
+        for name in _OF_OTHERS[Resource.Kind(kind)]:
+            self.fields.pop(name, None)
+        if "port" in self.fields:
+            self.fields["port"].initial = PORTS[Resource.Kind(kind)]
 
     @classmethod
     def of(cls, resource: Resource) -> dict[str, Any]:

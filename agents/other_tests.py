@@ -68,6 +68,8 @@ def _web(resource: Resource, place: Place) -> tuple[str, str, tuple[str, ...]]:
             raise Stopped(
                 Said("not_http", f"What listens on port {place.port} does not speak HTTP.", "Check the port, and TLS.")
             ) from None
+        finally:
+            connection.close()
     server = _clean(answer.getheader("server", ""))
     return _mcp(answer.status, body, server) if mcp else _api(answer.status, server)
 

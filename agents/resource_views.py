@@ -36,6 +36,7 @@ from agents.resource_checks import Scan, check_connection, scan_columns
 from core.db import db_now
 from core.errors import NarrowgateError
 
+Kind = Resource.Kind
 READERS = (Role.ENGINEER, Role.ADMINISTRATOR)
 
 
@@ -61,22 +62,27 @@ def resource(request: HttpRequest, name: str) -> HttpResponse:
 @both
 @login_required
 def add(request: HttpRequest) -> HttpResponse:
-    """Put a database behind the gate, with its login."""
+    """Put a resource behind the gate; a database with its login."""
     engineer = person_of(request, Role.ENGINEER)
-    form = ResourceForm(request.POST or None)
+    asked = request.GET.get("kind", "")
+    kind = Kind(asked) if asked in Kind.values else Kind.POSTGRES
+    form = ResourceForm(request.POST or None, kind=kind)
     if request.method == "POST" and form.is_valid():
-        made = form.act(lambda: _add(engineer, dict(form.cleaned_data)))
+        made = form.act(lambda: _add(engineer, {**form.cleaned_data, "kind": kind}))
         if made:
-            messages.success(request, f"{made.name} is behind the gate. Test the connection, then look at its columns.")
+            database = kind == Kind.POSTGRES
+            is_now, then = ("behind the gate", ", then look at its columns") if database else ("registered", "")
+            messages.success(request, f"{made.name} is {is_now}. Test the connection{then}.")
             return redirect("resources:one", made.name)
-    return answer(request, "agents/forms/resource_add.html", form)
+    return answer(request, "agents/forms/resource_add.html", form, kind=kind, kinds=Kind.choices)
 
 
 def _add(engineer: User, given: dict[str, Any]) -> Resource:
-    user, password = given.pop("user"), given.pop("password")
+    user, password = given.pop("user", ""), given.pop("password", "")
     with transaction.atomic():
         made = actions.add_resource(**given, actor=engineer)
-        actions.store_secret(made.id, user=user, password=password, actor=engineer)
+        if user:
+            actions.store_secret(made.id, user=user, password=password, actor=engineer)
     return made
 
 
@@ -86,7 +92,7 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
     """Change how a resource is reached."""
     engineer = person_of(request, Role.ENGINEER)
     found = _found(engineer, name)
-    form = ChangeResourceForm(request.POST or None, initial=ChangeResourceForm.of(found))
+    form = ChangeResourceForm(request.POST or None, initial=ChangeResourceForm.of(found), kind=found.kind)
     if request.method == "POST" and form.is_valid():
         given: Any = form.cleaned_data
         if form.act(lambda: actions.change_resource(found.id, actor=engineer, **given)):

@@ -30,10 +30,13 @@ PasswordOption = Annotated[
 def add(  # noqa: PLR0917 -- typer reads options from parameters
     name: Name,
     host: Annotated[str, typer.Option(help="Its host name, or the folder of a unix socket.")],
-    database: Annotated[str, typer.Option(help="The database's name on that server.")],
     segment: Annotated[str, typer.Option(help="The segment it belongs to.")],
-    user: UserOption,
-    port: Annotated[int, typer.Option(help="Its port.")] = 5432,
+    database: Annotated[str, typer.Option(help="The database's name on that server.")] = "",
+    user: Annotated[str, typer.Option(help="The database user that the gate signs in as.")] = "",
+    kind: Annotated[str, typer.Option(help="postgres, ssh, http or mcp.")] = "postgres",
+    path: Annotated[str, typer.Option(help="Where an API or a tool server begins.")] = "",
+    host_key: Annotated[str, typer.Option(help="An SSH host's key: SHA256:…")] = "",
+    port: Annotated[int | None, typer.Option(help="Its port; the usual one of its kind otherwise.")] = None,
     tls: Annotated[str, typer.Option(help="verify-full; or off, on this machine only.")] = "verify-full",
     tls_ca: Annotated[
         Path | None, typer.Option(help="The CA certificate (PEM), where the system has not got it.")
@@ -46,12 +49,22 @@ def add(  # noqa: PLR0917 -- typer reads options from parameters
     token_file: TokenFileOption = None,
     person: AsOption = "",
 ) -> None:
-    """Put a PostgreSQL database behind the gate. Its password goes to the vault and is never shown again."""
+    """Put a resource behind the gate: a PostgreSQL database unless --kind says otherwise. Its password goes to the vault."""
     api = connect(state, token_file, person)
-    where = {"host": host, "port": port, "database": database, "tls": tls, "tls_ca": _text(tls_ca), "role": role}
-    about = {"name": name, "segment": segment, "owner": owner, "purpose": purpose}
-    login = {"user": user, "password": _password(password_file, user)}
-    said = api.post("resources", {**about, **where, "login": login})
+    if kind == "postgres" and not (database and user):
+        raise NarrowgateError("A PostgreSQL resource needs --database and --user.", "Or name another --kind.")
+    where: dict[str, Any] = {
+        "host": host,
+        "tls": tls,
+        "tls_ca": _text(tls_ca),
+        "role": role,
+        "path": path,
+        "host_key": host_key,
+    }
+    where |= {"port": port} if port else {}
+    about = {"name": name, "kind": kind, "segment": segment, "owner": owner, "purpose": purpose, "database": database}
+    login = {"login": {"user": user, "password": _password(password_file, user)}} if user else {}
+    said = api.post("resources", {**about, **where, **login})
     typer.echo(f"{said['name']} is behind the gate, in {said['segment']}. No policy allows anything there yet.")
 
 

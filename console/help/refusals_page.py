@@ -100,14 +100,13 @@ REVIEW: Final[Says] = {
     "own_version": ("Nobody approves policies they wrote.", "Ask another platform engineer."),
     "not_yours": ("It is for its author alone: a draft, or a token.", "Ask them, or make your own."),
     "second_administrator": ("A second administrator has to confirm it.", "Ask another administrator: it waits on the person's page."),
-    "too_many": ("Too many reports of yours wait already.", "Let one finish, or cancel one."),
+    "too_many": ("Too many reports or trials of yours wait already.", "Let one finish, or cancel one."),
     "still_production": ("The segment is one of production, and you would take that back.", "Ask an administrator: whoever enrols agents does not decide alone who acts."),
     "refused_rows": ("Some rows of the file cannot be used, so nothing was changed.", "Each is named with its line and field: mend them, or leave them out."),
     "cannot_rotate": ("The resource does not let a login change its own password.", "Store a new one."),
     "not_empty": ("The segment still holds agents or resources.", "Move or retire them first."),
     "same_person": ("You asked for it, or enrolled it.", "A second person confirms; the agent's page says who may."),
     "question_changed": ("What is kept of the action is not what its ledger entry names.", "Somebody changed it in the database: compare with a backup, and tell the CISO."),
-    "still_production": ("The segment is one of production, and you would take that back.", "Ask an administrator: whoever enrols agents does not decide alone who acts."),
     "not_the_first": ("There are policies already.", "Propose a version instead."),
 }  # fmt: skip
 GROUPS: Final[Mapping[str, Says]] = {

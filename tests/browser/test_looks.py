@@ -46,6 +46,7 @@ PAGES = {
         "/resources/segments/map/",
         "/agents/file/",
         "/resources/r/shop/login/actions/rotate/",
+        "/resources/add/?kind=ssh",
         "/agents/reports.staging/suspend/",
         "/agents/reports.staging/retire/",
         "/agents/?q=nothing-like-it",

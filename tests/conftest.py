@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import cache
+from hypothesis import HealthCheck, settings
 from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
 from console import database
@@ -26,6 +27,9 @@ _described = pytest.StashKey[str]()
 
 def pytest_configure() -> None:
     stay_home()
+    # A loaded machine is slow, which says nothing of what is tested.
+    settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("loaded")
 
 
 @pytest.hookimpl(optionalhook=True)

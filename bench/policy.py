@@ -148,7 +148,14 @@ def casbin(size: int) -> Decide:
 def toolkit(size: int) -> Decide:
     """The Microsoft toolkit's evaluator: a rule has one condition, so agent, resource and verb are one field."""
     from agent_os.policies.evaluator import PolicyEvaluator
-    from agent_os.policies.schema import PolicyAction, PolicyCondition, PolicyDefaults, PolicyDocument, PolicyOperator, PolicyRule
+    from agent_os.policies.schema import (
+        PolicyAction,
+        PolicyCondition,
+        PolicyDefaults,
+        PolicyDocument,
+        PolicyOperator,
+        PolicyRule,
+    )
 
     rules = []
     for number in range(functions(size)):

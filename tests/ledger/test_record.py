@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import psycopg
@@ -21,11 +22,19 @@ ADA = Actor("person", "1", "ada")
 SHOP = Subject("resource", "2", "shop")
 
 
+@pytest.fixture
+def unwritten(fresh_database: Logins) -> Iterator[None]:
+    """A transaction in a database where nothing was ever recorded; undone at the end."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
 def numbers() -> list[tuple[str, int]]:
     return list(Outbox.objects.order_by("node", "node_seq").values_list("node", "node_seq"))
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("unwritten")
 def test_an_entry_says_who_what_and_when() -> None:
     session = uuid4()
     uid = write.record(
@@ -45,7 +54,7 @@ def test_an_entry_says_who_what_and_when() -> None:
     assert "action" not in says
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("unwritten")
 def test_numbers_of_one_transaction_follow_each_other() -> None:
     for _ in range(3):
         write.record(Event.RECORD_READ, actor=ADA, subject=SHOP)
@@ -53,7 +62,7 @@ def test_numbers_of_one_transaction_follow_each_other() -> None:
     assert len({node for node, _ in numbers()}) == 1
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("unwritten")
 def test_many_at_once_are_what_each_alone_would_be() -> None:
     """Many go by COPY, few by INSERT: the same numbers, the same leaves, nobody's name in either."""
     told = [write.draft(Event.RECORD_READ, actor=ADA, subject=SHOP, details={"number": one}) for one in range(20)]
@@ -68,7 +77,7 @@ def test_many_at_once_are_what_each_alone_would_be() -> None:
         assert {one["actor"]["name"] for one in says} == {personal.commitments_to(told)[ADA.id, ADA.name]}
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("unwritten")
 def test_of_many_that_json_cannot_say_none_is_recorded() -> None:
     told = [write.draft(Event.RECORD_READ, actor=ADA, subject=SHOP) for _ in range(20)]
     told.append(write.draft(Event.RECORD_READ, actor=ADA, subject=SHOP, details={"when": object()}))
@@ -77,7 +86,7 @@ def test_of_many_that_json_cannot_say_none_is_recorded() -> None:
     assert not Outbox.objects.exists()
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("unwritten")
 def test_what_rolls_back_leaves_no_gap() -> None:
     write.record(Event.RECORD_READ, actor=ADA, subject=SHOP)
     with transaction.atomic():
@@ -92,7 +101,7 @@ def test_outside_a_transaction_nothing_is_recorded(fresh_database: Logins, djang
         write.record(Event.RECORD_READ, actor=ADA, subject=SHOP)
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("unwritten")
 def test_details_that_json_cannot_say_are_refused() -> None:
     with pytest.raises(ValueError, match="cannot say"):
         write.record(Event.RECORD_READ, actor=ADA, subject=SHOP, details={"when": object()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -18,14 +19,14 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 class ApiTokenAuthentication(BaseAuthentication):
     """DRF's hook. `request.user` is the person, `request.auth` the token with its scopes."""
 
-    keyword = "Token"
+    keywords: ClassVar[tuple[str, ...]] = ("Token",)
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         """None without the header; raises AuthenticationFailed for anything but a live token of an active person."""
         words = get_authorization_header(request).decode("latin-1").split()
         if not words:
             return None
-        if len(words) != 2 or words[0] != self.keyword or not words[1].startswith(TOKEN_PREFIX):
+        if len(words) != 2 or words[0] not in self.keywords or not words[1].startswith(TOKEN_PREFIX):
             raise AuthenticationFailed("The console's API takes a person's token: Authorization: Token ngp_…")
         token = ApiToken.objects.select_related("user").filter(digest=digest(words[1])).first()
         now = db_now()
@@ -37,4 +38,4 @@ class ApiTokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         """Makes a missing token a 401, not a 403."""
-        return self.keyword
+        return self.keywords[0]

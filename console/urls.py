@@ -24,6 +24,7 @@ urlpatterns = [
     path("agents/", include("console.urls_agents")),
     path("resources/", include("agents.resource_urls")),
     path("policies/", include("policies.urls")),
+    path("", include("policies.authzen_urls")),
     path("notifications/", include("approvals.notifications.urls")),
     path("start/", first_steps, name="start"),
     path("help/", include("console.help.urls")),

@@ -43,7 +43,8 @@ class Engine:
         self, rules: Mapping[str, Policy], world: World, *, version: int, snapshot: str, closed: str = ""
     ) -> None:
         self.version, self.snapshot = version, snapshot
-        self._rules, self._world, self._closed = rules, world, closed
+        self._rules, self._closed = rules, closed
+        self.world = world
         self._index = ScopeIndex(policy.rule for policy in rules.values())
         self._entities = cedarpy.Entities.from_json_str(world.entities_json(), schema.handle())
         self._remembered = lru_cache(REMEMBERED)(self._decide)
@@ -76,7 +77,7 @@ class Engine:
 
     def concerning(self, agent: str, verb: str, resource: str) -> tuple[Policy, ...]:
         """The policies whose scope can match; none for what the snapshot does not know."""
-        if agent not in self._world.agents or resource not in self._world.resources:
+        if agent not in self.world.agents or resource not in self.world.resources:
             return ()
         return tuple([self._rules[policy] for policy in sorted(self._matching(agent, verb, resource))])
 
@@ -103,9 +104,9 @@ class Engine:
             return refused(
                 Code.UNKNOWN_VERB, f"No policy can speak of {min(ask.verbs - VERBS)}: the verb is not known."
             )
-        if ask.agent not in self._world.agents:
+        if ask.agent not in self.world.agents:
             return refused(Code.UNKNOWN_AGENT, f"The agent {ask.agent} is not an active one.")
-        if ask.resource not in self._world.resources:
+        if ask.resource not in self.world.resources:
             return refused(Code.UNKNOWN_RESOURCE, f"There is no resource {ask.resource}.")
         return _unfit(ask.context)
 
@@ -150,7 +151,7 @@ class Engine:
         return refused(Code.NO_MATCH, f"No policy allows {ask.agent} to do {verb} at {ask.resource}.")
 
     def _find(self, agent: str, verb: str, resource: str) -> frozenset[str]:
-        lineages = self._world.agents[agent].lineage, action_lineage(verb), self._world.resources[resource].lineage
+        lineages = self.world.agents[agent].lineage, action_lineage(verb), self.world.resources[resource].lineage
         return self._index.matching(*lineages)
 
 

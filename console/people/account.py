@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from accounts import actions
 from accounts.people import role_names, second_factors
 from accounts.requests import person_of
-from accounts.scopes import AGENTS_WRITE, EXPORT, INCIDENTS_WRITE, PEOPLE_WRITE, POLICIES_WRITE, READ, REVIEW
+from accounts.scopes import AGENTS_WRITE, ASK, EXPORT, INCIDENTS_WRITE, PEOPLE_WRITE, POLICIES_WRITE, READ, REVIEW
 from agents.form_views import answer
 from agents.forms import ConsoleForm
 from console.people.changes import both, posted
@@ -32,6 +32,7 @@ SCOPES = (
     (EXPORT, "Take copies of the record"),
     (INCIDENTS_WRITE, "Answer incidents"),
     (PEOPLE_WRITE, "Change people and groups"),
+    (ASK, "Ask what policies would decide (AuthZEN)"),
 )
 DAYS = (1, 7, 30, 90)
 

@@ -13,6 +13,11 @@ from typing import Any
 EVERYBODY, ROLES = "RCAEOMX", "RCAEOM"
 READERS = "CAEM"
 WHY = {"reason": "Asked by the matrix"}
+QUESTION = {
+    "subject": {"type": "agent", "id": "support.production"},
+    "action": {"name": "sql:select"},
+    "resource": {"type": "resource", "id": "shop"},
+}
 TAGGED = {"schema": "public", "table": "customers", "column": "ssn", **WHY}
 
 
@@ -163,6 +168,8 @@ API = [
         ("api/v1/holds/<uuid:pk>/deny", "R", {"digest": "its own", **WHY}, "CAEOM"),
         ("api/v1/holds/<uuid:pk>/withdraw", "O", WHY, "RCAEM"),
         ("api/v1/policies", "EM", {"text": "a policy"}), ("api/v1/policies/check", "CEM", {"text": "a policy"}),
+        ("access/v1/evaluation", "EM", QUESTION), ("access/v1/evaluations", "EM", QUESTION),
+        *((f"access/v1/search/{kind}", "EM", QUESTION) for kind in ("subject", "resource", "action")),
         ("api/v1/policies/test", "CEM", {"text": "a policy", "tests": "cases: []"}), ("api/v1/policies/<int:number>/trials", "CEM", {"period": "7d"}),
         ("api/v1/policies/install", "", {"text": "a policy"}, "EM"), ("api/v1/policies/<int:number>/propose", "EM"),
         ("api/v1/policies/<int:number>/approve", "CEM"), ("api/v1/policies/<int:number>/activate", "EM"),
@@ -245,6 +252,7 @@ TABLE = [*HELP, *NOTIFICATIONS, *REPORTS, *CHANGES, *PEOPLE, *INVENTORY, *POLICI
 
 NOBODYS = {
     "health",
+    ".well-known/authzen-configuration",
     "ledger/checkpoint",
     "ledger/tile/<int:level>/<path:place>",
     "account/password/reset/",

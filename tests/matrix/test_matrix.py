@@ -44,6 +44,10 @@ def world(
         yield made
 
 
+API_ROUTES = ("api/", "access/")
+"""Addresses for tokens; the others are for sessions."""
+
+
 def routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, URLPattern]]:
     for one in resolver.url_patterns:
         if isinstance(one, URLResolver):
@@ -63,7 +67,7 @@ def test_every_address_for_every_role(world: Everything) -> None:
     doors = {role: (browser(person), Caller(person).client) for role, person in people.items()}
     for row in TABLE:
         for letter, role in LETTERS.items():
-            status = _asked(doors[role][row.route.startswith("api/")], row, world)
+            status = _asked(doors[role][row.route.startswith(API_ROUTES)], row, world)
             if not _as_it_should(status, row, letter):
                 wrong.append(f"{row.method} /{row.route} as {role}: {status}")
     assert not wrong, "\n".join(wrong)
@@ -73,7 +77,7 @@ def test_nobody_signed_in_is_let_in_anywhere(world: Everything) -> None:
     for row in TABLE:
         status = _asked(Client(), row, world)
         if row.route not in OPEN:
-            assert status == (401 if row.route.startswith("api/") else 302), row
+            assert status == (401 if row.route.startswith(API_ROUTES) else 302), row
 
 
 def test_what_no_address_takes_is_refused(world: Everything) -> None:
@@ -82,7 +86,7 @@ def test_what_no_address_takes_is_refused(world: Everything) -> None:
     for route in sorted({row.route for row in TABLE}):
         for method in METHODS:
             if (method, route) not in taken:
-                client = api if route.startswith("api/") else page
+                client = api if route.startswith(API_ROUTES) else page
                 assert _asked(client, Row(method, route, ""), world) in {403, 404, 405}, (method, route)
 
 
@@ -97,7 +101,7 @@ def _asked(client: Client, row: Row, world: Everything) -> int:
     parts = world.parts(row.route)
     address = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(parts[found[1]]), row.route)
     body = _filled(row.body, world)
-    kind = {"content_type": "application/json"} if row.route.startswith("api/") else {}
+    kind = {"content_type": "application/json"} if row.route.startswith(API_ROUTES) else {}
     with transaction.atomic():
         given: Any = {"data": body} if row.method == "get" else {"data": body, **kind}
         answer = getattr(client, row.method)(address, **given)

@@ -118,7 +118,7 @@ def enrol(
                 propose(agent, actor=actor)
             bump_revision()
     except IntegrityError:
-        raise Invalid("public_jwk", "Its key, or its name, was registered a moment ago.", "Use a new key.") from None
+        raise Invalid("public_jwk", "The key is taken, or the name was a moment ago.", "Use a new key.") from None
     return agent
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -23,7 +24,8 @@ from ledger.models import Outbox
 from tests.cast import Cast
 from tests.databases import TestCluster
 
-ROLE, FIRST = "turning", "first-password"
+ROLE = f"turning_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"  # workers share a cluster
+FIRST = "first-password"
 LATER = timedelta(seconds=16)
 
 

@@ -55,6 +55,9 @@ PAGES = {
         "/resources/r/shop/retire/",
         "/resources/segments/payments/edit/",
         "/resources/segments/payments/retire/",
+        "/policies/",
+        "/policies/new/",
+        "/policies/1/",
         "/start/",
         "/account/2fa/",
         "/account/password/change/",
@@ -129,6 +132,19 @@ def test_the_door_is_sound_and_says_what_was_wrong(
         page.emulate_media(color_scheme=other)
         expect(page.locator("html")).to_have_attribute("data-bs-theme", other)
         assert contrast_violations(page) == []
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_a_version_is_tried_by_keyboard(desk: Desk, size: tuple[int, int]) -> None:
+    with desk.signed_in("erik", size, reduced_motion="reduce") as page:
+        page.goto(desk.address("/policies/1/"))
+        page.get_by_label("On what happened in").focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("/policies/1/trials/"))
+        expect(page.get_by_text("none would have gone otherwise")).to_be_visible(timeout=60_000)
+        assert violations(page) == []
+        assert sideways(page) == 0
 
 
 def test_keys_and_menus_work_without_a_mouse(desk: Desk) -> None:

@@ -79,7 +79,9 @@ def run_tests(
 @policy.command("try")
 def try_version(
     number: Number,
-    period: Annotated[str, typer.Option(help="1d, 7d, 30d or 90d before now.")] = "7d",
+    period: Annotated[
+        str, typer.Option(help="1d, 7d, 30d or 90d before now; or shadow, for what happens from now on.")
+    ] = "7d",
     state: StateOption = None,
     token_file: TokenFileOption = None,
     person: AsOption = "",

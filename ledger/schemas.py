@@ -83,7 +83,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.POLICY_ACTIVATED: "bootstrap:flag? commit:text? replaces:count? rollback:flag? tests:text?",
     Event.POLICY_APPROVED: NOTHING,
     Event.POLICY_PROPOSED: "commit:text? tests:text?",
-    Event.POLICY_TRIED: "against:count? since:text until:text",
+    Event.POLICY_TRIED: "against:count? shadow:flag? since:text until:text",
     Event.RECORD_READ: FILTERS,
     Event.REINSTATEMENT_ASKED: "reason:text reinstatement:text",
     Event.REINSTATEMENT_DECLINED: "reason:text reinstatement:text",

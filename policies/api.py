@@ -113,9 +113,9 @@ class CheckedSerializer(serializers.Serializer[Any]):
 
 
 class TrialBody(serializers.Serializer[Any]):
-    """The time before now that a version is tried on."""
+    """The time before now that a version is tried on; or `shadow`, for what happens from now on."""
 
-    period = serializers.ChoiceField(choices=sorted(trial_actions.PERIODS), default="7d")
+    period = serializers.ChoiceField(choices=[*sorted(trial_actions.PERIODS), trial_actions.SHADOW], default="7d")
 
 
 class TrialSerializer(serializers.ModelSerializer[PolicyTrial]):
@@ -131,7 +131,7 @@ class TrialSerializer(serializers.ModelSerializer[PolicyTrial]):
         model = PolicyTrial
         fields: ClassVar = [
             "id", "version", "against", "since", "until", "asked_by", "asked_at", "status", "tried", "actions", "untried", "found",
-            "why", "finished_at",
+            "why", "finished_at", "shadow", "stopped_at",
         ]  # fmt: skip
 
 

@@ -89,11 +89,19 @@ class PolicyTrial(models.Model):
     found = models.JSONField(null=True, blank=True)  # as `trial.Trial.as_json` has it
     why = models.CharField(max_length=500, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # A shadow goes on: it is made again and again over all since it began, until somebody stops it or its time is over.
+    shadow = models.BooleanField(default=False)
+    stopped_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """Newest first."""
+        """Newest first; a version has one shadow at a time."""
 
         ordering: ClassVar = ["-asked_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["version"], condition=models.Q(shadow=True, stopped_at=None), name="trial_one_shadow"
+            ),
+        ]
         indexes: ClassVar = [
             models.Index(
                 fields=["asked_at", "id"], condition=models.Q(status__in=["queued", "making"]), name="trial_unfinished"
@@ -108,6 +116,11 @@ class PolicyTrial(models.Model):
     def is_unfinished(self) -> bool:
         """Whether it is still to be made."""
         return self.status in self.UNFINISHED
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a shadow that goes on."""
+        return self.shadow and self.stopped_at is None
 
     @property
     def days(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -50,6 +51,19 @@ def trial(request: HttpRequest, number: int, trial_id: UUID) -> HttpResponse:
         "periods": [(name, words) for name, (words, _) in trial_actions.PERIODS.items()],
     }
     return render(request, "policies/trial.html", context)
+
+
+@require_POST
+@login_required
+def stop(request: HttpRequest, number: int, trial_id: UUID) -> HttpResponse:
+    """Stop a shadow."""
+    user = person_of(request, *TRIERS)
+    found = _found(user, number, trial_id)
+    try:
+        trial_actions.stop(found.id, actor=user)
+    except NarrowgateError as error:
+        messages.error(request, str(error))
+    return redirect("policies:trial", number, found.id)
 
 
 @require_GET

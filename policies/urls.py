@@ -16,5 +16,6 @@ urlpatterns = [
     path("<int:number>/worth-a-look/", views.worth_a_look, name="worth_a_look"),
     path("<int:number>/try/", trial_views.ask, name="try"),
     path("<int:number>/trials/<uuid:trial_id>/", trial_views.trial, name="trial"),
+    path("<int:number>/trials/<uuid:trial_id>/stop/", trial_views.stop, name="trial_stop"),
     path("<int:number>/trials/<uuid:trial_id>/progress/", trial_views.progress, name="trial_progress"),
 ]

@@ -89,7 +89,7 @@ POLICIES = [
         ("policies/<int:number>/worth-a-look/", "RCAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/", "CAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/progress/", "CAEM"),
     ),
     *_posts(
-        ("policies/<int:number>/try/", "CEM", {"period": "7d"}),
+        ("policies/<int:number>/try/", "CEM", {"period": "7d"}), ("policies/<int:number>/trials/<uuid:trial_id>/stop/", "CEM"),
         ("policies/new/", "EM"), ("policies/<int:number>/propose/", "EM"), ("policies/<int:number>/approve/", "CEM"),
         ("policies/<int:number>/activate/", "EM"), ("policies/<int:number>/rollback/", "EM", WHY),
     ),

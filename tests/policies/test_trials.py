@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from activity.models import Action, Question
 from agents.models import Agent, Resource
-from core.errors import Invalid, NotFound, Refused
+from core.errors import AlreadySettled, Invalid, NotFound, Refused
 from policies import actions, trial_actions, trying
 from policies.decision import Ask
 from policies.models import PolicyTrial
@@ -152,6 +152,39 @@ class TestMaking:
             trial_actions.ask(self.draft.number, period="7d", actor=self.cast.ciso)
         with pytest.raises(Refused, match="3 trials waiting"):
             trial_actions.ask(self.draft.number, period="7d", actor=self.cast.ciso)
+
+    def test_a_shadow_goes_on_until_it_is_stopped(self) -> None:
+        _happened("sql:update", days=1)
+        trial = trial_actions.ask(self.draft.number, period="shadow", actor=self.cast.engineer)
+        with pytest.raises(AlreadySettled, match="a shadow already"):
+            trial_actions.ask(self.draft.number, period="shadow", actor=self.cast.ciso)
+        trying.make_unfinished()
+        trial.refresh_from_db()
+        assert (trial.status, trial.tried, trial.is_live) == ("ready", 0, True)
+        _happened("sql:update", times=2, days=0)
+        assert trying.make_unfinished() == 0  # not yet
+        PolicyTrial.objects.update(finished_at=timezone.now() - timedelta(minutes=1))
+        assert trying.make_unfinished() == 1
+        trial.refresh_from_db()
+        assert trial.found is not None
+        assert (trial.tried, trying.counted(trial.found), trial.begun) == (2, 2, 0)
+        page = browser(self.cast.ciso)
+        address = f"/policies/{self.draft.number}/trials/{trial.id}/"
+        assert b"In shadow" in page.get(address).content
+        assert page.post(f"{address}stop/").status_code == 302
+        PolicyTrial.objects.update(finished_at=timezone.now() - timedelta(minutes=1))
+        assert trying.make_unfinished() == 0
+        with pytest.raises(AlreadySettled):
+            trial_actions.stop(trial.id, actor=self.cast.ciso)
+        with pytest.raises(Refused):
+            trial_actions.stop(trial.id, actor=self.cast.reviewer)
+
+    def test_a_shadow_ends_by_itself_after_a_week(self) -> None:
+        trial = trial_actions.ask(self.draft.number, period="shadow", actor=self.cast.engineer)
+        PolicyTrial.objects.update(since=timezone.now() - timedelta(days=8))
+        trying.make_unfinished()
+        trial.refresh_from_db()
+        assert (trial.status, trial.is_live, trial.until - trial.since) == ("ready", False, timedelta(days=7))
 
     def test_by_page(self) -> None:
         _happened("sql:update")

@@ -1,4 +1,4 @@
-"""Erasing a person: their name and e-mail address go from the account, and what opens their name in the ledger with them.
+"""Erasing a person: name and e-mail address go from the account, and with them what opens their name and reasons in the ledger.
 
 Two administrators do it (`accounts.role_actions`), to an account that is closed. What they did stays on record, by an
 identifier that no longer leads to anybody.
@@ -19,11 +19,17 @@ from ledger.write import record
 
 NAME = "Erased person"
 
-erased = Signal()  # in the same transaction, with `user`: apps that this one does not know forget a name they keep
+WORDS = "Erased with the person who wrote it."
+
+erased = Signal()
+"""In the same transaction, with `user` and `texts`, all that entries committed to of them: apps that this one does not know forget
+the names and words they keep.
+"""
 
 
 def erase(user: User, actor: User | Actor) -> None:
     """Do it, in the caller's transaction, to a locked `user`. Raises AlreadySettled where it was done."""
+    texts = personal.texts_of(str(user.id))
     personal.destroy_key(str(user.id))
     user.name, user.username, user.email = NAME, f"erased-{user.id.hex}", ""
     user.first_name = user.last_name = ""
@@ -35,6 +41,6 @@ def erase(user: User, actor: User | Actor) -> None:
     user.invitations.all().delete()
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
-    erased.send(User, user=user)
+    erased.send(User, user=user, texts=texts)
     subject = Subject(kind="person", id=str(user.id), name="")
     record(Event.PERSON_ERASED, actor=actor_of(actor), subject=subject)

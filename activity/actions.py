@@ -23,6 +23,7 @@ from ledger.write import record
 OUTCOMES_LATE = timedelta(minutes=5)
 """How long after its session's end an outcome may still wait to be written."""
 OPEN = (Action.Status.RELEASED, Action.Status.PENDING)
+CUT = "A person cut this session."
 MAY_CUT = (Role.CISO, Role.ENGINEER)
 
 
@@ -119,7 +120,8 @@ def cut_session(session_id: UUID, *, actor: User, reason: str) -> Session:
 
 
 def _close(session: Session, because: str) -> None:
-    session.ended_at, session.end_reason = db_now(), because[:120]
+    # Why a person cut it is with the cut, and goes with them
+    session.ended_at, session.end_reason = db_now(), CUT if session.cut_at else because[:120]
     session.save(update_fields=["ended_at", "end_reason"])
     record(
         Event.SESSION_CLOSED,

@@ -8,3 +8,10 @@ class AgentsConfig(AppConfig):
 
     name = "agents"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """What is kept here of a person's words goes when they are erased."""
+        from accounts.erasure import erased
+        from agents.forgetting import forget
+
+        erased.connect(forget, dispatch_uid="agents")

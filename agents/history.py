@@ -91,4 +91,4 @@ def _details(entry: Entry) -> Mapping[str, Any]:
     except ValueError:
         return {}
     details = says.get("details") if isinstance(says, dict) else None
-    return details if isinstance(details, dict) else {}
+    return {**details, **entry.words} if isinstance(details, dict) else {}

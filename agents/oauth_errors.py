@@ -6,10 +6,10 @@ from core.errors import NarrowgateError
 
 
 class OAuthError(NarrowgateError):
-    """`code` is the registered error, `message` its description."""
+    """`code` is the registered error, `message` its description; `remedy` goes to the agent alone, not into the record."""
 
-    def __init__(self, code: str, message: str, *, status: int = 400) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, message: str, *, told: str = "", status: int = 400) -> None:
+        super().__init__(message, told)
         self.code = code
         self.status = status
 
@@ -29,9 +29,9 @@ def unsupported_grant_type() -> OAuthError:
     return OAuthError("unsupported_grant_type", "The grant_type is client_credentials, nothing else.")
 
 
-def unauthorized_client(message: str) -> OAuthError:
-    """The agent is known and may not have a token now."""
-    return OAuthError("unauthorized_client", message)
+def unauthorized_client(message: str, *, told: str = "") -> OAuthError:
+    """The agent is known and may not have a token now; `told` is why, in the words of whoever stopped it."""
+    return OAuthError("unauthorized_client", message, told=told)
 
 
 def invalid_scope() -> OAuthError:

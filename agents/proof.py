@@ -72,7 +72,7 @@ def active_agent(key: AgentKey) -> Agent:
     """The agent of a key, its row locked. Raises OAuthError (`unauthorized_client`) for one that may not act."""
     agent = Agent.objects.select_for_update(of=("self",)).get(id=key.agent_id)
     if agent.status != Agent.Status.ACTIVE:
-        raise unauthorized_client(f"{agent.name} is {agent.get_status_display().lower()}: {agent.status_reason}")
+        raise unauthorized_client(f"{agent.name} is {agent.get_status_display().lower()}.", told=agent.status_reason)
     return agent
 
 

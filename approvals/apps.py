@@ -10,8 +10,8 @@ class ApprovalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Notifications keep what an entry was about by name: those about a person forget it with them."""
+        """What is kept here of a person's name and words goes when they are erased."""
         from accounts.erasure import erased
-        from approvals.notifications.actions import forget
+        from approvals.forgetting import forget
 
-        erased.connect(forget, dispatch_uid="notifications")
+        erased.connect(forget, dispatch_uid="approvals")

@@ -101,13 +101,15 @@ FORMS: Mapping[str, Form] = {
 
 
 def says(entry: Entry) -> dict[str, Any]:
-    """What an entry's leaf says, with the people's names of its row; empty where it cannot be read."""
+    """What an entry's leaf says, with people's names and words as `reveal` found them; empty where it cannot be read."""
     try:
         found = json.loads(bytes(entry.leaf))
     except ValueError:
         return {}
     if not isinstance(found, dict):
         return {}
+    if entry.words:
+        found["details"] = {**found["details"], **entry.words}
     named = {"actor": (entry.actor_kind, entry.actor_name), "subject": (entry.subject_kind, entry.subject_name)}
     return found | {field: {**found[field], "name": name} for field, (kind, name) in named.items() if kind == PERSON}
 

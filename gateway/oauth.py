@@ -98,7 +98,7 @@ def _answered(request: HttpRequest, work: Callable[[HttpRequest], dict[str, obje
     except OAuthError as error:
         cache.add(counter, 0, timeout=60)
         cache.incr(counter)
-        return _answer({"error": error.code, "error_description": error.message}, status=error.status)
+        return _answer({"error": error.code, "error_description": str(error)}, status=error.status)
 
 
 def _source(request: HttpRequest) -> str | None:

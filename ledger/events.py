@@ -177,7 +177,19 @@ class Event(StrEnum):
 
 
 SCHEMAS: dict[Event, int] = {
-    Event.AGENT_REINSTATED: 2,  # with who asked
+    # Words as commitments: what a person typed is beside the log
+    Event.AGENT_ACTIVATED: 2,
+    Event.AGENT_CHANGED: 2,
+    Event.AGENT_REINSTATED: 3,  # before that: with who asked
+    Event.AGENT_SUSPENDED: 2,
+    Event.CREDENTIAL_REVOKED: 2,
+    Event.KEY_REVOKED: 2,
+    Event.REINSTATEMENT_ASKED: 2,
+    Event.REINSTATEMENT_DECLINED: 2,
+    Event.RESOURCE_RETIRED: 2,
+    Event.SEGMENT_RETIRED: 2,
+    Event.SESSION_CUT: 2,
+    Event.TAG_REMOVED: 2,
     Event.RESOURCE_CHANGED: 2,  # with each field before and after
     Event.TAG_CONFIRMED: 2,  # with what it said before
 }

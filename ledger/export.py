@@ -53,7 +53,8 @@ LEFT JOIN pending ON pending.node = name LEFT JOIN newer ON newer.node = name OR
 PAGE_FOLDER = Path(__file__).parent / "verify_page"
 PAGE_PARTS = ("page.html", "primitives.js", "package.js", "checks.js", "show.js")
 
-PERSON = re.compile(rb'"kind":"person","name":"(sha256:[0-9a-f]{64})"')  # in a leaf, which is canonical
+# In a leaf, which is canonical. Reasons are all that people type: what else is found so has nothing that opens it.
+PERSON = re.compile(rb'(?:"kind":"person","name"|"reason"):"(sha256:[0-9a-f]{64})"')
 
 HEAD_SQL = """
 SELECT size - (SELECT count(*) FROM ledger_entry WHERE index >= %s), snapshot FROM ledger_head WHERE id = 1
@@ -90,7 +91,7 @@ stamps/             RFC 3161 time stamps over some of them, each with the text t
 witnesses.txt       keys of the witnesses whose cosignatures stand under checkpoints
 keys.txt            the keys that signed them, in order; each but the first was introduced by the one before
 handovers.ndjson    where that happened outside these entries: the entry that says so, and its path to the root
-names.ndjson        names of people, each with the salt that shows it is what entries committed to; not of those erased
+names.ndjson        names of people and reasons they gave, each with the salt that shows it is what entries committed to; not of those erased
 report.json         with a report: the entry that states its files' hashes, and its path to the root
 report/             with a report: its files
 """
@@ -311,14 +312,14 @@ def _witnesses() -> Iterator[bytes]:
 
 
 def names(people: set[str]) -> Iterator[bytes]:
-    """What opens the commitments to people's names, of those who are not erased."""
+    """What opens the commitments to people's names and reasons, of those who are not erased."""
     for commitment, (salt, name) in sorted(personal.openings(people).items()):
         says = {"commitment": commitment, "salt": text_of(salt), "name": name}
         yield json.dumps(says, ensure_ascii=False).encode() + b"\n"
 
 
 def people_in(leaves: Iterable[bytes]) -> set[str]:
-    """The commitments to people's names in some leaves."""
+    """The commitments to people's names and reasons in some leaves."""
     return {found.decode() for leaf in leaves for found in PERSON.findall(leaf)}
 
 

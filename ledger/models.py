@@ -5,6 +5,8 @@ Nothing here refers to another app, and nothing is ever changed or deleted excep
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 import pgtrigger
@@ -122,6 +124,9 @@ class Entry(models.Model):
             models.Index(fields=["action", "index"], name="entry_by_action", condition=~models.Q(action="")),
         ]
         triggers: ClassVar = insert_only()
+
+    words: Mapping[str, str] = MappingProxyType({})
+    """What people typed, by the field of its details that commits to it; empty until `ledger.personal.reveal`."""
 
     def __str__(self) -> str:
         return f"{self.index} {self.event}"
@@ -243,7 +248,7 @@ class Head(models.Model):
 
 
 class Person(models.Model):
-    """A person whom entries name, by their identifier, and the key that opens their names; NULL once they are erased."""
+    """A person whom entries name, by their identifier, and the key that opens their names and words; NULL once they are erased."""
 
     person = models.CharField(max_length=200, primary_key=True)
     key = models.BinaryField(null=True)
@@ -264,7 +269,7 @@ class Person(models.Model):
 
 
 class Name(models.Model):
-    """What a person was called, sealed under their key; entries hold the commitment."""
+    """What a person was called, or typed, sealed under their key; entries hold the commitment."""
 
     commitment = models.CharField(max_length=80, primary_key=True)
     person = models.CharField(max_length=200)

@@ -1,11 +1,14 @@
-"""People's names beside the log: entries hold commitments, `Name` what opens them, `Person` the key that can be destroyed.
+"""People's names and words beside the log: entries hold commitments, `Name` what opens them, `Person` the key that can be destroyed.
 
-`commitments_to` is part of recording; `reveal` and `revealed` are for whoever shows entries; `erase` ends all of it for a person.
+`commitments_to` and `without_words` are part of recording; `reveal` and `revealed` are for whoever shows entries; `destroy_key` ends
+all of it for a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection
@@ -13,10 +16,12 @@ from django.db import connection
 from core.after_commit import after_commit
 from core.errors import AlreadySettled
 from ledger.entries import PERSON, Actor, Draft, Subject, commit_text
-from ledger.models import Entry, Person
+from ledger.models import Entry, Name, Person
+from ledger.schemas import WORDS
 from ledger.sealing import Opening, new_key, opening_of, seal, unseal
 
 ERASED = "erased person"
+ERASED_WORDS = "erased with the person who wrote it"
 MOST_KNOWN = 20_000  # commitments remembered in a process
 
 ADD_NAME_SQL = "INSERT INTO ledger_name (commitment, person, box) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
@@ -34,7 +39,29 @@ _known: dict[tuple[str, Who], str] = {}  # by database: commitments whose names 
 def commitments_to(drafts: Sequence[Draft]) -> dict[Who, str]:
     """What stands for the names of the people in some entries; its openings are kept in the caller's transaction."""
     people = sorted({(one.id, one.name) for draft in drafts for one in _people_in(draft)})
-    return {who: _known.get((_database(), who)) or _committed(who) for who in people}
+    return {who: _known.get((_database(), who)) or _named(who) for who in people}
+
+
+def without_words(drafts: Sequence[Draft]) -> Sequence[Draft]:
+    """The entries with commitments in place of what people typed; their openings are kept in the caller's transaction."""
+    written = {one for draft in drafts if draft.event in WORDS for _, one in _typed_in(draft)}
+    if not written:
+        return drafts
+    committed = {one: _committed(one) or ERASED_WORDS for one in sorted(written)}
+    return [
+        replace(draft, details={**draft.details, **{field: committed[one] for field, one in _typed_in(draft)}})
+        if draft.event in WORDS else draft
+        for draft in drafts
+    ]  # fmt: skip
+
+
+def _typed_in(draft: Draft) -> Iterator[tuple[str, Who]]:
+    """The fields that hold what a person typed, each with who wrote it and the text."""
+    for field, writer in WORDS[draft.event]:
+        text = draft.details.get(field)
+        by = draft.details.get(writer) if writer else draft.actor.id if draft.actor.kind == PERSON else None
+        if text and by:
+            yield field, (str(by), str(text))
 
 
 def _people_in(draft: Draft) -> list[Actor | Subject]:
@@ -44,17 +71,25 @@ def _people_in(draft: Draft) -> list[Actor | Subject]:
     ]  # fmt: skip
 
 
-def _committed(who: Who) -> str:
-    """The commitment to a person's name, its opening kept; for one who is erased, a word and nothing kept."""
-    person, name = who
+def _named(who: Who) -> str:
+    """The commitment to a person's name, remembered: names come again and again."""
+    commitment = _committed(who)
+    if commitment is None:
+        return ERASED
+    after_commit(_remember, _database(), who, commitment)
+    return commitment
+
+
+def _committed(who: Who) -> str | None:
+    """The commitment to a text of a person's, its opening kept; for one who is erased None, and nothing kept."""
+    person, text = who
     key = _key_of(person)
     if key is None:
-        return ERASED
-    opening = opening_of(key, name)
+        return None
+    opening = opening_of(key, text)
     commitment = commit_text(opening.text, opening.salt)
     with connection.cursor() as cursor:
         cursor.execute(ADD_NAME_SQL, [commitment, person, seal(key, opening, commitment)])
-    after_commit(_remember, _database(), who, commitment)
     return commitment
 
 
@@ -91,10 +126,13 @@ def openings(commitments: Iterable[str]) -> dict[str, Opening]:
 
 
 def reveal(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries with the names of people in their columns, or ERASED: one query for all."""
+    """The entries with the names of people in their columns, or ERASED, and what they typed in `words`: one query for all."""
     found = list(entries)
-    names = openings(one for entry in found for one in (entry.actor_name, entry.subject_name))
+    typed = {entry.index: dict(_words_in(_read(bytes(entry.leaf)))) for entry in found if entry.event in WORDS}
+    wanted = [one for entry in found for one in (entry.actor_name, entry.subject_name)]
+    names = openings([*wanted, *(one for words in typed.values() for one in words.values())])
     for entry in found:
+        entry.words = {field: _shown(one, names, ERASED_WORDS) for field, one in typed.get(entry.index, {}).items()}
         if entry.actor_kind == PERSON:
             entry.actor_name = _shown(entry.actor_name, names)
         if entry.subject_kind == PERSON:
@@ -103,19 +141,45 @@ def reveal(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def revealed(says: dict[str, Any]) -> dict[str, Any]:
-    """What a leaf says, with the names of people; for pages, never for proofs."""
+    """What a leaf says, with the names and words of people; for pages, never for proofs."""
     people = {
         field: who for field in ("actor", "subject", "on_behalf_of")
         if isinstance(who := says.get(field), dict) and who.get("kind") == PERSON
     }  # fmt: skip
-    names = openings(str(who.get("name")) for who in people.values())
-    return says | {field: {**who, "name": _shown(str(who.get("name")), names)} for field, who in people.items()}
+    typed = dict(_words_in(says))
+    names = openings([*(str(who.get("name")) for who in people.values()), *typed.values()])
+    shown = says | {field: {**who, "name": _shown(str(who.get("name")), names)} for field, who in people.items()}
+    words = {field: _shown(one, names, ERASED_WORDS) for field, one in typed.items()}
+    return shown | {"details": {**says["details"], **words}} if words else shown
 
 
-def _shown(name: str, names: Mapping[str, Opening]) -> str:
+def _read(leaf: bytes) -> dict[str, Any]:
+    try:
+        says = json.loads(leaf)
+    except ValueError:
+        return {}
+    return says if isinstance(says, dict) else {}
+
+
+def _words_in(says: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields of a leaf's details that people typed, with what stands there."""
+    details = says.get("details")
+    if isinstance(details, dict):
+        for field, _ in WORDS.get(str(says.get("event")), ()):
+            if isinstance(text := details.get(field), str):
+                yield field, text
+
+
+def _shown(name: str, names: Mapping[str, Opening], erased: str = ERASED) -> str:
     if not name.startswith("sha256:"):
-        return name  # recorded before names were kept beside the log, or of nobody known
-    return names[name].text if name in names else ERASED
+        return name  # recorded before it was kept beside the log, or of nobody known
+    return names[name].text if name in names else erased
+
+
+def texts_of(person: str) -> list[str]:
+    """All that a person was called or typed, as entries committed to it; nothing once they are erased."""
+    commitments = Name.objects.filter(person=person).values_list("commitment", flat=True)
+    return sorted({opening.text for opening in openings(commitments).values()})
 
 
 def destroy_key(person: str) -> None:

@@ -13,11 +13,16 @@ from django.db import connection
 from core.db import db_now
 from core.errors import NotFound
 from ledger import merkle
+from ledger.events import Event
 from ledger.models import Checkpoint, Entry, Head
+from ledger.reading import columns_of
 from ledger.stored import StoredTree
 from ledger.tiles import cut
 
 INCLUDED_SQL = "SELECT * FROM ledger_included(%s, %s)"
+WAITING_SQL = """
+SELECT leaf FROM ledger_unsequenced(%s) JOIN ledger_outbox USING (id) WHERE event = %s
+"""
 PENDING_SQL = "SELECT count(*), min(recorded_at) FROM ledger_unsequenced(%s)"
 
 
@@ -87,6 +92,15 @@ def _pending(snapshot: str) -> tuple[int, datetime | None]:
         cursor.execute(PENDING_SQL, [snapshot])
         (count, oldest) = cursor.fetchone()
     return count, oldest
+
+
+def subjects_of(actor: str, event: Event) -> set[str]:
+    """What an actor did something to, by identifier, from the log and from what still waits to come into it."""
+    found = set(Entry.objects.filter(actor_id=actor, event=event).values_list("subject_id", flat=True))
+    for (leaf,) in _query(WAITING_SQL, [Head.objects.get(id=1).snapshot, event]):
+        says = columns_of(bytes(leaf))
+        found |= {says.subject_id} if says.actor_id == actor else set()
+    return found
 
 
 def entry(uid: UUID) -> Entry | None:

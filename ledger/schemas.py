@@ -1,11 +1,14 @@
 """What the details of each kind of entry hold, by version of the event's schema. Pure: no Django, no I/O.
 
 A field without a mark is in every entry of its event, one with `?` in some. Types are JSON's: text, count, flag, list, object;
-`…` says that an event's details are the filters of a page, by their names there. A test holds what a gateway and people record against this.
+`…` says that an event's details are the filters of a page, by their names there. `words` is what a person typed: the leaf holds a commitment
+to it, whose opening is kept beside the log under the key of whoever wrote it: the actor, or whom the field in parentheses names.
+A test holds what a gateway and people record against this.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -27,12 +30,12 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.ACTION_UNCERTAIN: "bytes:count? masked:count? rows:count? sqlstate:text? status:text? verb:text?",
     Event.ACTIONS_ALLOWED: SHARED,
     Event.ACTIONS_DONE: SHARED,
-    Event.AGENT_CHANGED: f"{CHANGED} because:list? reason:text? risk:object? status:text?",
-    Event.AGENT_ACTIVATED: "asked_by:text reason:text reinstatement:text",
+    Event.AGENT_CHANGED: f"{CHANGED} because:list? reason:words? risk:object? status:text?",
+    Event.AGENT_ACTIVATED: "asked_by:text reason:words(asked_by) reinstatement:text",
     Event.AGENT_ENROLLED: "kid:text owner:text purpose:text segment:text status:text?",
     Event.AGENT_OWNERLESS: "owner:text until:text",
-    Event.AGENT_REINSTATED: "asked_by:text reason:text reinstatement:text",
-    Event.AGENT_SUSPENDED: "credentials:count reason:text",
+    Event.AGENT_REINSTATED: "asked_by:text reason:words(asked_by) reinstatement:text",
+    Event.AGENT_SUSPENDED: "credentials:count reason:words",
     Event.AGENT_UNUSED: "since:text until:text",
     Event.API_TOKEN_CREATED: "expires_at:text scopes:list token:text",
     Event.API_TOKEN_REVOKED: "scopes:list token:text",
@@ -44,7 +47,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.COUNTS_REPAIRED: "hours:count minutes:count",
     Event.CREDENTIAL_ISSUED: "expires_at:text kid:text kind:text on_behalf_of:text? resource:text",
     Event.CREDENTIAL_REFUSED: "code:text reason:text resource:text",
-    Event.CREDENTIAL_REVOKED: "reason:text",
+    Event.CREDENTIAL_REVOKED: "reason:words",
     Event.EXPORT_MADE: FILTERS,
     Event.GATEWAY_STARTED: NOTHING,
     Event.GATEWAY_STOPPED: NOTHING,
@@ -67,7 +70,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.INCIDENT_RESOLVED: "reason:text",
     Event.INVITATION_ISSUED: "expires_at:text renewed:flag",
     Event.KEY_ADDED: "kid:text",
-    Event.KEY_REVOKED: "credentials:count kid:text reason:text",
+    Event.KEY_REVOKED: "credentials:count kid:text reason:words",
     Event.LEDGER_KEY_CHANGED: "key:text note:text",
     Event.MARK_CHANGED: "after:object before:object?",
     Event.MEMBERSHIP_CHANGED: "change:text group:text?",
@@ -85,8 +88,8 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.POLICY_PROPOSED: "commit:text? tests:text?",
     Event.POLICY_TRIED: "against:count? shadow:flag? since:text until:text",
     Event.RECORD_READ: FILTERS,
-    Event.REINSTATEMENT_ASKED: "reason:text reinstatement:text",
-    Event.REINSTATEMENT_DECLINED: "reason:text reinstatement:text",
+    Event.REINSTATEMENT_ASKED: "reason:words reinstatement:text",
+    Event.REINSTATEMENT_DECLINED: "reason:words reinstatement:text",
     Event.REPORT_ASKED: "asked:object? formats:list kind:text scope:text since:text until:text",
     Event.REPORT_CANCELLED: "why:text?",
     Event.REPORT_FAILED: "why:text?",
@@ -94,7 +97,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.REPORT_REMOVED: "after_days:count",
     Event.RESOURCE_ADDED: "database:text host:text kind:text? segment:text",
     Event.RESOURCE_CHANGED: CHANGED,
-    Event.RESOURCE_RETIRED: "credentials:count logins:count reason:text",
+    Event.RESOURCE_RETIRED: "credentials:count logins:count reason:words",
     Event.RESOURCE_TRIED: "outcome:text",
     Event.REVIEW_REFUSED: "code:text",
     Event.ROLE_CHANGED: "after:list before:list",
@@ -104,27 +107,43 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.SECRET_USED: "for:text? outcome:text? use:text?",
     Event.SEGMENT_CHANGED: CHANGED,
     Event.SEGMENT_CREATED: "production:flag? purpose:text",
-    Event.SEGMENT_RETIRED: "reason:text",
+    Event.SEGMENT_RETIRED: "reason:words",
     Event.SESSION_CLOSED: "reason:text",
-    Event.SESSION_CUT: "agent:text reason:text resource:text",
+    Event.SESSION_CUT: "agent:text reason:words resource:text",
     Event.SESSION_OPENED: "credential:text protocol:text",
     Event.SESSION_REFUSED: "code:text reason:text",
     Event.SIGNED_IN: NOTHING,
     Event.SIGNED_OUT: NOTHING,
     Event.SIGN_IN_FAILED: NOTHING,
     Event.TAG_CONFIRMED: "before:object? column:text lookup:flag tag:text",
-    Event.TAG_REMOVED: "before:object column:text reason:text",
+    Event.TAG_REMOVED: "before:object column:text reason:words",
     Event.TOKEN_KEY_CHANGED: "kid:text replaces:text",
 }
 
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "text": (str,),
+    "words": (str,),
     "count": (int, float),
     "flag": (bool,),
     "list": (list, tuple),
     "object": (dict,),
 }
+
+
+def _words_of(fields: str) -> tuple[tuple[str, str], ...]:
+    found = (re.fullmatch(r"(\w+):words(?:\((\w+)\))?\??", one) for one in fields.split())
+    return tuple((one[1], one[2] or "") for one in found if one)
+
+
+WORDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    event: found for event, fields in FIELDS.items() if (found := _words_of(fields))
+}
+"""The fields that hold what a person typed, by event, each with the field that names its writer; empty for the actor."""
+
+
+def _plain(kind: str) -> str:
+    return kind.rstrip("?").partition("(")[0]
 
 
 def problem_of(event: str, details: Mapping[str, object]) -> str:
@@ -139,8 +158,8 @@ def problem_of(event: str, details: Mapping[str, object]) -> str:
         if value is None:
             if not kind.endswith("?"):
                 return f"{event} does not say {name}"
-        elif not isinstance(value, _TYPES[kind.rstrip("?")]):
-            return f"{event}: {name} is no {kind.rstrip('?')}"
+        elif not isinstance(value, _TYPES[_plain(kind)]):
+            return f"{event}: {name} is no {_plain(kind)}"
     return ""
 
 
@@ -151,7 +170,7 @@ def fields_in_words(event: Event) -> str:
     found = []
     for one in FIELDS[event].split():
         name, _, kind = one.partition(":")
-        found.append(f"`{name}` {kind.rstrip('?')}" + (", or not" if kind.endswith("?") else ""))
+        found.append(f"`{name}` {_plain(kind)}" + (", or not" if kind.endswith("?") else ""))
     return "; ".join(found)
 
 
@@ -170,6 +189,7 @@ _HEAD: Final = (
     "Every entry of the ledger names one of these. Besides it an entry has `id`, `node` and `node_seq` (gapless for each node),",
     "`occurred`, `recorded`, `schema` (the version of its details), `actor` and `subject` (each `id`, `kind` and `name`; a person's name is a",
     "commitment, `sha256:…`), and where they apply `session`, `action`, `digest`, `policy_version`, `source`, `on_behalf_of`.",
+    "*Words* are what a person typed: a commitment likewise, which is opened until its writer is erased; of Narrowgate's own doing, text.",
     "",
     "| event | schema | an entry of it states | its `details` |",
     "|---|---|---|---|",

@@ -268,7 +268,7 @@ class Checks:
             self.people.discard(commitment)
             opened += 1
         if opened:
-            self.report.checked.append(f"{opened} name{'s' * (opened > 1)} of people, by commitments that entries hold")
+            self.report.checked.append(f"names and reasons of people that it opens: {opened}")
 
     def _cosigned(self) -> None:
         """The witnesses: each that you gave has cosigned a checkpoint, and no newest cosignature is a false one."""

@@ -21,7 +21,7 @@ from core.errors import NarrowgateError
 from core.ids import new_id
 from ledger.entries import NO_NAMES, Actor, Draft, Subject, leaf
 from ledger.events import Event
-from ledger.personal import commitments_to
+from ledger.personal import commitments_to, without_words
 
 TAKE_SQL: LiteralString = """
 INSERT INTO ledger_node AS node (name, seq) VALUES (%s, %s)
@@ -86,7 +86,7 @@ def record(event: Event, *, actor: Actor, subject: Subject, **said: Unpack[Said]
 
 
 def record_all(drafts: Sequence[Draft]) -> None:
-    """Write entries in the caller's transaction, in the order given: many cost little more than one. People's names stay beside the log.
+    """Write entries in the caller's transaction, in the order given: many cost little more than one. People's names and words stay beside the log.
 
     Raises ValueError for details that JSON cannot say, NarrowgateError outside a transaction.
     """
@@ -94,7 +94,7 @@ def record_all(drafts: Sequence[Draft]) -> None:
         raise NarrowgateError("An entry is recorded in the transaction of what it records, and there is none.")
     if not drafts:
         return
-    names = commitments_to(drafts)
+    names, drafts = commitments_to(drafts), without_words(drafts)
     with connection.cursor() as cursor:
         cursor.execute(TAKE_LANE_SQL, [len(drafts), f"{settings.NODE_NAME}/lane-"])
         taken = cursor.fetchone()

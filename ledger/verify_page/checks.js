@@ -204,7 +204,7 @@ class Checks {
       this.people.delete(found.commitment);
       opened++;
     }
-    if (opened) this.checked.push(`${opened} name${opened > 1 ? "s" : ""} of people, by commitments that entries hold`);
+    if (opened) this.checked.push(`names and reasons of people that it opens: ${opened}`);
   }
   async attached() {
     const stated = this.package.report ? this.stated(this.package.report) : {};

@@ -83,7 +83,7 @@ def test_two_administrators_erase_and_nothing_says_the_name_any_more(cast: Cast)
     assert _says("person:erased")["subject"] == {"kind": "person", "id": str(person.id), "name": ""}
     assert personal.revealed(dict(_says("person:invited")))["subject"]["name"] == personal.ERASED
     assert Person.objects.get(person=str(person.id)).key is None
-    assert _columns_that_say(b"Zoe Zebra") == _columns_that_say(b"zoe@zebra") == []
+    assert columns_that_say(b"Zoe Zebra") == columns_that_say(b"zoe@zebra") == []
     with pytest.raises(AlreadySettled):
         ask_to_erase(person, actor=cast.administrator)
 
@@ -100,7 +100,7 @@ def test_a_later_entry_about_an_erased_person_keeps_no_name(cast: Cast) -> None:
     assert Name.objects.count() == names
 
 
-def _columns_that_say(text: bytes) -> list[str]:
+def columns_that_say(text: bytes) -> list[str]:
     """Where in the whole database the text is found."""
     found = []
     with connection.cursor() as cursor:

@@ -13,6 +13,7 @@ from activity.models import Session
 from core.errors import AlreadySettled, NotFound, Refused
 from core.ids import new_id
 from ledger.models import Outbox
+from ledger.personal import revealed
 from tests.activity.asking import asked, session
 from tests.approvals.world import World, assemble
 from tests.bring.callers import Caller, browser
@@ -39,7 +40,7 @@ def test_a_cut_is_one_entry_and_happens_once(world: World, live: Session) -> Non
     close_session(live.id, because="This session was cut: Too much")
     with pytest.raises(AlreadySettled, match="has ended"):
         cut_session(live.id, actor=world.cast.engineer, reason="Again")
-    (entry,) = [json.loads(bytes(row.leaf)) for row in Outbox.objects.filter(event="session:cut")]
+    (entry,) = [revealed(json.loads(bytes(row.leaf))) for row in Outbox.objects.filter(event="session:cut")]
     assert entry["session"] == entry["subject"]["id"] == str(live.id)
     assert entry["details"]["reason"] == "Too much"
 

@@ -16,6 +16,7 @@ from agents.models import Agent, ColumnTag, Credential, ResourceSecret, Segment
 from core.errors import AlreadySettled, Invalid, NotFound, Refused
 from core.ids import new_id
 from ledger.models import Outbox
+from ledger.personal import revealed
 from policies.snapshot import load
 from tests.approvals.world import World, assemble, enrol
 from tests.bring.callers import Caller, browser
@@ -38,8 +39,7 @@ def annex(world: World) -> Segment:
 def last(event: str) -> dict[str, Any]:
     row = Outbox.objects.filter(event=event).order_by("-id").first()
     assert row is not None
-    says: dict[str, Any] = json.loads(bytes(row.leaf))
-    return says
+    return revealed(json.loads(bytes(row.leaf)))
 
 
 def credential(world: World, **changed: Any) -> Credential:

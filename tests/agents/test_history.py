@@ -27,6 +27,9 @@ def test_a_history_names_people_and_leaves_the_kept_score_out(
     changes = history.history_of(world.agent.id)
     assert [one.entry.event for one in changes] == ["agent:suspended", "agent:changed", "agent:enrolled"]
     assert ("reason", "Od\u200bd") in changes[0].told
+    assert b"Od" not in bytes(changes[0].entry.leaf)
+    entry = browser(fresh_cast.auditor).get(reverse("record:entry", args=[changes[0].entry.index])).content.decode()
+    assert '<dt>Reason</dt><dd class="break">Od' in entry
     assert {(one.field, one.before, one.after) for one in changes[1].differences} == {
         ("owner", "Olga Owner", "Cleo Ciso"), ("deputy", "Dev Deputy", ""),
     }  # fmt: skip

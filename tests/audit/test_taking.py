@@ -66,7 +66,7 @@ def test_selected_entries_verify_each_by_its_own_path(world: World, tmp_path: Pa
     assert report.problems == []
     assert 0 < report.entries < Entry.objects.count()
     assert any("others lie between" in line for line in report.not_checked)
-    assert any("of people, by commitments" in line for line in report.checked)
+    assert any("names and reasons of people that it opens" in line for line in report.checked)
     says = json.loads(bytes(Outbox.objects.latest("id").leaf))
     assert (says["event"], says["details"]) == ("export:made", {"agent": world.agent.name, "format": "evidence"})
 

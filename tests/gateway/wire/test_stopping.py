@@ -69,8 +69,9 @@ def test_a_cut_session_ends_within_a_second_with_what_runs_and_no_other_does(wor
         assert eventually(lambda: target.execute(busy).fetchone() == (0,), within=1)
     ended = eventually(lambda: Session.objects.filter(id=running.session_id, ended_at__isnull=False).first())
     assert ended is not None
-    assert ended.end_reason == "This session was cut: It reads too much."
+    assert ended.end_reason == "A person cut this session."
     assert eventually(lambda: Action.objects.get(id=running.id).status == "failed")
+    assert "too much" not in Action.objects.get(id=running.id).message
 
 
 def test_what_waited_in_a_cut_session_waits_on(world: World) -> None:

@@ -1,0 +1,36 @@
+"""What holds say in the words of a person who is erased."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from accounts.erasure import WORDS
+from accounts.models import User
+from activity.models import Action
+from approvals.models import Hold, Review
+from approvals.notifications.actions import forget as forget_told
+from ledger.events import Event
+from ledger.queries import subjects_of
+
+
+def forget(user: User, **_sent: object) -> None:
+    """Take the name and reasons of an erased person off what they reviewed and withdrew. In the transaction that erases.
+
+    The salts of what the ledger committed to go too, or a reason of a few words could be guessed.
+    """
+    reviews = Review.objects.filter(reviewer=user)
+    reviews.exclude(reason="").update(reason=WORDS, salt=b"")
+    denied = Hold.objects.filter(status=Hold.Status.DENIED, id__in=reviews.filter(verdict="deny").values("hold"))
+    _forget_why(list(denied.values_list("id", flat=True)), "Denied by a person who was erased.")
+    withdrawn = [UUID(one) for one in subjects_of(str(user.id), Event.HOLD_WITHDRAWN)]
+    _forget_why(withdrawn, "Withdrawn by a person who was erased.")
+    # Its reason was committed to with the action's own salt. It never ran
+    Hold.objects.filter(id__in=withdrawn).update(salt=b"")
+    Action.objects.filter(id__in=Hold.objects.filter(id__in=withdrawn).values("action_id")).update(salt=b"")
+    forget_told(user)
+
+
+def _forget_why(holds: list[UUID], because: str) -> None:
+    held = Hold.objects.filter(id__in=holds)
+    held.update(settled_because=because)
+    Action.objects.filter(id__in=held.values("action_id")).update(message=because)

@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 from cli.verify import verify as command
 from console.database import Logins
 from core.errors import NotFound
-from ledger import export, personal, queries, verify
+from ledger import export, personal, queries, verify, write
+from ledger.events import Event
 from ledger.models import Checkpoint
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
-from tests.ledger.conftest import ADA, running, sequenced, write_entries
+from tests.ledger.conftest import ADA, SHOP, running, sequenced, write_entries
 
 
 @pytest.fixture
@@ -153,6 +154,27 @@ def test_erasing_somebody_changes_no_proof_and_no_export_made_before(ledger: Fil
         assert json.loads(old.read("names.ndjson"))["name"] == "ada"
         assert new.read("names.ndjson") == b""
         assert old.read("entries.ndjson") == new.read("entries.ndjson")
+
+
+def test_a_reason_travels_with_its_salt_until_its_writer_is_erased(
+    fresh_database: Logins, signer: FileSigner, tmp_path: Path
+) -> None:
+    details = {"agent": "1", "reason": "Too risky", "resource": "2"}
+    with transaction.atomic():
+        write.record(Event.SESSION_CUT, actor=ADA, subject=SHOP, details=details)
+    with running(Sequencer(fresh_database.sequencer, signer)):
+        sequenced(1)
+    before, after = tmp_path / "before.zip", tmp_path / "after.zip"
+    export.export(before)
+    with transaction.atomic():
+        personal.destroy_key(ADA.id)
+    export.export(after)
+    assert [verify.verify(path).problems for path in (before, after)] == [[], []]
+    with zipfile.ZipFile(before) as old, zipfile.ZipFile(after) as new:
+        opened = [json.loads(line) for line in old.read("names.ndjson").splitlines()]
+        assert {one["name"] for one in opened} == {"ada", "Too risky"}
+        assert b"risky" not in old.read("entries.ndjson") == new.read("entries.ndjson")
+        assert new.read("names.ndjson") == b""
 
 
 def test_a_name_that_no_entry_committed_to_is_refused(ledger: FileSigner, tmp_path: Path) -> None:

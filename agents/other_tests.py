@@ -62,8 +62,8 @@ def _web(resource: Resource, place: Place) -> tuple[str, str, tuple[str, ...]]:
             connection.request(
                 "POST" if mcp else "GET", resource.path or "/", _initialize() if mcp else None, _headers(mcp=mcp)
             )
-            answer = connection.getresponse()
-            body = answer.read(MOST)
+            with connection.getresponse() as answer:  # one that is not read to its end keeps the connection
+                body = answer.read(MOST)
         except (OSError, http.client.HTTPException, ValueError):
             raise Stopped(
                 Said("not_http", f"What listens on port {place.port} does not speak HTTP.", "Check the port, and TLS.")

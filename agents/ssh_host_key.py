@@ -31,7 +31,11 @@ class NotSsh(Exception):
 
 def fingerprint_of(stream: socket.socket) -> tuple[str, str]:
     """The fingerprint (SHA256:…) of the key that the host proves to hold, and its software. Raises NotSsh and OSError."""
-    reader = stream.makefile("rb")
+    with stream.makefile("rb") as reader:  # open, it would keep the connection after whoever opened that has closed it
+        return _first_exchange(stream, reader)
+
+
+def _first_exchange(stream: socket.socket, reader: Any) -> tuple[str, str]:  # noqa: ANN401 -- a buffered reader
     theirs = _banner(reader)
     stream.sendall(VERSION + b"\r\n")
     ours_init = _kexinit()

@@ -49,6 +49,7 @@ PAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("agents", "/agents/", ("ciso", "engineer", "owner", "reviewer")),
     ("agents, by risk", "/agents/?sort=-risk", ("ciso",)),
     ("agents, found", "/agents/?q=worker-77", ("engineer",)),
+    ("credentials about to expire", "/agents/credentials/", ("ciso", "owner", "reviewer")),
     ("agents, of a band", "/agents/?band=4", ("ciso",)),
     ("agent", "/agents/{agent}/", ("ciso", "owner")),
     ("what an agent may do", "/agents/{agent}/permissions/", ("ciso", "owner")),

@@ -29,6 +29,7 @@ from approvals.models import Hold
 from audit.reading import note_read, note_taken
 from console.agent_page import agent_page
 from console.fleet import FleetForm, all_agents, fleet_page, matching
+from console.saved_views import query_of, views_of
 from core.cells import Value
 from core.db import db_now
 from core.keyset import Page
@@ -55,7 +56,9 @@ def agents(request: HttpRequest) -> HttpResponse:
         "count": matching(user, form.cleaned_data).count() if usable else 0,
         "segments": visible_segments(user).order_by("name"),
         "to_confirm": reinstatements_for(user)[:10],
-        "now": timezone.now(),
+        "views": views_of(user),
+        "query": query_of(form) if usable else "",
+        "nothing": not visible_agents(user).exists() if not page.rows else False,
     }
     return render(request, "console/fleet/agents.html", context, status=200 if usable else UNUSABLE)
 

@@ -3,12 +3,15 @@
 from django.urls import path
 
 from agents import form_views
-from console import fleet_views, reinstating_views
+from console import expiring, fleet_views, reinstating_views, saved_views
 
 app_name = "agents"
 urlpatterns = [
     path("", fleet_views.agents, name="agents"),
     path("export/", fleet_views.agents_file, name="agents_file"),
+    path("credentials/", expiring.credentials, name="credentials"),
+    path("views/save/", saved_views.save, name="save_view"),
+    path("views/<int:view_id>/forget/", saved_views.forget, name="forget_view"),
     path("enrol/", form_views.enrol, name="enrol"),
     path("<str:name>/edit/", fleet_views.edit, name="edit"),
     path("<str:name>/suspend/", fleet_views.stop, {"how": "suspend"}, name="suspend"),

@@ -46,16 +46,19 @@ def there(kind: str, port: int, **changed: Any) -> Resource:
 
 @contextmanager
 def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Something of our own on a port."""
+    """Something of our own on a port, over when it has answered once."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
 
         def run() -> None:
             stream, _ = server.accept()
             with stream:
                 serve(stream)
 
-        threading.Thread(target=run, daemon=True).start()
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
         yield server.getsockname()[1]
+        thread.join(30)
 
 
 @contextmanager
@@ -123,7 +126,14 @@ def test_what_does_not_speak_the_protocol_is_told() -> None:
 
 def host(stream: socket.socket, key: ed25519.Ed25519PrivateKey, signs: ed25519.Ed25519PrivateKey) -> None:
     """An SSH host as far as its first key exchange (RFC 4253, RFC 8731): it shows `key` and signs with `signs`."""
-    reader, version = stream.makefile("rb"), b"SSH-2.0-OpenSSH_10.0 tests"
+    with stream.makefile("rb") as reader:
+        first_exchange(stream, reader, key, signs)
+
+
+def first_exchange(
+    stream: socket.socket, reader: Any, key: ed25519.Ed25519PrivateKey, signs: ed25519.Ed25519PrivateKey
+) -> None:
+    version = b"SSH-2.0-OpenSSH_10.0 tests"
     stream.sendall(b"Be welcome\r\n" + version + b"\r\n")
     theirs = reader.readline().rstrip(b"\r\n")
     ours_init = (

@@ -50,6 +50,8 @@ PAGES = {
         "/agents/reports.staging/suspend/",
         "/agents/reports.staging/retire/",
         "/agents/?q=nothing-like-it",
+        "/agents/credentials/",
+        "/agents/credentials/?agent=nobody-at-all",
         "/resources/r/shop/",
         "/resources/r/shop/edit/",
         "/resources/r/shop/retire/",

@@ -16,6 +16,7 @@ from accounts.models import PendingChange, Role
 from activity.models import Question
 from agents import actions as inventory
 from agents.models import Credential
+from agents.view_actions import save_view
 from approvals.notifications.models import Notification
 from audit import actions as reports
 from audit.reports import making
@@ -94,6 +95,7 @@ class Everything:
         )
         people.set_roles(cast.teammate, [Role.REVIEWER, Role.ADMINISTRATOR], actor=cast.second_administrator)
         self.change = PendingChange.objects.get()
+        self.view = save_view("Mine", "sort=name", actor=cast.ciso)
         self.notification = Notification.objects.create(
             person=cast.reviewer, kind="review", event="hold:asked", entry=0, entry_uid=new_id(), subject=self.hold.id,
             about=self.hold.summary, at=timezone.now(),
@@ -117,7 +119,7 @@ class Everything:
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "what": "agents", "use": "actions", "form": "csv", "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
-            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1,
+            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1, "view_id": self.view.id,
             **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
         }  # fmt: skip
 

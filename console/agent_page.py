@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Case, When
 from django.http import Http404
 from django.utils import timezone
 
@@ -12,8 +13,8 @@ from accounts.models import User
 from activity.models import Action, Session
 from activity.visibility import actions_visible_to, may_read, sessions_visible_to
 from agents.history import Change, history_of
-from agents.models import Agent, AgentKey, Credential, Reinstatement
-from agents.queries import visible_agents, visible_credentials
+from agents.models import Agent, AgentKey, Credential, Reinstatement, Resource
+from agents.queries import visible_agents, visible_credentials, visible_resources
 from agents.reinstating_actions import STOPPED
 from approvals.models import Hold
 from approvals.queries import visible_to
@@ -40,6 +41,7 @@ class AgentPage:
     changes: list[Change]
     waiting: Reinstatement | None
     review_due: bool
+    connects_to: str
 
 
 def agent_page(name: str, user: User) -> AgentPage:
@@ -63,6 +65,7 @@ def agent_page(name: str, user: User) -> AgentPage:
         incidents=list(visible_incidents(user).filter(agent=agent)[:5]),
         changes=history_of(agent.id),
         review_due=bool(agent.review_by and agent.review_by <= timezone.now().date()),
+        connects_to=_database_for(agent, user),
         waiting=_waiting(agent) if agent.status in STOPPED else None,
     )
 
@@ -71,3 +74,10 @@ def _waiting(agent: Agent) -> Reinstatement | None:
     """What was asked and waits for a second person: only for one that does not act."""
     waiting = agent.reinstatements.filter(status=Reinstatement.Status.WAITING)
     return waiting.select_related("asked_by").first()
+
+
+def _database_for(agent: Agent, user: User) -> str:
+    """A database for the commands that are shown: one of the agent's segment that `user` may see, else another, else a word for one."""
+    live = visible_resources(user).filter(kind=Resource.Kind.POSTGRES, retired_at=None)
+    far = Case(When(segment=agent.segment_id, then=0), default=1)
+    return live.order_by(far, "name").values_list("name", flat=True).first() or "RESOURCE"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -95,6 +96,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
     context = {
         "it": shown,
         "now": timezone.now(),
+        "door": settings.GATEWAY_URL,
         "may_stop": may_stop(user, shown.agent),
         "may_reinstate": may_reinstate,
     }

@@ -212,6 +212,11 @@ class AgentScore(models.Model):
     def __str__(self) -> str:
         return f"{self.agent_id} {self.score}"
 
+    @property
+    def unused(self) -> int:
+        """The least-privilege gap."""
+        return self.granted - self.used
+
     def is_measured(self, *, version: int, now: datetime, for_long: timedelta) -> bool:
         """Whether its permissions were counted under policy `version` within `for_long`."""
         return self.measured_at is not None and self.policy_version == version and now - self.measured_at < for_long

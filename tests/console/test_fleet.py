@@ -18,6 +18,7 @@ from agents import actions
 from agents.models import Agent, Credential
 from console.fleet import FleetForm, all_agents, fleet_page
 from ledger.models import Outbox
+from monitoring.models import AgentScore
 from tests.activity.asking import asked, session
 from tests.approvals.world import World, assemble, enrol, held
 from tests.audit.test_lists import _taken
@@ -190,3 +191,24 @@ def test_one_agents_page_leads_everywhere_and_opening_it_is_an_entry(world: Worl
     auditor = browser(world.cast.auditor).get(reverse("console:agent", args=["support.production"])).content.decode()
     assert "Suspend…" not in auditor
     assert "More to do" not in auditor
+
+
+def test_an_agent_that_has_done_nothing_is_told_how_to_begin_and_what_it_may(world: World) -> None:
+    address = reverse("console:agent", args=["support.production"])
+    engineer = browser(world.cast.engineer)
+    page = engineer.get(address).content.decode()
+    assert "narrowgate agent run support.production --resource shop --key support.production.jwk -- psql" in page
+    assert "No gateway leads to tool servers, APIs or SSH hosts yet." in page
+    assert "Not counted yet" in page
+    AgentScore.objects.create(agent=world.agent, granted=12, used=5, measured_at=timezone.now())
+    asked(world.agent, world.resource)
+    page = engineer.get(address).content.decode()
+    assert "agent run" not in page
+    assert '<dd class="num">12</dd>' in page
+    assert '<span class="num ink-hold">7</span> not used' in page
+
+
+def test_a_fleet_without_an_agent_says_how_to_enrol_one(cast: Cast) -> None:
+    address = reverse("agents:agents")
+    assert "narrowgate agent enrol support.production" in browser(cast.engineer).get(address).content.decode()
+    assert "No agent is yours to see yet." in browser(cast.ciso).get(address).content.decode()

@@ -1,4 +1,8 @@
-"""How agents stand, whatever they do: the permissions they hold and used, their keys, their kind of token."""
+"""How agents stand, whatever they do: the permissions they hold and used, their keys, their kind of token.
+
+What they hold is asked as the page of one agent asks it (`policies/effective.py`), every six hours and when the policies change; what
+they used is counted each time a score is added up, whether they may still do that or not.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,8 @@ from agents.models import Agent, Credential
 from monitoring.models import AgentScore
 from monitoring.score import Standing
 from policies import snapshot as snapshot_of
-from policies.decision import Ask, Verdict
+from policies.effective import ASKABLE, Place, effective
 from policies.snapshot import Snapshot
-from policies.verbs import SESSION, VERBS
 
 GRANTED_FOR: Final = timedelta(hours=6)
 """How long a count of what an agent may do is good, unless the policies change."""
@@ -24,8 +27,6 @@ USED_WITHIN: Final = timedelta(days=30)
 NEWEST: Final = 1_000
 """An agent's newest actions that are looked at for what it uses."""
 LATELY: Final = timedelta(days=1)
-_ASKABLE: Final = tuple(sorted(VERBS - {SESSION}))
-_ANYTHING: Final = {"tables": frozenset[str](), "columns": frozenset[str](), "tags": frozenset[str]()}
 
 Permission: TypeAlias = tuple[UUID, str]
 """A resource and a verb."""
@@ -36,6 +37,7 @@ class Permissions:
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
+        self._places: list[Place] = []
         self._loaded_at: datetime | None = None
 
     def measure(self, scored: AgentScore, agent: Agent, *, version: int, now: datetime) -> None:
@@ -46,7 +48,8 @@ class Permissions:
             version=version, now=now, for_long=GRANTED_FOR
         ):
             snapshot = self._at(version, agent, now)
-            scored.granted = len(_granted(agent, snapshot))
+            known = snapshot.agents.get(agent.name)
+            scored.granted = len(effective(snapshot.engine, known.facts, self._places).pairs) if known else 0
             scored.measured_at, scored.policy_version = now, version
         # What it used it may do, or could when it did: never more than it holds.
         scored.used = min(scored.granted, len(_used(agent, now)))
@@ -57,26 +60,23 @@ class Permissions:
         fresh = self._loaded_at is not None and now - self._loaded_at < SNAPSHOT_FOR
         known = kept is not None and agent.name in kept.agents
         if kept is None or not (fresh and known and kept.policy_version == version):
-            self._snapshot, self._loaded_at = snapshot_of.load(), now
-        return self._snapshot or snapshot_of.load()
+            kept = self._snapshot = snapshot_of.load()
+            self._places, self._loaded_at = _places(kept), now
+        return kept
 
 
-def _granted(agent: Agent, snapshot: Snapshot) -> set[Permission]:
-    if agent.name not in snapshot.agents:
-        return set()
-    facts = snapshot.agents[agent.name].facts
-    context = {**_ANYTHING, "environment": facts.environment, "purpose": facts.purpose, "where": True}
-    context["credential"] = Credential.Kind.BEARER.value
-    return {
-        (resource.id, verb)
-        for name, resource in snapshot.resources.items()
-        for verb in _ASKABLE
-        if snapshot.engine.decide(Ask(agent.name, frozenset({verb}), name, context)).verdict is not Verdict.DENY
-    }
+def _places(snapshot: Snapshot) -> list[Place]:
+    """Every resource as it is asked about, with its tagged columns."""
+    return [
+        Place(
+            name, frozenset((f"{tag.schema}.{tag.table}", tag.column, tag.tag) for tag in snapshot.tags.get(name, ()))
+        )
+        for name in snapshot.resources
+    ]
 
 
 def _used(agent: Agent, now: datetime) -> set[Permission]:
-    lately = Action.objects.filter(agent_id=agent.id, asked_at__gte=now - USED_WITHIN, verb__in=_ASKABLE)
+    lately = Action.objects.filter(agent_id=agent.id, asked_at__gte=now - USED_WITHIN, verb__in=ASKABLE)
     newest = lately.exclude(decision="deny").order_by("-asked_at")
     return set(newest.values_list("resource_id", "verb")[:NEWEST])
 

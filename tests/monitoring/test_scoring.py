@@ -17,6 +17,7 @@ from monitoring.actions import expect_score
 from monitoring.models import AgentScore, Signal
 from monitoring.scoring import add_up
 from policies import actions as policies
+from policies.reaching import agent_reach
 from tests.approvals.world import World, assemble, enrol
 from tests.cast import Cast
 
@@ -130,3 +131,18 @@ def test_a_retired_agent_is_not_added_up(world: World) -> None:
     inventory.retire(world.agent.id, actor=world.cast.engineer, reason="Replaced")
     expect_score([world.agent.id])
     assert add_up() == 0
+
+
+def test_what_is_counted_is_what_the_page_of_the_agent_lists(world: World) -> None:
+    rules = (
+        POLICIES
+        + """
+@id("inserts-orders") @why("Only orders.") permit (principal in Function::"support", action == Action::"sql:insert", resource == Resource::"shop")
+when { context.tables.contains("public.orders") };
+"""
+    )
+    policies.install(rules, actor=world.cast.engineer)
+    scored = _scored(world)
+    reach = agent_reach(world.agent, timezone.now())
+    assert ("shop", "sql:insert") in {(one.resource, one.verb) for one in reach.used}
+    assert scored.granted == len(reach.used) == 3

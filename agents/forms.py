@@ -231,7 +231,7 @@ class LoginForm(ConsoleForm):
 
     user = forms.CharField(
         max_length=63,
-        label="Database user",
+        label="User",
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
     password = forms.CharField(
@@ -332,14 +332,14 @@ class UntagForm(ConsoleForm):
 
 
 class ResourceForm(WhereForm):
-    """A database to put behind the gate, with its login."""
+    """A resource to put behind the gate; a database with its login."""
 
     field_order = ("name", "purpose", "segment", "owner", "host", "port", "database", "user", "password", "tls")
 
     name = forms.CharField(
         max_length=60,
         validators=[RegexValidator(SLUG, SLUG_RULE)],
-        help_text="What agents call it: for psql it is the database’s name.",
+        help_text="What agents and policies call it; for psql it is the database.",
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
     segment = forms.ModelChoiceField(OPEN_SEGMENTS, to_field_name="name", empty_label="Choose one")

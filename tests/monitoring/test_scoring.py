@@ -13,9 +13,11 @@ from agents import keys
 from agents.models import Agent
 from core.ids import new_id
 from ledger.models import Outbox
+from monitoring import scoring
 from monitoring.actions import expect_score
 from monitoring.models import AgentScore, Signal
 from monitoring.scoring import add_up
+from monitoring.standing import Permissions
 from policies import actions as policies
 from policies.reaching import agent_reach
 from tests.approvals.world import World, assemble, enrol
@@ -133,15 +135,17 @@ def test_a_retired_agent_is_not_added_up(world: World) -> None:
     assert add_up() == 0
 
 
-def test_what_is_counted_is_what_the_page_of_the_agent_lists(world: World) -> None:
+def test_what_is_counted_is_what_the_page_of_the_agent_lists(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = assemble(cast)
+    monkeypatch.setattr(scoring, "_permissions", Permissions())  # the other tests' policies have the same number
     rules = (
         POLICIES
         + """
 @id("inserts-orders") @why("Only orders.") permit (principal in Function::"support", action == Action::"sql:insert", resource == Resource::"shop")
-when { context.tables.contains("public.orders") };
+when { context has tables && context.tables.contains("public.orders") };
 """
     )
-    policies.install(rules, actor=world.cast.engineer)
+    policies.install(rules, actor=cast.engineer)
     scored = _scored(world)
     reach = agent_reach(world.agent, timezone.now())
     assert ("shop", "sql:insert") in {(one.resource, one.verb) for one in reach.used}

@@ -268,7 +268,9 @@ _OF_OTHERS: Mapping[Resource.Kind, tuple[str, ...]] = {
 class WhereForm(ConsoleForm):
     """How a resource is reached."""
 
-    host = forms.CharField(max_length=255, help_text="A name, an address, or the folder of a unix socket.")
+    host = forms.CharField(
+        max_length=255, help_text="A name or an address; for PostgreSQL also the folder of a unix socket."
+    )
     port = forms.IntegerField(min_value=1, max_value=65535, initial=5432)
     database = forms.CharField(max_length=63)
     path = forms.CharField(max_length=300, required=False, help_text="Where it begins, as in /v2 or /mcp.")

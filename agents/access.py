@@ -1,6 +1,7 @@
 """Access tokens: a JWT (RFC 9068) for one agent at one resource, ten minutes long. Pure.
 
-Bearer tokens: a protocol that carries only a password cannot prove possession, and the token says so.
+Bound to a key (RFC 9449) or a certificate (RFC 8705) where the client shows one. A protocol that carries only a password cannot
+prove possession: such a token is a bearer token, and says so.
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ class Identity:
     kind: str = "bearer"
     purpose: str = ""
     on_behalf_of: str = ""
+    jkt: str = ""
+    """The thumbprint of the key that must be proved with each use (RFC 9449); empty where there is none."""
+    x5t: str = ""
+    """The SHA-256 of the certificate that must be shown with each use (RFC 8705); likewise."""
+    networks: tuple[str, ...] = ()
+    """The only networks that it may be used from; none for any."""
     issued_at: datetime | None = field(default=None, compare=False)
     """When it was signed; None before."""
 
@@ -58,6 +65,9 @@ class Identity:
         claims |= {"iat": int(self.issued_at.timestamp())} if self.issued_at else {}
         claims |= {"purpose": self.purpose} if self.purpose else {}
         claims |= {"act_for": self.on_behalf_of} if self.on_behalf_of else {}
+        claims |= {"networks": list(self.networks)} if self.networks else {}
+        bound = ({"jkt": self.jkt} if self.jkt else {}) | ({"x5t#S256": self.x5t} if self.x5t else {})
+        claims |= {"cnf": bound} if bound else {}
         return claims
 
 
@@ -115,6 +125,7 @@ def _kid(token: str) -> str:
 
 def _identity(claims: Mapping[str, Any]) -> Identity:
     try:
+        bound = claims.get("cnf", {})
         _, name = str(claims["aud"]).split(RESOURCE_URN)
         return Identity(
             agent=str(claims["sub"]),
@@ -124,9 +135,12 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
             kind=str(claims["cred"]),
             purpose=str(claims.get("purpose", "")),
             on_behalf_of=str(claims.get("act_for", "")),
+            jkt=str(bound.get("jkt", "")),
+            x5t=str(bound.get("x5t#S256", "")),
+            networks=tuple(map(str, claims.get("networks", ()))),
             issued_at=datetime.fromtimestamp(int(claims["iat"]), UTC),
         )
-    except (KeyError, ValueError, TypeError, OverflowError, OSError):
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, OSError):
         raise _refused("The token lacks what every token of this gate has.") from None
 
 

@@ -11,7 +11,7 @@ JWKS = "/.well-known/jwks.json"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 GRANTS = ("client_credentials",)
-METHODS = ("private_key_jwt",)
+METHODS = ("private_key_jwt", "tls_client_auth")
 
 
 def authorization_server(issuer: str) -> dict[str, object]:
@@ -29,6 +29,8 @@ def authorization_server(issuer: str) -> dict[str, object]:
         "scopes_supported": [SCOPE],
         "response_types_supported": [],
         "grant_types_supported": list(GRANTS),
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "tls_client_certificate_bound_access_tokens": True,
         **authenticated,
     }
 
@@ -44,6 +46,8 @@ def protected_resource(issuer: str, name: str = "") -> dict[str, object]:
         "jwks_uri": issuer + JWKS,
         "scopes_supported": [SCOPE],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "tls_client_certificate_bound_access_tokens": True,
     }
 
 

@@ -234,6 +234,8 @@ class Credential(models.Model):
         """How it is bound."""
 
         BEARER = "bearer", "Bearer"
+        DPOP = "dpop", "Token bound to a key"
+        MTLS = "mtls", "Token bound to a certificate"
         SVID = "svid", "X.509-SVID"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -248,6 +250,8 @@ class Credential(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     source = models.GenericIPAddressField(null=True)
+    bound_to = models.CharField(max_length=43, blank=True)  # a thumbprint: of the key, or of the certificate
+    networks = models.JSONField(default=list)  # the only ones that it may be used from; none for any
     issued_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

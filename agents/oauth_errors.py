@@ -19,6 +19,16 @@ def invalid_client(message: str) -> OAuthError:
     return OAuthError("invalid_client", message, status=401)
 
 
+def invalid_dpop_proof(message: str) -> OAuthError:
+    """A DPoP proof is malformed, of another request, or used before (RFC 9449 section 5)."""
+    return OAuthError("invalid_dpop_proof", message)
+
+
+def use_dpop_nonce() -> OAuthError:
+    """The proof holds no nonce of now; the answer brings one along (RFC 9449 section 8)."""
+    return OAuthError("use_dpop_nonce", "The DPoP proof needs the nonce in this answer's DPoP-Nonce header.")
+
+
 def invalid_request(message: str) -> OAuthError:
     """A parameter is missing, repeated or malformed."""
     return OAuthError("invalid_request", message)

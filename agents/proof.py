@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.conf import settings
+from django.db import transaction
 
-from agents import assertions
+from agents import assertions, svid
 from agents.actors import agent_subject
 from agents.keys import public_key
-from agents.models import Agent, AgentKey, SeenAssertion
+from agents.models import Agent, AgentKey, Credential
 from agents.oauth_errors import OAuthError, invalid_client, unauthorized_client
+from agents.replay import is_first_use
+from core.errors import Refused
 from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.write import record
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-KEEP_SEEN = timedelta(minutes=10)  # longer than any assertion lives, skew included
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ class Proof:
     client_assertion: str
     client_id: str = ""
     source: str | None = None
+    certificate: bytes | None = None
+    """The client's certificate (DER), whose chain and times TLS has verified."""
 
 
 def prove(proof: Proof, *, audiences: Sequence[str], now: datetime) -> AgentKey:
@@ -37,7 +40,9 @@ def prove(proof: Proof, *, audiences: Sequence[str], now: datetime) -> AgentKey:
 
     Steps: 1. form; 2. key; 3. assertion; 4. first use.
     """
-    # 1. The form.
+    # 1. The form: an assertion or, without one, the certificate of the connection.
+    if proof.certificate is not None and not proof.client_assertion:
+        return _by_certificate(proof, proof.certificate)
     if proof.client_assertion_type != ASSERTION_TYPE or not proof.client_assertion:
         raise invalid_client(f"The client proves itself by a client_assertion of type {ASSERTION_TYPE}.")
     # 2. The key that the assertion names.
@@ -53,19 +58,38 @@ def prove(proof: Proof, *, audiences: Sequence[str], now: datetime) -> AgentKey:
     if proof.client_id not in {"", key.agent.name}:
         raise invalid_client("The client_id is not the agent that the key belongs to.")
     # 4. It was never used before, in whatever process.
-    _use_up(assertion, now)
+    if not is_first_use(assertion.issuer, assertion.jti, expires_at=assertion.expires_at, now=now):
+        raise invalid_client("The client assertion was used before.")
     return key
 
 
-def _use_up(assertion: assertions.Assertion, now: datetime) -> None:
-    """Note the assertion as used; committed at once, so that a refusal later on does not give it back."""
-    digest = hashlib.sha256(f"{assertion.issuer}\n{assertion.jti}".encode()).hexdigest()
-    SeenAssertion.objects.filter(expires_at__lt=now - KEEP_SEEN).delete()
+def _by_certificate(proof: Proof, certificate: bytes) -> AgentKey:
+    """Mutual TLS (RFC 8705 section 2.1): the certificate is a live SVID of the client that `client_id` names."""
+    credential = _live_svid(certificate)
+    if proof.client_id != credential.agent.name:
+        raise invalid_client("With a client certificate the client_id is given, and is the agent that it names.")
+    return credential.key
+
+
+def require_own(certificate: bytes, agent: Agent) -> None:
+    """Raise OAuthError unless a certificate is a live SVID of `agent`."""
+    if _live_svid(certificate).agent_id != agent.id:
+        raise invalid_client("The client's certificate is another agent's.")
+
+
+def _live_svid(certificate: bytes) -> Credential:
+    """The credential that a certificate, verified by TLS, proves. Raises OAuthError for one that is no SVID, or was revoked."""
     try:
-        with transaction.atomic():
-            SeenAssertion.objects.create(digest=digest, expires_at=assertion.expires_at)
-    except IntegrityError:
-        raise invalid_client("The client assertion was used before.") from None
+        found = svid.read(certificate, settings.TRUST_DOMAIN)
+    except Refused as error:
+        raise invalid_client(error.message) from None
+    held = Credential.objects.select_related("agent", "key__agent").filter(
+        kind=Credential.Kind.SVID, id=found.credential
+    )
+    credential = held.filter(agent__name=found.agent, revoked_at=None, key__revoked_at=None).first()
+    if credential is None:
+        raise invalid_client("The client's certificate was revoked.")
+    return credential
 
 
 def active_agent(key: AgentKey) -> Agent:
@@ -82,7 +106,7 @@ def record_refusal(proof: Proof, error: OAuthError, *, asked: Mapping[str, str])
     try:
         claimed = assertions.peek(proof.client_assertion).issuer[:100]
     except OAuthError:
-        claimed = ""
+        claimed = proof.client_id[:100]
     agent = Agent.objects.filter(name=claimed).first()
     subject = agent_subject(agent) if agent else Subject(kind="agent", id="", name=claimed or "unknown")
     record(

@@ -15,12 +15,14 @@ from accounts.models import User
 from agents import access
 from agents.access import LIFE, SCOPE, Identity
 from agents.actors import agent_actor, credential_subject
+from agents.binding import read_networks, thumbprint
 from agents.metadata import resource_name
 from agents.models import Agent, AgentKey, Credential, Resource
 from agents.oauth_errors import OAuthError, invalid_request, invalid_scope, invalid_target, unsupported_grant_type
-from agents.proof import Proof, active_agent, prove, record_refusal
+from agents.proof import Proof, active_agent, prove, record_refusal, require_own
 from agents.signing import signing_key, verification_keys
 from core.db import db_now
+from core.errors import Invalid
 from ledger.events import Event
 from ledger.write import record
 
@@ -37,6 +39,10 @@ class TokenRequest(Proof):
     scope: str = ""
     purpose: str = ""
     on_behalf_of: str = ""
+    networks: str = ""
+    """Where the token may be used from: networks, with spaces between."""
+    dpop: str = ""
+    """The thumbprint of the key that a DPoP proof of this request showed."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +130,10 @@ def _credential(request: TokenRequest, agent: Agent, key: AgentKey, resource: Re
     person = _person(request.on_behalf_of)
     # Whole seconds, as in the token: both must end at the same moment.
     ends = now.replace(microsecond=0) + LIFE
+    kind, bound_to = _binding(request, agent)
     credential = Credential.objects.create(
-        agent=agent, key=key, resource=resource, purpose=request.purpose, on_behalf_of=person,
-        source=request.source, issued_at=now, expires_at=ends,
+        agent=agent, key=key, resource=resource, purpose=request.purpose, on_behalf_of=person, kind=kind,
+        bound_to=bound_to, networks=_networks(request.networks), source=request.source, issued_at=now, expires_at=ends,
     )  # fmt: skip
     details = {"resource": resource.name, "kid": key.kid, "kind": credential.kind, "expires_at": ends.isoformat()}
     details |= {"on_behalf_of": str(person.id)} if person else {}
@@ -135,6 +142,23 @@ def _credential(request: TokenRequest, agent: Agent, key: AgentKey, resource: Re
         actor=agent_actor(agent), subject=credential_subject(credential), details=details, source=request.source,
     )  # fmt: skip
     return credential
+
+
+def _binding(request: TokenRequest, agent: Agent) -> tuple[str, str]:
+    """The kind of a token and the thumbprint that it is bound to: of the key proved, else of the certificate shown."""
+    if request.dpop:
+        return Credential.Kind.DPOP, request.dpop
+    if request.certificate is not None:
+        require_own(request.certificate, agent)
+        return Credential.Kind.MTLS, thumbprint(request.certificate)
+    return Credential.Kind.BEARER, ""
+
+
+def _networks(words: str) -> list[str]:
+    try:
+        return list(read_networks(words))
+    except Invalid as error:
+        raise invalid_request(f"{error.message} {error.remedy}".strip()) from None
 
 
 def _person(username: str) -> User | None:
@@ -156,5 +180,8 @@ def _token(credential: Credential, resource: Resource) -> str:
         kind=credential.kind,
         purpose=credential.purpose,
         on_behalf_of=str(credential.on_behalf_of_id or ""),
+        jkt=credential.bound_to if credential.kind == Credential.Kind.DPOP else "",
+        x5t=credential.bound_to if credential.kind == Credential.Kind.MTLS else "",
+        networks=tuple(credential.networks),
     )
     return access.sign(identity, key=signing_key(), issuer=settings.GATEWAY_URL, now=credential.issued_at)

@@ -20,7 +20,8 @@ from agents.ca import ServerIdentity
 from console.jobs import Jobs
 from core.errors import NarrowgateError
 from core.live import set_loop
-from gateway import service
+from gateway import https, service
+from gateway.https import Entry
 from ledger import keys
 from ledger.publishing.configured import destinations
 from ledger.publishing.publisher import Publisher
@@ -151,17 +152,12 @@ def _console_server() -> Server:
 def _door_server(identity: ServerIdentity) -> Server:
     from gateway.door import Door
 
-    return Server(
-        _config(
-            Door(),
-            ssl_certfile=str(identity.certificate),
-            ssl_keyfile=str(identity.key),
-            ssl_keyfile_password=identity.passphrase,
-        )
-    )
+    agents_ca = certificates.authority().bundle
+    entry = Entry(https.context(identity.certificate, identity.key, identity.passphrase, agents_ca))
+    return Server(_config(Door(), http=entry))
 
 
-def _config(app: Any, **tls: str) -> uvicorn.Config:  # noqa: ANN401 -- any ASGI application
+def _config(app: Any, **options: Any) -> uvicorn.Config:  # noqa: ANN401 -- any ASGI application, uvicorn's options
     return uvicorn.Config(
         app,
         lifespan="off",
@@ -170,7 +166,7 @@ def _config(app: Any, **tls: str) -> uvicorn.Config:  # noqa: ANN401 -- any ASGI
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN,
-        **tls,  # type: ignore[arg-type] # only the three certificate options
+        **options,
     )
 
 

@@ -1,11 +1,12 @@
 """An agent's ways to a credential (`POST /oauth/token`, `POST /v1/certificate`), and to knowing and ending its own.
 
-RFC 6749 section 4.4, RFC 7523, RFC 8707; introspection is RFC 7662, revocation RFC 7009.
+RFC 6749 section 4.4, RFC 7523, RFC 8705, RFC 8707, RFC 9449; introspection is RFC 7662, revocation RFC 7009.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
 
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,10 +18,12 @@ from agents.certificates import CertificateRequest
 from agents.oauth_errors import OAuthError, invalid_request, invalid_target
 from agents.token_state import StateRequest
 from agents.tokens import TokenRequest
+from gateway.https import certificate_of
+from gateway.presented import dpop_proof, nonce_header
 
 FORM = "application/x-www-form-urlencoded"
 PROOF = ("client_assertion_type", "client_assertion", "client_id")
-TOKEN_FIELDS = (*PROOF, "grant_type", "resource", "scope", "purpose", "on_behalf_of")
+TOKEN_FIELDS = (*PROOF, "grant_type", "resource", "scope", "purpose", "on_behalf_of", "networks")
 CERTIFICATE_FIELDS = (*PROOF, "csr")
 STATE_FIELDS = (*PROOF, "token", "token_type_hint")
 LONGEST_FORM = 16_384  # bytes
@@ -62,16 +65,19 @@ def _revoke(request: HttpRequest) -> dict[str, object]:
 
 
 def _state(request: HttpRequest) -> StateRequest:
-    return StateRequest(**_read(request, STATE_FIELDS), source=_source(request))
+    return StateRequest(**_read(request, STATE_FIELDS), **_shown(request))
 
 
 def _token(request: HttpRequest) -> dict[str, object]:
-    issued = tokens.issue(TokenRequest(**_read(request, TOKEN_FIELDS), source=_source(request)))
-    return {"access_token": issued.access_token, "token_type": "Bearer", "expires_in": issued.expires_in}
+    proof = dpop_proof(request)
+    bound_to = proof.thumbprint if proof is not None else ""
+    issued = tokens.issue(TokenRequest(**_read(request, TOKEN_FIELDS), **_shown(request), dpop=bound_to))
+    kind = "DPoP" if bound_to else "Bearer"
+    return {"access_token": issued.access_token, "token_type": kind, "expires_in": issued.expires_in}
 
 
 def _certificate(request: HttpRequest) -> dict[str, object]:
-    issued = certificates.certify(CertificateRequest(**_read(request, CERTIFICATE_FIELDS), source=_source(request)))
+    issued = certificates.certify(CertificateRequest(**_read(request, CERTIFICATE_FIELDS), **_shown(request)))
     return {
         "certificate": issued.chain,
         "bundle": issued.bundle,
@@ -94,11 +100,25 @@ def _answered(request: HttpRequest, work: Callable[[HttpRequest], dict[str, obje
     if cache.get(counter, 0) >= REFUSALS_A_MINUTE:
         return _answer({"error": "slow_down", "error_description": "Too many refusals. Wait a minute."}, status=429)
     try:
-        return _answer(work(request))
+        return _answer(work(request), headers=_nonce(request))
     except OAuthError as error:
-        cache.add(counter, 0, timeout=60)
-        cache.incr(counter)
-        return _answer({"error": error.code, "error_description": str(error)}, status=error.status)
+        if error.code != "use_dpop_nonce":  # every client's first proof is answered so
+            cache.add(counter, 0, timeout=60)
+            cache.incr(counter)
+        return _answer(
+            {"error": error.code, "error_description": str(error)}, status=error.status, headers=_nonce(request)
+        )
+
+
+class Shown(TypedDict):
+    """What a connection says of its client."""
+
+    source: str | None
+    certificate: bytes | None
+
+
+def _shown(request: HttpRequest) -> Shown:
+    return {"source": _source(request), "certificate": certificate_of(request)}
 
 
 def _source(request: HttpRequest) -> str | None:
@@ -124,5 +144,11 @@ def _repeated(field: str) -> OAuthError:
     return invalid_request(f"{field} is given twice.")
 
 
-def _answer(body: dict[str, object], *, status: int = 200) -> JsonResponse:
-    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+def _nonce(request: HttpRequest) -> dict[str, str]:
+    """For a client that proves possession: the nonce of its next proof."""
+    return nonce_header() if "HTTP_DPOP" in request.META else {}
+
+
+def _answer(body: dict[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None) -> JsonResponse:
+    kept = {"Cache-Control": "no-store", "Pragma": "no-cache", **(headers or {})}
+    return JsonResponse(body, status=status, headers=kept)

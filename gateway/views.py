@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -9,41 +10,22 @@ from django.views.decorators.http import require_GET
 
 from activity.models import Action
 from activity.queries import action_of_agent
-from agents import tokens
-from agents.access import Identity
-from agents.models import Agent, Credential
 from approvals.models import Hold
-from core.errors import Refused
+from gateway.presented import Challenge, identify
 
 
 @require_GET
 def action(request: HttpRequest, action_id: UUID) -> HttpResponse:
     """One action of the agent that asks, with its hold where it has one; 404 for every other, known or not."""
     try:
-        identity = _identity(request)
-    except Refused as error:
-        challenge = 'Bearer error="invalid_token"'
-        return _answer(
-            {"error": error.code, "error_description": error.message},
-            status=401,
-            headers={"WWW-Authenticate": challenge},
-        )
+        identity = identify(request)
+    except Challenge as challenge:
+        body: dict[str, object] = {"error": challenge.code, "error_description": challenge.message}
+        return _answer(body, status=401, headers=challenge.headers)
     found = action_of_agent(action_id, agent_name=identity.agent, resource_name=identity.resource)
     if found is None:
         return _answer({"error": "not_found", "error_description": "This agent has no such action there."}, status=404)
     return _answer(_described(found))
-
-
-def _identity(request: HttpRequest) -> Identity:
-    """Who asks (RFC 6750). Raises Refused for a token that is wrong, expired or revoked."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Refused("The Authorization header carries no access token.", code="no_token")
-    identity = tokens.read(token)
-    alive = Credential.objects.filter(id=identity.credential, revoked_at=None, agent__status=Agent.Status.ACTIVE)
-    if not alive.exists():
-        raise Refused("The credential was revoked.", code="credential_revoked")
-    return identity
 
 
 def _described(found: Action) -> dict[str, object]:
@@ -78,5 +60,5 @@ def _hold(hold: Hold) -> dict[str, object]:
     }
 
 
-def _answer(body: dict[str, object], *, status: int = 200, headers: dict[str, str] | None = None) -> JsonResponse:
+def _answer(body: dict[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None) -> JsonResponse:
     return JsonResponse(body, status=status, headers={"Cache-Control": "no-store", **(headers or {})})

@@ -30,7 +30,7 @@ VERBS_SAY: Final[Mapping[str, str]] = {
 CONTEXT_SAYS: Final[Mapping[str, str]] = {
     "claimed": "What the agent says about itself: `claimed.purpose`. Never proof of anything.",
     "columns": 'The columns that are read or written, as `"public.customers.email"`.',
-    "credential": 'How the agent proved who it is: `"svid"` is a client certificate, `"bearer"` a token without a bound key.',
+    "credential": 'How the agent proved who it is: `"svid"` is a client certificate, `"mtls"` a token bound to one, `"dpop"` a token bound to a key, `"bearer"` a token bound to nothing.',
     "environment": "The agent's environment, as it is registered.",
     "on_behalf_of": "The user name of the person for whom the agent says that it acts.",
     "purpose": "The agent's purpose, as it is registered.",

@@ -71,6 +71,8 @@ CONNECTION: Final[Says] = {
     "no_token": ("No token was given.", "Give one as the password: `narrowgate token AGENT`."),
     "invalid_token": ("The token is not one of this gate's, or is for another resource.", "Get a new one for this resource."),
     "invalid_svid": ("The client's certificate names no agent of this deployment.", "Get one with `narrowgate agent run AGENT -- COMMAND`."),
+    "token_bound": ("The token is bound to a key or a certificate, and that was not shown.", "Present it with a DPoP proof, or over TLS with its certificate."),
+    "wrong_network": ("The token names the networks that it may be used from.", "Use it there, or ask for one that names this network."),
     "expired_token": ("The token has expired.", "Get a new one; they last ten minutes."),
     "credential_expired": ("The session outlived its credential.", "Connect again with a new one."),
     "credential_revoked": ("The credential was revoked.", "Ask the owner why; then get a new one."),

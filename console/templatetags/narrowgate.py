@@ -52,6 +52,8 @@ _CHIPS = {
     "unsigned": ("unknown", "clock", "Not in a checkpoint yet"),
     "open": ("unknown", "plug-connected", "Live"),
     "bearer": ("unknown", "key", "Bearer"),
+    "dpop": ("allow", "key", "Bound to a key"),
+    "mtls": ("allow", "certificate", "Bound to a certificate"),
     "svid": ("allow", "certificate", "X.509-SVID"),
     "unanswered": ("deny", "alert-triangle", "Open"),
     "acknowledged": ("hold", "eye", "Acknowledged"),

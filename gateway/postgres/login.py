@@ -23,6 +23,7 @@ from activity.actions import Opening
 from agents import svid, tokens
 from agents.access import Identity
 from agents.actors import resource_subject
+from agents.binding import require_shown
 from agents.models import Credential, Resource, ResourceSecret
 from agents.vault import open_secret
 from core.errors import NarrowgateError, NotFound, Refused
@@ -74,7 +75,7 @@ async def enter(client: Client, startup: Startup, source: str, watch: Watch, nod
         # 1. The start-up packet.
         asked = _read(client, startup)
         # 2. The token.
-        identity = await _identify(client, asked)
+        identity = await _identify(client, asked, source)
         # 3. The snapshot.
         await watch.heard()
         agent_id = _known(watch.current(), asked)
@@ -127,10 +128,10 @@ def _settings(given: Mapping[str, str]) -> dict[str, str]:
     return settings
 
 
-async def _identify(client: Client, asked: _Asked) -> Identity:
+async def _identify(client: Client, asked: _Asked, source: str) -> Identity:
     # 2. The client's certificate, which TLS has verified; else a token, over TLS, where nobody else reads it.
     certificate = client.certificate()
-    identity = _certified(certificate, asked) if certificate else await _by_token(client, asked)
+    identity = _certified(certificate, asked) if certificate else await _by_token(client, asked, source)
     if identity.agent != asked.agent:
         raise Refusal(
             f"The credential belongs to {identity.agent}, not to {asked.agent}.",
@@ -149,15 +150,17 @@ def _certified(certificate: bytes, asked: _Asked) -> Identity:
     return Identity(found.agent, asked.resource, found.credential, found.expires_at, kind=Credential.Kind.SVID)
 
 
-async def _by_token(client: Client, asked: _Asked) -> Identity:
+async def _by_token(client: Client, asked: _Asked, source: str) -> Identity:
     client.write(CLEARTEXT_PASSWORD)
     message = await client.next()
     if message is None or message.kind != ord("p"):
         raise Refusal("No token was given.", code="no_token", sqlstate="28P01", remedy=_how(asked))
     try:
-        return tokens.verify(read_text(message.body), resource=asked.resource)
+        identity = tokens.verify(read_text(message.body), resource=asked.resource)
+        require_shown(identity, source=source)  # a client with a certificate is not asked for a token
     except Refused as error:
         raise Refusal(error.message, code=error.code, sqlstate="28P01", remedy=_how(asked)) from None
+    return identity
 
 
 def _known(snapshot: Snapshot, asked: _Asked) -> UUID:

@@ -78,7 +78,7 @@ def sign(enrolled: Enrolled, claims: dict[str, Any], **header: Any) -> str:
 
 
 def request_with(assertion: str, **changed: str) -> TokenRequest:
-    form = {
+    form: dict[str, Any] = {
         "grant_type": GRANT_TYPE,
         "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": assertion,

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -213,7 +214,7 @@ def wish(enrolled: Enrolled) -> Callable[..., CertificateRequest]:
     """A proven request for a certificate."""
 
     def make(**changed: str) -> CertificateRequest:
-        form = {
+        form: dict[str, Any] = {
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": sign(enrolled, claims_of(enrolled)),
             "csr": csr(),

@@ -151,11 +151,11 @@ class Gateway:
 
 
 def token_request(agent: Agent, key: keys.Key, **changed: str) -> tokens.TokenRequest:
-    form = proven(agent, key) | {"grant_type": tokens.GRANT_TYPE, "resource": "shop"}
+    form: dict[str, Any] = proven(agent, key) | {"grant_type": tokens.GRANT_TYPE, "resource": "shop"}
     return tokens.TokenRequest(**(form | changed))
 
 
-def proven(agent: Agent, key: keys.Key) -> dict[str, str]:
+def proven(agent: Agent, key: keys.Key) -> dict[str, Any]:
     """A fresh client assertion, as the fields of a form."""
     now = int(time.time())
     claims = {

@@ -1,0 +1,268 @@
+"""The HTTPS door as it is served: real curl with a certificate, tokens bound to it and to keys, and what each refusal says."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import json
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from django.conf import settings
+from django.db import connections
+from joserfc import jwt
+
+from agents import actions as inventory
+from agents import certificates, keys
+from agents.certificates import CertificateRequest
+from agents.models import Credential
+from agents.svid_authority import svid_authority
+from gateway import https
+from gateway.door import Door
+from ledger.events import Event
+from ledger.models import Outbox
+from tests.gateway.wire.test_certificates import Holder
+from tests.gateway.wire.world import World, eventually, proven
+
+
+class Served(uvicorn.Server):
+    """A server in a thread, which leaves signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@pytest.fixture(scope="module")
+def door(standing_world: World) -> Iterator[str]:
+    """The door's address, served as the one-process server does."""
+    config = standing_world.config
+    assert config.agents_ca is not None
+    entry = https.Entry(https.context(config.certificate, config.key, config.key_password, config.agents_ca))
+    server = Served(uvicorn.Config(Door(), lifespan="off", log_config=None, http=entry))  # type: ignore[arg-type]  # called as a class would be
+    listener = socket.create_server(("127.0.0.1", 0))
+    task = asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), standing_world.gateway.loop)
+    eventually(lambda: server.started)
+    database = connections["default"].settings_dict
+    kept = database["CONN_MAX_AGE"], settings.GATEWAY_URL
+    database["CONN_MAX_AGE"] = 0  # each request has a thread of its own, and with it a connection
+    settings.GATEWAY_URL = f"https://localhost:{listener.getsockname()[1]}"
+    yield settings.GATEWAY_URL
+    database["CONN_MAX_AGE"], settings.GATEWAY_URL = kept
+    server.should_exit = True
+    task.result(10)
+
+
+@pytest.fixture
+def world(standing_world: World, door: str) -> World:
+    return standing_world
+
+
+@pytest.fixture
+def holder(world: World, tmp_path: Path) -> Holder:
+    """The world's agent with a certificate of its own."""
+    made = Holder(tmp_path)
+    issued = certificates.certify(CertificateRequest(**proven(world.agent, world.key), csr=made.csr))
+    return made.take(issued.chain)
+
+
+def curl(
+    world: World, door: str, path: str, *arguments: str, holder: Holder | None = None
+) -> tuple[int, dict[str, Any]]:
+    """The status, and what curl was told; status 0 where TLS ended it, with curl's words."""
+    files = holder.files() if holder else {}
+    with_certificate = ["--cert", files["sslcert"], "--key", files["sslkey"]] if files else []
+    command = [
+        "curl",
+        "-sS",
+        "--cacert",
+        str(world.ca),
+        *with_certificate,
+        "-w",
+        "\n%{http_code}",
+        *arguments,
+        door + path,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    body, _, status = done.stdout.rpartition("\n")
+    return int(status), json.loads(body) if body else {"curl": done.stderr}
+
+
+def form(**fields: str) -> list[str]:
+    return [part for name, value in fields.items() for part in ("--data-urlencode", f"{name}={value}")]
+
+
+def token_form(world: World, **changed: str) -> list[str]:
+    fields = {"grant_type": "client_credentials", "resource": "shop", "client_id": world.agent.name} | changed
+    return form(**fields)
+
+
+def test_curl_gets_a_token_with_its_certificate_alone(world: World, door: str, holder: Holder) -> None:
+    status, said = curl(world, door, "/oauth/token", *token_form(world), holder=holder)
+    assert (status, said["token_type"]) == (200, "Bearer")
+    assert Credential.objects.latest("issued_at").kind == Credential.Kind.MTLS
+    status, asked = curl(
+        world, door, f"/v1/actions/{uuid.uuid4()}", "-H", f"Authorization: Bearer {said['access_token']}", holder=holder
+    )
+    assert (status, asked["error"]) == (404, "not_found")
+
+
+def test_a_token_bound_to_a_certificate_is_nothing_without_it(
+    world: World, door: str, holder: Holder, tmp_path: Path
+) -> None:
+    _, said = curl(world, door, "/oauth/token", *token_form(world), holder=holder)
+    ask = (f"/v1/actions/{uuid.uuid4()}", "-H", f"Authorization: Bearer {said['access_token']}")
+    status, refused = curl(world, door, *ask)
+    assert (status, refused["error"]) == (401, "token_bound")
+    (tmp_path / "other").mkdir()
+    other = Holder(tmp_path / "other")
+    other.take(certificates.certify(CertificateRequest(**proven(world.agent, world.key), csr=other.csr)).chain)
+    assert curl(world, door, *ask, holder=other)[1]["error"] == "token_bound"
+    with pytest.raises(psycopg.OperationalError, match="bound to a client certificate"):
+        world.connect(password=said["access_token"])
+
+
+def test_a_certificate_that_was_revoked_opens_nothing(world: World, door: str, holder: Holder) -> None:
+    _, said = curl(world, door, "/oauth/token", *token_form(world), holder=holder)
+    svid = Credential.objects.filter(kind=Credential.Kind.SVID).latest("issued_at")
+    inventory.revoke_credential(svid.id, actor=world.cast.engineer, reason="Lost.")
+    assert curl(world, door, "/oauth/token", *token_form(world), holder=holder)[1]["error"] == "invalid_client"
+    ask = (f"/v1/actions/{uuid.uuid4()}", "-H", f"Authorization: Bearer {said['access_token']}")
+    assert curl(world, door, *ask, holder=holder)[0] == 401
+
+
+@pytest.mark.parametrize("client_id", ["", "root.production"])
+def test_with_a_certificate_the_client_says_who_it_is(world: World, door: str, holder: Holder, client_id: str) -> None:
+    status, said = curl(world, door, "/oauth/token", *token_form(world, client_id=client_id), holder=holder)
+    assert (status, said["error"]) == (401, "invalid_client")
+
+
+def test_a_header_is_no_certificate(world: World, door: str, holder: Holder) -> None:
+    pretended = Path(holder.files()["sslcert"]).read_text(encoding="utf-8").replace("\n", " ")
+    for name in ("X-Client-Cert", "narrowgate.certificate", "X-SSL-Client-Cert", "Client-Cert"):
+        status, said = curl(world, door, "/oauth/token", *token_form(world), "-H", f"{name}: {pretended}")
+        assert (status, said["error"]) == (401, "invalid_client")
+
+
+def test_another_authoritys_certificate_ends_with_its_alert_and_an_entry(
+    world: World, door: str, tmp_path: Path
+) -> None:
+    before = Outbox.objects.filter(event=Event.SESSION_REFUSED).count()
+    forged = Holder(tmp_path).forged(svid_authority(tmp_path / "other", "p", settings.TRUST_DOMAIN), world)
+    status, said = curl(world, door, "/oauth/token", *token_form(world), holder=forged)
+    assert (status, "unknown ca" in said["curl"]) == (0, True)
+    eventually(lambda: Outbox.objects.filter(event=Event.SESSION_REFUSED).count() > before)
+    entry = Outbox.objects.filter(event=Event.SESSION_REFUSED).latest("id")
+    assert json.loads(bytes(entry.leaf))["details"]["code"] == "bad_certificate"
+
+
+def test_without_a_certificate_the_door_is_what_it_was(world: World, door: str) -> None:
+    status, said = curl(world, door, "/oauth/token", *form(**proven(world.agent, world.key)), *token_form(world))
+    assert status == 200
+    connected = world.connect(password=said["access_token"])
+    assert connected.execute("SELECT 1").fetchone() == (1,)
+    connected.close()
+
+
+# ---- DPoP ----
+class Prover:
+    """A client that proves possession with each request, with the nonce that it was given last."""
+
+    def __init__(self, world: World, door: str) -> None:
+        self._door, self._key, self._nonce = door, keys.generate("Ed25519"), ""
+        self.client = httpx.Client(verify=_trusting(world))
+
+    def proof(self, method: str, path: str, token: str = "", **changed: Any) -> str:
+        public = {name: value for name, value in keys.public_jwk(self._key).items() if name in {"kty", "crv", "x"}}
+        claims: dict[str, Any] = {
+            "htm": method,
+            "htu": self._door + path,
+            "iat": int(time.time()),
+            "jti": uuid.uuid4().hex,
+        }
+        claims |= {"nonce": self._nonce} if self._nonce else {}
+        claims |= {"ath": _hash(token)} if token else {}
+        head = {"typ": "dpop+jwt", "alg": "Ed25519", "jwk": public}
+        return jwt.encode(head, claims | changed, self._key, algorithms=["Ed25519"])
+
+    def send(self, method: str, path: str, proof: str, token: str = "", **options: Any) -> httpx.Response:
+        headers = {"DPoP": proof} | ({"Authorization": f"DPoP {token}"} if token else {})
+        response = self.client.request(method, self._door + path, headers=headers, **options)
+        self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
+        return response
+
+    def token(self, world: World, **changed: str) -> str:
+        """A token bound to this client's key; the first answer gives the nonce."""
+        for _ in range(2):
+            data = proven(world.agent, world.key) | {"grant_type": "client_credentials", "resource": "shop"} | changed
+            response = self.send("POST", "/oauth/token", self.proof("POST", "/oauth/token"), data=data)
+        assert response.json()["token_type"] == "DPoP"
+        return str(response.json()["access_token"])
+
+
+@pytest.fixture
+def prover(world: World, door: str) -> Iterator[Prover]:
+    prover = Prover(world, door)
+    with prover.client:
+        yield prover
+
+
+def test_the_first_proof_is_answered_with_a_nonce(world: World, prover: Prover) -> None:
+    data = proven(world.agent, world.key) | {"grant_type": "client_credentials", "resource": "shop"}
+    response = prover.send("POST", "/oauth/token", prover.proof("POST", "/oauth/token"), data=data)
+    assert (response.status_code, response.json()["error"]) == (400, "use_dpop_nonce")
+    assert response.headers["DPoP-Nonce"]
+
+
+def test_a_token_bound_to_a_key_opens_with_proof_and_only_then(world: World, prover: Prover, door: str) -> None:
+    token, path = prover.token(world), f"/v1/actions/{uuid.uuid4()}"
+    assert Credential.objects.latest("issued_at").kind == Credential.Kind.DPOP
+    assert prover.send("GET", path, prover.proof("GET", path, token), token).status_code == 404
+    plain = httpx.get(door + path, headers={"Authorization": f"Bearer {token}"}, verify=_trusting(world))
+    assert (plain.status_code, plain.json()["error"]) == (401, "token_bound")
+    stolen = Prover(world, door)
+    stolen._nonce = prover._nonce
+    with stolen.client:
+        refused = stolen.send("GET", path, stolen.proof("GET", path, token), token)
+    assert (refused.status_code, refused.json()["error"]) == (401, "token_bound")
+    with pytest.raises(psycopg.OperationalError, match="bound to a key"):
+        world.connect(password=token)
+
+
+def test_a_proof_counts_once_for_one_request_and_one_token(world: World, prover: Prover) -> None:
+    token, path = prover.token(world), f"/v1/actions/{uuid.uuid4()}"
+    proof = prover.proof("GET", path, token)
+    assert prover.send("GET", path, proof, token).status_code == 404
+    again = prover.send("GET", path, proof, token)
+    assert (again.status_code, again.json()["error"]) == (401, "invalid_dpop_proof")
+    assert again.headers["WWW-Authenticate"].startswith('DPoP error="invalid_dpop_proof", algs=')
+    assert prover.send("GET", path, prover.proof("POST", path, token), token).status_code == 401
+    assert prover.send("GET", path, prover.proof("GET", path), token).status_code == 401
+
+
+def test_a_token_for_a_network_is_refused_elsewhere(world: World) -> None:
+    token = world.token(networks="192.0.2.0/24")
+    with pytest.raises(psycopg.OperationalError, match="may not be used from this address"):
+        world.connect(password=token)
+    world.connect(password=world.token(networks="127.0.0.0/8 ::1/128")).close()
+
+
+def _hash(token: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
+
+
+def _trusting(world: World) -> Any:
+    import ssl
+
+    return ssl.create_default_context(cafile=str(world.ca))

@@ -6,7 +6,7 @@ prove possession: such a token is a bearer token, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,6 +41,12 @@ class Identity:
     kind: str = "bearer"
     purpose: str = ""
     on_behalf_of: str = ""
+    delegated: bool = False
+    """Whether that person let it; else it is only a claim."""
+    through: tuple[str, ...] = ()
+    """The agents that handed the delegation on, the first one first."""
+    verbs: frozenset[str] | None = None
+    """The only verbs that it is good for; None for whatever policy lets it do."""
     jkt: str = ""
     """The thumbprint of the key that must be proved with each use (RFC 9449); empty where there is none."""
     x5t: str = ""
@@ -54,17 +60,20 @@ class Identity:
         """What the token says of it, by the names of RFC 9068 and our own."""
         claims: dict[str, Any] = {
             "iss": issuer,
-            "sub": self.agent,
+            "sub": self.on_behalf_of if self.delegated else self.agent,
             "client_id": self.agent,
             "aud": RESOURCE_URN + self.resource,
-            "scope": SCOPE,
+            "scope": " ".join([SCOPE, *sorted(self.verbs or ())]),
             "exp": int(self.expires_at.timestamp()),
             "jti": str(self.credential),
             "cred": self.kind,
         }
         claims |= {"iat": int(self.issued_at.timestamp())} if self.issued_at else {}
         claims |= {"purpose": self.purpose} if self.purpose else {}
-        claims |= {"act_for": self.on_behalf_of} if self.on_behalf_of else {}
+        if self.delegated:  # RFC 8693 section 4.1: who acts now is outermost
+            claims |= {"act": _nested((*self.through, self.agent))}
+        elif self.on_behalf_of:
+            claims |= {"act_for": self.on_behalf_of}
         claims |= {"networks": list(self.networks)} if self.networks else {}
         bound = ({"jkt": self.jkt} if self.jkt else {}) | ({"x5t#S256": self.x5t} if self.x5t else {})
         claims |= {"cnf": bound} if bound else {}
@@ -106,7 +115,7 @@ def read(token: str, *, keys: Mapping[str, Key], issuer: str, now: datetime) -> 
         raise _refused("The token's signature is wrong.") from None
     claims = decoded.claims
     # 3. What it is, and from whom.
-    if decoded.header.get("typ") != TOKEN_TYPE or claims.get("iss") != issuer or claims.get("scope") != SCOPE:
+    if decoded.header.get("typ") != TOKEN_TYPE or claims.get("iss") != issuer or not _is_scope(claims):
         raise _refused("The token is not an access token of this gate.")
     # 4. When.
     identity = _identity(claims)
@@ -126,15 +135,20 @@ def _kid(token: str) -> str:
 def _identity(claims: Mapping[str, Any]) -> Identity:
     try:
         bound = claims.get("cnf", {})
+        *through, agent = _chain(claims["act"]) if "act" in claims else [str(claims["sub"])]
+        person = claims["sub"] if "act" in claims else claims.get("act_for", "")
         _, name = str(claims["aud"]).split(RESOURCE_URN)
         return Identity(
-            agent=str(claims["sub"]),
+            agent=agent,
             resource=name,
             credential=UUID(str(claims["jti"])),
             expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC),
             kind=str(claims["cred"]),
             purpose=str(claims.get("purpose", "")),
-            on_behalf_of=str(claims.get("act_for", "")),
+            on_behalf_of=str(person),
+            delegated="act" in claims,
+            through=tuple(through),
+            verbs=frozenset(str(claims["scope"]).split()[1:]) or None,
             jkt=str(bound.get("jkt", "")),
             x5t=str(bound.get("x5t#S256", "")),
             networks=tuple(map(str, claims.get("networks", ()))),
@@ -142,6 +156,27 @@ def _identity(claims: Mapping[str, Any]) -> Identity:
         )
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError, OSError):
         raise _refused("The token lacks what every token of this gate has.") from None
+
+
+def _is_scope(claims: Mapping[str, Any]) -> bool:
+    return str(claims.get("scope", "")).split()[:1] == [SCOPE]
+
+
+def _nested(chain: Sequence[str]) -> dict[str, Any]:
+    """Who acts, with those before it inside."""
+    said: dict[str, Any] = {}
+    for name in chain:
+        said = {"sub": name} | ({"act": said} if said else {})
+    return said
+
+
+def _chain(said: Any) -> list[str]:  # noqa: ANN401 -- JSON
+    """The names in nested `act` claims, the first one first."""
+    names: list[str] = []
+    while said:
+        names.insert(0, str(said["sub"]))
+        said = said.get("act")
+    return names
 
 
 def _refused(message: str) -> Refused:

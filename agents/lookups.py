@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from django.contrib.auth.models import Group
 
 from accounts.models import User
-from agents.models import Agent, Segment
+from agents.models import Agent, Resource, Segment
 from agents.naming import AgentName
+from agents.queries import visible_agents, visible_resources
 from core.errors import Invalid
 
 
@@ -38,6 +39,24 @@ def free_name(name: AgentName) -> str:
     taken = set(Agent.objects.filter(name__startswith=stem).values_list("name", flat=True))
     free = next((f"{stem}.{n:02d}" for n in range(1, 100) if f"{stem}.{n:02d}" not in taken), "")
     return f"A name is never used again. {free} is free." if free else "A name is never used again. Choose another."
+
+
+def agent_named(name: str, user: User) -> Agent:
+    """The active agent called `name`, among those that `user` may see. Raises Invalid."""
+    found = visible_agents(user).filter(name=name, status=Agent.Status.ACTIVE).first()
+    if found is None:
+        raise Invalid("agent", f"You see no active agent {name}.", "Its page says its name, and whether it is active.")
+    return found
+
+
+def resource_named(name: str, user: User) -> Resource:
+    """The resource called `name` that is not retired, among those that `user` may see. Raises Invalid."""
+    found = visible_resources(user).filter(name=name, retired_at=None).first()
+    if found is None:
+        raise Invalid(
+            "resource", f"You see no resource {name}.", "Ask whoever answers for the agent what it is called."
+        )
+    return found
 
 
 def group_named(name: str) -> Group:

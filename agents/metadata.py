@@ -10,7 +10,7 @@ RESOURCES = "/resources/"
 JWKS = "/.well-known/jwks.json"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
-GRANTS = ("client_credentials",)
+GRANTS = ("client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange")
 METHODS = ("private_key_jwt", "tls_client_auth")
 
 

@@ -227,6 +227,34 @@ class ColumnTag(models.Model):
         return f"{self.table}.{self.column}: {self.tag}"
 
 
+class Delegation(models.Model):
+    """A person lets one agent act for them: at one resource, for a purpose and a time."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="delegations")
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="delegations")
+    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="delegations")
+    purpose = models.CharField(max_length=300)
+    verbs = models.JSONField(null=True, blank=True)  # exact verbs; null is whatever policy lets the agent do
+    passes_on = models.BooleanField(default=False)  # to another agent, the same or less
+    granted_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-granted_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["person", "-granted_at"], name="delegation_by_person"),
+            models.Index(fields=["agent", "-granted_at"], name="delegation_by_agent"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(expires_at__gt=models.F("granted_at")), name="delegation_expires")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} for {self.person}"
+
+
 class Credential(models.Model):
     """A short-lived proof of identity that was issued; its identifier is the token's `jti`."""
 
@@ -248,6 +276,9 @@ class Credential(models.Model):
     purpose = models.CharField(max_length=300, blank=True)  # what the agent claims it is for
     on_behalf_of = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    delegation = models.ForeignKey(  # by which it acts for them; null where it only says that it does
+        Delegation, null=True, blank=True, on_delete=models.PROTECT, related_name="credentials"
     )
     source = models.GenericIPAddressField(null=True)
     bound_to = models.CharField(max_length=43, blank=True)  # a thumbprint: of the key, or of the certificate

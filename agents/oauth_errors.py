@@ -34,9 +34,14 @@ def invalid_request(message: str) -> OAuthError:
     return OAuthError("invalid_request", message)
 
 
+def invalid_grant(message: str) -> OAuthError:
+    """What was to be exchanged is not, or not any more, or not this agent's."""
+    return OAuthError("invalid_grant", message)
+
+
 def unsupported_grant_type() -> OAuthError:
-    """Only client credentials are granted."""
-    return OAuthError("unsupported_grant_type", "The grant_type is client_credentials, nothing else.")
+    """Client credentials, or the exchange of a delegation."""
+    return OAuthError("unsupported_grant_type", "The grant_type is client_credentials, or that of token exchange.")
 
 
 def unauthorized_client(message: str, *, told: str = "") -> OAuthError:
@@ -44,9 +49,9 @@ def unauthorized_client(message: str, *, told: str = "") -> OAuthError:
     return OAuthError("unauthorized_client", message, told=told)
 
 
-def invalid_scope() -> OAuthError:
-    """There is one scope."""
-    return OAuthError("invalid_scope", "The only scope is act.")
+def invalid_scope(message: str) -> OAuthError:
+    """The scope is unknown, or reaches further than what it is to be made of."""
+    return OAuthError("invalid_scope", message)
 
 
 def invalid_target(message: str) -> OAuthError:

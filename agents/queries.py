@@ -8,7 +8,7 @@ from accounts.models import Role, User
 from accounts.objects import Reviewable, reviewable_by
 from accounts.queries import READS_EVERYTHING
 from agents.locking import MAY_ACTIVATE, MAY_REINSTATE
-from agents.models import Agent, Credential, Reinstatement, Resource, Segment
+from agents.models import Agent, Credential, Delegation, Reinstatement, Resource, Segment
 
 
 def visible_agents(user: User) -> QuerySet[Agent]:
@@ -64,6 +64,12 @@ def visible_credentials(user: User) -> QuerySet[Credential]:
     own = Agent.objects.filter(_own(user)).values("id")
     may = reviewable_by(user)
     return credentials.filter(Q(agent__in=own) | Q(agent__in=may.agents) | _reviewed(may, "resource__"))
+
+
+def visible_delegations(user: User) -> QuerySet[Delegation]:
+    """One's own; everybody's for those who read everything."""
+    delegations = Delegation.objects.select_related("person", "agent", "resource")
+    return delegations if user.has_role(*READS_EVERYTHING) else delegations.filter(person=user)
 
 
 def _reviewed(may: Reviewable, path: str = "") -> Q:

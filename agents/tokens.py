@@ -11,18 +11,20 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import transaction
 
+from accounts.actors import actor_of
 from accounts.models import User
-from agents import access
-from agents.access import LIFE, SCOPE, Identity
+from agents import access, exchange
+from agents.access import LIFE, Identity
 from agents.actors import agent_actor, credential_subject
-from agents.binding import read_networks, thumbprint
+from agents.binding import read_networks, require_shown, thumbprint
+from agents.exchange import Granted
 from agents.metadata import resource_name
 from agents.models import Agent, AgentKey, Credential, Resource
-from agents.oauth_errors import OAuthError, invalid_request, invalid_scope, invalid_target, unsupported_grant_type
+from agents.oauth_errors import OAuthError, invalid_grant, invalid_request, invalid_target, unsupported_grant_type
 from agents.proof import Proof, active_agent, prove, record_refusal, require_own
 from agents.signing import signing_key, verification_keys
 from core.db import db_now
-from core.errors import Invalid
+from core.errors import Invalid, Refused
 from ledger.events import Event
 from ledger.write import record
 
@@ -39,6 +41,8 @@ class TokenRequest(Proof):
     scope: str = ""
     purpose: str = ""
     on_behalf_of: str = ""
+    subject_token: str = ""
+    subject_token_type: str = ""
     networks: str = ""
     """Where the token may be used from: networks, with spaces between."""
     dpop: str = ""
@@ -96,23 +100,47 @@ def _issue(request: TokenRequest) -> Issued:
     # 2. Who asks.
     now = db_now()
     key = prove(request, audiences=audiences(), now=now)
+    subject = _subject(request)
     with transaction.atomic():
         # 3. The agent may act.
         agent = active_agent(key)
-        # 4. The one resource.
+        # 4. The one resource and, in an exchange, how far the delegation reaches there.
         resource = _resource(request.resource)
+        asked = exchange.read_scope(request.scope)
+        found = None
+        if subject is not None:
+            found = exchange.granted(subject, agent=agent, resource=resource, verbs=asked, now=now)
         # 5. The credential and its entry, then the token.
-        credential = _credential(request, agent, key, resource, now)
-        return Issued(_token(credential, resource), int(LIFE.total_seconds()), credential)
+        credential = _credential(request, key, resource, found, now)
+        verbs = found.reach.verbs if found else asked
+        through = found.reach.through if found else ()
+        token = _token(credential, resource, verbs=verbs, through=through)
+        return Issued(token, int((credential.expires_at - now).total_seconds()) + 1, credential)
 
 
 def _check_form(request: TokenRequest) -> None:
-    if request.grant_type != GRANT_TYPE:
+    if request.grant_type not in {GRANT_TYPE, exchange.GRANT_TYPE}:
         raise unsupported_grant_type()
-    if request.scope not in {"", SCOPE}:
-        raise invalid_scope()
     if len(request.purpose) > LONGEST_PURPOSE:
         raise invalid_request(f"The purpose has more than {LONGEST_PURPOSE} characters.")
+    if request.grant_type == exchange.GRANT_TYPE and request.on_behalf_of:
+        raise invalid_request("In an exchange the delegation says for whom the agent acts.")
+
+
+def _subject(request: TokenRequest) -> str | Identity | None:
+    """What is to be exchanged: a delegation's identifier, or a token that whoever presents it can use; None without exchange."""
+    if request.grant_type != exchange.GRANT_TYPE:
+        return None
+    if request.subject_token_type == exchange.DELEGATION:
+        return request.subject_token
+    if request.subject_token_type != exchange.ACCESS_TOKEN:
+        raise invalid_request(f"The subject_token_type is {exchange.DELEGATION} or {exchange.ACCESS_TOKEN}.")
+    try:
+        identity = read(request.subject_token)
+        require_shown(identity, source=request.source or "", key=request.dpop, certificate=request.certificate)
+    except Refused as error:
+        raise invalid_grant(error.message) from None
+    return identity
 
 
 def _resource(asked: str) -> Resource:
@@ -126,20 +154,28 @@ def _resource(asked: str) -> Resource:
     return resource
 
 
-def _credential(request: TokenRequest, agent: Agent, key: AgentKey, resource: Resource, now: datetime) -> Credential:
-    person = _person(request.on_behalf_of)
+def _credential(
+    request: TokenRequest, key: AgentKey, resource: Resource, found: Granted | None, now: datetime
+) -> Credential:
+    delegation = found.delegation if found else None
+    person = delegation.person if delegation else _person(request.on_behalf_of)
     # Whole seconds, as in the token: both must end at the same moment.
-    ends = now.replace(microsecond=0) + LIFE
-    kind, bound_to = _binding(request, agent)
+    ends = found.reach.expires_at.replace(microsecond=0) if found else now.replace(microsecond=0) + LIFE
+    if ends <= now:
+        raise invalid_grant("The delegation ends this second.")
+    kind, bound_to = _binding(request, key.agent)
     credential = Credential.objects.create(
-        agent=agent, key=key, resource=resource, purpose=request.purpose, on_behalf_of=person, kind=kind,
-        bound_to=bound_to, networks=_networks(request.networks), source=request.source, issued_at=now, expires_at=ends,
+        agent=key.agent, key=key, resource=resource, on_behalf_of=person, delegation=delegation, kind=kind,
+        purpose=request.purpose or (delegation.purpose if delegation else ""), bound_to=bound_to,
+        networks=_networks(request.networks), source=request.source, issued_at=now, expires_at=ends,
     )  # fmt: skip
     details = {"resource": resource.name, "kid": key.kid, "kind": credential.kind, "expires_at": ends.isoformat()}
     details |= {"on_behalf_of": str(person.id)} if person else {}
+    details |= {"delegation": str(delegation.id)} if delegation else {}
     record(
         Event.CREDENTIAL_ISSUED,
-        actor=agent_actor(agent), subject=credential_subject(credential), details=details, source=request.source,
+        actor=agent_actor(key.agent), subject=credential_subject(credential), details=details, source=request.source,
+        on_behalf_of=actor_of(delegation.person) if delegation else None,
     )  # fmt: skip
     return credential
 
@@ -171,7 +207,9 @@ def _person(username: str) -> User | None:
     return person
 
 
-def _token(credential: Credential, resource: Resource) -> str:
+def _token(
+    credential: Credential, resource: Resource, *, verbs: frozenset[str] | None, through: tuple[str, ...]
+) -> str:
     identity = Identity(
         agent=credential.agent.name,
         resource=resource.name,
@@ -180,6 +218,9 @@ def _token(credential: Credential, resource: Resource) -> str:
         kind=credential.kind,
         purpose=credential.purpose,
         on_behalf_of=str(credential.on_behalf_of_id or ""),
+        delegated=credential.delegation_id is not None,
+        through=through,
+        verbs=verbs,
         jkt=credential.bound_to if credential.kind == Credential.Kind.DPOP else "",
         x5t=credential.bound_to if credential.kind == Credential.Kind.MTLS else "",
         networks=tuple(credential.networks),

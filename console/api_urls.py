@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from agents.api import AgentViewSet, CredentialViewSet, ReinstatementViewSet, ResourceViewSet, SegmentViewSet
+from agents.delegation_api import DelegationViewSet
 from approvals.api import HoldViewSet
 from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
@@ -19,6 +20,7 @@ router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("agents", AgentViewSet, basename="agents")
 router.register("reinstatements", ReinstatementViewSet, basename="reinstatements")
 router.register("credentials", CredentialViewSet, basename="credentials")
+router.register("delegations", DelegationViewSet, basename="delegations")
 router.register("resources", ResourceViewSet, basename="resources")
 router.register("segments", SegmentViewSet, basename="segments")
 router.register("sessions", SessionViewSet, basename="sessions")

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from console.health import health
 from console.people.account import account, revoke
+from console.people.delegations import delegations, end
 from console.people.joining import join
 from console.views import no_reset
 from policies.first_steps import first_steps
@@ -13,6 +14,8 @@ urlpatterns = [
     path("account/password/reset/", no_reset),
     path("account/password/reset/<path:step>", no_reset),
     path("account/", account, name="account"),
+    path("account/delegations/", delegations, name="delegations"),
+    path("account/delegations/<uuid:delegation_id>/end/", end, name="end_delegation"),
     path("account/tokens/<uuid:token_id>/revoke/", revoke, name="revoke_token"),
     path("account/", include("allauth.urls")),
     path("invitation/<str:secret>/", join, name="invitation"),

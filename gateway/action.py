@@ -34,18 +34,24 @@ class Caller:
     kind: str = "bearer"
     purpose: str = ""
     on_behalf_of: UUID | None = None
+    acts_for: str = ""
+    """The user name of that person, who let it; empty where it only claims so."""
+    through: tuple[str, ...] = ()
+    """The agents that handed the delegation on to it."""
+    verbs: frozenset[str] | None = None
+    """The only verbs that its credential is good for; None for whatever policy lets it do."""
     source: str = ""
     actor: Actor = field(init=False)
     texts: tuple[str, str, str, str, str] = field(init=False, repr=False)
     """Its identifiers as the rows of its actions have them: session, node, agent, resource, credential."""
-    says: tuple[str, str, str, str, UUID | None] = field(init=False, repr=False)
-    """What policies read of it: names of agent and resource, kind of credential, claimed purpose, on whose behalf."""
+    says: tuple[str, str, str, str, str] = field(init=False, repr=False)
+    """What policies read of it: names of agent and resource, kind of credential, claimed purpose, the user name of whoever let it act for them."""
 
     def __post_init__(self) -> None:
         ids = (self.session_id, self.node_id, self.agent_id, self.resource_id, self.credential_id)
         object.__setattr__(self, "actor", Actor(kind="agent", id=str(self.agent_id), name=self.agent))
         object.__setattr__(self, "texts", tuple(map(str, ids)))
-        says = (self.agent, self.resource, self.kind, self.purpose, self.on_behalf_of)
+        says = (self.agent, self.resource, self.kind, self.purpose, self.acts_for)
         object.__setattr__(self, "says", says)
 
 
@@ -86,13 +92,13 @@ class Action:
 
 @lru_cache(16_384)
 def _asked(
-    caller: tuple[str, str, str, str, UUID | None],
+    caller: tuple[str, str, str, str, str],
     agent: AgentFacts,
     resource: ResourceFacts | None,
     reads: tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], bool, str],
 ) -> tuple[Ask, Question]:
     """What policies may read of an action, and the same to keep; what an agent says about itself lives under `claimed`."""
-    name, target, kind, claim, on_behalf_of = caller
+    name, target, kind, claim, acts_for = caller
     verbs, tables, columns, tags, where, shape = reads
     context: dict[str, object] = {
         "tables": tables,
@@ -106,8 +112,8 @@ def _asked(
     }
     if shape:
         context["shape"] = shape
-    if on_behalf_of is not None:
-        context["on_behalf_of"] = str(on_behalf_of)
+    if acts_for:
+        context["on_behalf_of"] = acts_for
     ask = Ask(name, verbs, target, context)
     return ask, question_of(ask, agent, resource)
 

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from agents import certificates, token_state, tokens
+from agents import certificates, exchange, token_state, tokens
 from agents.certificates import CertificateRequest
 from agents.oauth_errors import OAuthError, invalid_request, invalid_target
 from agents.token_state import StateRequest
@@ -23,7 +23,17 @@ from gateway.presented import dpop_proof, nonce_header
 
 FORM = "application/x-www-form-urlencoded"
 PROOF = ("client_assertion_type", "client_assertion", "client_id")
-TOKEN_FIELDS = (*PROOF, "grant_type", "resource", "scope", "purpose", "on_behalf_of", "networks")
+TOKEN_FIELDS = (
+    *PROOF,
+    "grant_type",
+    "resource",
+    "scope",
+    "purpose",
+    "on_behalf_of",
+    "networks",
+    "subject_token",
+    "subject_token_type",
+)
 CERTIFICATE_FIELDS = (*PROOF, "csr")
 STATE_FIELDS = (*PROOF, "token", "token_type_hint")
 LONGEST_FORM = 16_384  # bytes
@@ -73,7 +83,10 @@ def _token(request: HttpRequest) -> dict[str, object]:
     bound_to = proof.thumbprint if proof is not None else ""
     issued = tokens.issue(TokenRequest(**_read(request, TOKEN_FIELDS), **_shown(request), dpop=bound_to))
     kind = "DPoP" if bound_to else "Bearer"
-    return {"access_token": issued.access_token, "token_type": kind, "expires_in": issued.expires_in}
+    said: dict[str, object] = {"access_token": issued.access_token, "token_type": kind, "expires_in": issued.expires_in}
+    if issued.credential.delegation_id is not None:
+        said["issued_token_type"] = exchange.ACCESS_TOKEN  # RFC 8693 section 2.2.1
+    return said
 
 
 def _certificate(request: HttpRequest) -> dict[str, object]:

@@ -30,6 +30,7 @@ from ledger.events import Event
 from ledger.write import draft
 from policies.decision import Code, Decision, Verdict
 from policies.snapshot import Snapshot
+from policies.verbs import SESSION
 
 Obligations = TypeVar("Obligations")
 
@@ -70,6 +71,8 @@ class Pipeline:
         if self._watch.is_deaf:
             await self._watch.heard()
         snapshot = self._identify(caller)
+        if caller.verbs is not None and not action.verbs - {SESSION} <= caller.verbs:
+            raise await self.refuse(caller, action, _beyond(action, caller.verbs))
         # 3. Decide; what cannot be obliged is denied with the rest.
         decision = self.decide(snapshot, caller, action)
         if decision.verdict is Verdict.DENY:
@@ -118,7 +121,7 @@ class Pipeline:
     def _identify(self, caller: Caller, *, expiry: bool = True) -> Snapshot:
         """Step 1. A token's expiry counts when an action is asked, not while people think about it."""
         snapshot = self._watch.current()
-        if caller.agent not in snapshot.agents:
+        if not snapshot.agents.keys() >= {caller.agent, *caller.through}:
             raise Refusal(f"The agent {caller.agent} is not active.", code="agent_not_active", sqlstate="28000")
         if expiry and time.time() >= caller.expires:
             raise Refusal(
@@ -161,6 +164,15 @@ def _denied(decision: Decision) -> Refusal:
         else "A policy that permits it would allow it."
     )
     return Refusal(decision.why, code=str(decision.code), remedy=remedy)
+
+
+def _beyond(action: Action, verbs: frozenset[str]) -> Refusal:
+    asked = ", ".join(sorted(action.verbs - {SESSION} - verbs))
+    return Refusal(
+        f"The credential is good for {', '.join(sorted(verbs))} alone, and this is {asked}.",
+        code="outside_delegation",
+        remedy="Ask whoever let the agent act for them for more, or act without their delegation.",
+    )
 
 
 def _undecided(refusal: Refusal) -> Decision:

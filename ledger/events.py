@@ -61,6 +61,11 @@ class Event(StrEnum):
     CREDENTIAL_REFUSED = "credential:refused", "An agent was refused a credential, and why."
     CREDENTIAL_REVOKED = "credential:revoked", "A credential was ended before its time."
 
+    DELEGATION_ENDED = (
+        "delegation:ended",
+        "A person ended what they had let an agent do for them, and every credential of it.",
+    )
+    DELEGATION_GRANTED = "delegation:granted", "A person let an agent act for them: where, what for, until when."
     TOKEN_KEY_CHANGED = (
         "token_key:changed",
         "Access tokens are signed by another key from here on; what the one before signed is good until it expires.",

@@ -32,7 +32,7 @@ CONTEXT_SAYS: Final[Mapping[str, str]] = {
     "columns": 'The columns that are read or written, as `"public.customers.email"`.',
     "credential": 'How the agent proved who it is: `"svid"` is a client certificate, `"mtls"` a token bound to one, `"dpop"` a token bound to a key, `"bearer"` a token bound to nothing.',
     "environment": "The agent's environment, as it is registered.",
-    "on_behalf_of": "The user name of the person for whom the agent says that it acts.",
+    "on_behalf_of": "The user name of the person who let the agent act for them, here and now: proved by a delegation, never a claim.",
     "purpose": "The agent's purpose, as it is registered.",
     "shape": "The statement without its constants, as a fingerprint.",
     "tables": 'The tables that are read or written, as `"public.customers"`.',

@@ -18,6 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import User
 from activity import actions
 from activity.actions import Opening
 from agents import svid, tokens
@@ -218,8 +219,21 @@ def _caller(identity: Identity, agent_id: UUID, resource: Resource, source: str,
         kind=identity.kind,
         purpose=identity.purpose,
         on_behalf_of=UUID(identity.on_behalf_of) if identity.on_behalf_of else None,
+        acts_for=_acts_for(identity),
+        through=identity.through,
+        verbs=identity.verbs,
         source=source,
     )
+
+
+def _acts_for(identity: Identity) -> str:
+    """The user name of the person who let the agent act for them; empty where it only claims so."""
+    if not identity.delegated:
+        return ""
+    person = User.objects.filter(id=identity.on_behalf_of, is_active=True).first()
+    if person is None:
+        raise Refusal("The person whom this is for has no account any more.", code="delegation_ended", sqlstate="28000")
+    return person.username
 
 
 def _opening(caller: Caller, asked: _Asked) -> Opening:

@@ -73,6 +73,7 @@ PAGES = {
         "/groups/",
         "/groups/dba/",
         "/account/",
+        "/account/delegations/",
     ],
     "otto": [
         "/",

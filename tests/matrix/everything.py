@@ -15,6 +15,7 @@ from accounts import actions as people
 from accounts.models import PendingChange, Role
 from activity.models import Question
 from agents import actions as inventory
+from agents.delegation_actions import delegate
 from agents.models import Credential
 from agents.view_actions import save_view
 from approvals.notifications.models import Notification
@@ -84,6 +85,9 @@ class Everything:
         self.credential = Credential.objects.create(
             agent=agent, key=agent.keys.get(), resource=resource, issued_at=now, expires_at=now + timedelta(minutes=10)
         )
+        self.delegation = delegate(
+            agent.id, resource=resource, purpose="A ticket", life=timedelta(hours=1), actor=self.cast.owner
+        )
         self.suspended = enrol(self.cast, self.world.segment, "billing.production")
         inventory.suspend(self.suspended.id, actor=self.cast.ciso, reason=WHY)
         self.reinstatement = inventory.ask_to_reinstate(self.suspended.id, actor=self.cast.owner, reason=WHY)
@@ -113,7 +117,7 @@ class Everything:
             "actions": self.action.id, "sessions": self.session.id, "holds": self.hold.id, "queue": self.hold.id,
             "incidents": self.incident.id, "credentials": self.credential.id, "changes": self.change.id,
             "tokens": self.token.id, "reports": self.report.id, "notifications": self.notification.id,
-            "reinstatements": self.reinstatement.id,
+            "reinstatements": self.reinstatement.id, "delegations": self.delegation.id,
         }  # fmt: skip
         words = route.split("/")
         about = [word for word in words if word in named or word in identified][-1:] or [""]
@@ -124,7 +128,7 @@ class Everything:
         }  # fmt: skip
 
 
-_IDENTIFIED = ("action", "session", "hold", "incident", "change", "token", "report", "notification")
+_IDENTIFIED = ("action", "session", "hold", "incident", "change", "token", "report", "notification", "delegation")
 
 
 @contextmanager

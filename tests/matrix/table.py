@@ -42,7 +42,7 @@ def _posts(*rows: tuple[Any, ...]) -> list[Row]:
 
 PEOPLE = [
     *_pages(
-        ("account/", EVERYBODY),
+        ("account/", EVERYBODY), ("account/delegations/", EVERYBODY),
         ("people/", "CAM"), ("people/export.csv", "CAM"), ("people/<str:username>/", "CAM"),
         ("groups/", "CAM"), ("groups/<str:name>/", "CAM"),
         ("invite/", "M"), ("people/<str:username>/edit/", "M"), ("people/<str:username>/invitation/", "M"),
@@ -50,7 +50,8 @@ PEOPLE = [
         ("people/<str:username>/link/", "M"), ("people/<str:username>/unlink/", "M"), ("people/<str:username>/erase/", "M"),
     ),
     *_posts(
-        ("account/", EVERYBODY), ("account/tokens/<uuid:token_id>/revoke/", "M"),
+        ("account/", EVERYBODY), ("account/delegations/", EVERYBODY),
+        ("account/delegations/<uuid:delegation_id>/end/", "CEO"), ("account/tokens/<uuid:token_id>/revoke/", "M"),
         ("invite/", "M"), ("people/<str:username>/edit/", "M"), ("people/<str:username>/join/", "M"),
         ("people/<str:username>/invitation/", "M"), ("people/<str:username>/deactivate/", "M", WHY),
         ("people/<str:username>/reactivate/", "M", WHY), ("people/<str:username>/link/", "M"), ("people/<str:username>/unlink/", "M"),
@@ -221,6 +222,7 @@ CHANGES = [
         ("api/v1/people", EVERYBODY), ("api/v1/people/<str:username>", "CAEOM"),
         ("api/v1/groups", EVERYBODY), ("api/v1/groups/<str:name>", "RCAEM"), ("api/v1/groups/<str:name>/reviews", "RCAEM"),
         ("api/v1/changes", EVERYBODY), ("api/v1/changes/<uuid:pk>", "M"),
+        ("api/v1/delegations", EVERYBODY), ("api/v1/delegations/<uuid:pk>", "CAEOM"),
     ),
     *_posts(
         ("agents/export/", ROLES), ("agents/<str:name>/edit/", "E"), ("agents/<str:name>/revoke/", "CEOM", WHY),
@@ -239,6 +241,8 @@ CHANGES = [
         ("api/v1/groups/<str:name>/confirm", "", {"person": "rita"}, "M"), ("api/v1/groups/<str:name>/remove", "M", {"person": "rita"}),
         ("api/v1/groups/<str:name>/reviews", "M", {"kind": "segment", "name": "production"}),
         ("api/v1/groups/<str:name>/stop-review", "M", {"kind": "segment", "name": "production"}),
+        ("api/v1/delegations", EVERYBODY, {"agent": "support.production", "resource": "shop", "purpose": "A ticket", "minutes": 5}),
+        ("api/v1/delegations/<uuid:pk>/end", "CEO", WHY),
         ("api/v1/changes/<uuid:pk>/confirm", "M"), ("api/v1/changes/<uuid:pk>/drop", "M"),
     ),
     Row("get", "resources/r/<slug:name>/tags/remove/", "E", TAGGED),

@@ -59,6 +59,12 @@ def resource_named(name: str, user: User) -> Resource:
     return found
 
 
+def account_named(username: str) -> User:
+    """The person with this user name, whether their account is open or closed: what they own can be stopped. Raises Invalid."""
+    found = User.objects.filter(username=username).first()
+    return found or person_named(username)
+
+
 def group_named(name: str) -> Group:
     """The group of people called `name`. Raises Invalid with the nearest one."""
     found = Group.objects.filter(name=name).first()

@@ -307,6 +307,39 @@ class Credential(models.Model):
         return f"{self.kind} credential of {self.agent}"
 
 
+class Halt(models.Model):
+    """Everything is stopped: no credential is issued and nothing released, until one person has asked and another lifted it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    reason = models.CharField(max_length=300)
+    halted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    halted_at = models.DateTimeField(default=timezone.now)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_reason = models.CharField(max_length=300, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                models.Value(1), condition=models.Q(lifted_at__isnull=True), name="halt_one_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(lifted_at__isnull=True)
+                | models.Q(~models.Q(lifted_by=models.F("asked_by")), asked_by__isnull=False, lifted_by__isnull=False),
+                name="halt_second_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class SeenAssertion(models.Model):
     """The `jti` of a client assertion that was used: a second use is a replay, in whatever process."""
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from agents import assertions, svid
 from agents.actors import agent_subject
 from agents.keys import public_key
-from agents.models import Agent, AgentKey, Credential
+from agents.models import Agent, AgentKey, Credential, Halt
 from agents.oauth_errors import OAuthError, invalid_client, unauthorized_client
 from agents.replay import is_first_use
 from core.errors import Refused
@@ -97,6 +97,9 @@ def active_agent(key: AgentKey) -> Agent:
     agent = Agent.objects.select_for_update(of=("self",)).get(id=key.agent_id)
     if agent.status != Agent.Status.ACTIVE:
         raise unauthorized_client(f"{agent.name} is {agent.get_status_display().lower()}.", told=agent.status_reason)
+    stopped = Halt.objects.filter(lifted_at=None).first()
+    if stopped is not None:
+        raise unauthorized_client("Everything is stopped.", told=stopped.reason)
     return agent
 
 

@@ -8,7 +8,7 @@ from accounts.models import Role, User
 from accounts.objects import Reviewable, reviewable_by
 from accounts.queries import READS_EVERYTHING
 from agents.locking import MAY_ACTIVATE, MAY_REINSTATE
-from agents.models import Agent, Credential, Delegation, Reinstatement, Resource, Segment
+from agents.models import Agent, Credential, Delegation, Halt, Reinstatement, Resource, Segment
 
 
 def visible_agents(user: User) -> QuerySet[Agent]:
@@ -70,6 +70,12 @@ def visible_delegations(user: User) -> QuerySet[Delegation]:
     """One's own; everybody's for those who read everything."""
     delegations = Delegation.objects.select_related("person", "agent", "resource")
     return delegations if user.has_role(*READS_EVERYTHING) else delegations.filter(person=user)
+
+
+def visible_halts(user: User) -> QuerySet[Halt]:
+    """Every stop of everything, newest first, for those who read everything."""
+    halts = Halt.objects.select_related("halted_by", "asked_by", "lifted_by")
+    return halts if user.has_role(*READS_EVERYTHING) else halts.none()
 
 
 def _reviewed(may: Reviewable, path: str = "") -> Q:

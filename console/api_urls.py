@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from agents.api import AgentViewSet, CredentialViewSet, ReinstatementViewSet, ResourceViewSet, SegmentViewSet
 from agents.delegation_api import DelegationViewSet
+from agents.halt_api import HaltViewSet
 from approvals.api import HoldViewSet
 from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
@@ -21,6 +22,7 @@ router.register("agents", AgentViewSet, basename="agents")
 router.register("reinstatements", ReinstatementViewSet, basename="reinstatements")
 router.register("credentials", CredentialViewSet, basename="credentials")
 router.register("delegations", DelegationViewSet, basename="delegations")
+router.register("halts", HaltViewSet, basename="halts")
 router.register("resources", ResourceViewSet, basename="resources")
 router.register("segments", SegmentViewSet, basename="segments")
 router.register("sessions", SessionViewSet, basename="sessions")

@@ -51,6 +51,7 @@ PLACES = (
         "record:sessions",
         (Role.AUDITOR, Role.CISO, Role.ENGINEER, Role.OWNER, Role.REVIEWER, Role.ADMINISTRATOR),
     ),
+    _Place("Stop", "hand-stop", "stop", (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)),
     _Place("Resources", "database", "resources:all", (Role.ENGINEER,)),
     _Place("Policies", "gavel", "policies:versions", (Role.ENGINEER, Role.CISO)),
     _Place("People", "users", "people:all", (Role.ADMINISTRATOR,), also=("groups", "invite")),

@@ -121,6 +121,7 @@ class Pipeline:
     def _identify(self, caller: Caller, *, expiry: bool = True) -> Snapshot:
         """Step 1. A token's expiry counts when an action is asked, not while people think about it."""
         snapshot = self._watch.current()
+        require_running(snapshot)
         if not snapshot.agents.keys() >= {caller.agent, *caller.through}:
             raise Refusal(f"The agent {caller.agent} is not active.", code="agent_not_active", sqlstate="28000")
         if expiry and time.time() >= caller.expires:
@@ -128,7 +129,7 @@ class Pipeline:
                 "The credential of this session has expired.",
                 code="credential_expired",
                 sqlstate="28000",
-                remedy="Connect again with a new token.",
+                remedy="Renew it with SET narrowgate.token = '…', or connect again with a new one.",
             )
         return snapshot
 
@@ -154,6 +155,17 @@ class Pipeline:
             if await self._holds.release(hold, again.digest, decided, masked=masked) and obligations is not None:
                 # 6. Release.
                 return Admission(str(hold.action_id), False, decided, obligations)
+
+
+def require_running(snapshot: Snapshot) -> None:
+    """Raise Refusal while everything is stopped."""
+    if snapshot.halted:
+        raise Refusal(
+            f"Everything is stopped: {snapshot.halted}",
+            code="halted",
+            sqlstate="28000",
+            remedy="Two people can lift it; then get a new credential.",
+        )
 
 
 def _denied(decision: Decision) -> Refusal:

@@ -131,8 +131,10 @@ class Service:
             caller = session.caller
             if caller.credential_id in revoked:
                 session.kill("The credential of this session was revoked.")
-            elif caller.agent not in snapshot.agents:
-                session.kill(f"The agent {caller.agent} is not active any more.")
+            elif snapshot.halted:
+                session.kill(f"Everything is stopped: {snapshot.halted}")
+            elif gone := next((name for name in (caller.agent, *caller.through) if name not in snapshot.agents), ""):
+                session.kill(f"The agent {gone} is not active any more.")
             elif caller.resource not in snapshot.resources:
                 session.kill(f"The resource {caller.resource} is not behind the gate any more.")
 

@@ -125,6 +125,8 @@ class Watch:
         row = await (await connection.execute("SELECT number FROM agents_revision")).fetchone()
         revision = row[0] if row else 0
         if self._snapshot is None or self._snapshot.revision != revision:
+            if self._snapshot is not None:
+                await self._tell(connection)  # what was revoked does not wait until everything is read again
             await self._load()
             await self._tell(connection)
         self._heard = asked

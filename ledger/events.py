@@ -56,6 +56,11 @@ class Event(StrEnum):
     KEY_ADDED = "key:added", "A public key was registered for an agent."
     KEY_REVOKED = "key:revoked", "A public key of an agent counts no longer."
 
+    # ---- stopping everything ----
+    HALTED = "halt:began", "Everything was stopped: every credential ended, nothing is issued or released."
+    LIFT_ASKED = "halt:lift_asked", "Somebody asked that agents may act again after everything was stopped, and why."
+    LIFTED = "halt:lifted", "A second person lifted the stop of everything."
+
     # ---- credentials ----
     CREDENTIAL_ISSUED = "credential:issued", "An agent got a short-lived credential."
     CREDENTIAL_REFUSED = "credential:refused", "An agent was refused a credential, and why."
@@ -178,6 +183,7 @@ class Event(StrEnum):
     SESSION_CLOSED = "session:closed", "A session ended, and why."
     SESSION_CUT = "session:cut", "A person ended a live session, and why."
     SESSION_OPENED = "session:opened", "An agent connected to a resource."
+    SESSION_RENEWED = "session:renewed", "A live session goes on under a newer credential of the same agent."
     SESSION_REFUSED = "session:refused", "A connection was refused before it became a session, and why."
 
 

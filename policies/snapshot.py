@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
 
-from agents.models import Agent, ColumnTag, Resource, Revision
+from agents.models import Agent, ColumnTag, Halt, Resource, Revision
 from core.errors import Invalid
 from policies.evaluate import Engine
 from policies.models import PolicyVersion
@@ -55,6 +55,8 @@ class Snapshot:
     agents: Mapping[str, AgentRow]
     resources: Mapping[str, ResourceRow]
     tags: Mapping[str, tuple[TagRow, ...]]
+    halted: str = ""
+    """Why nothing may be released at all; empty while it may."""
 
 
 def load() -> Snapshot:
@@ -62,6 +64,7 @@ def load() -> Snapshot:
     for _ in range(ATTEMPTS):
         revision = _revision()
         agents, resources, tags, version = _agents(), _resources(), _tags(), active()
+        halted = Halt.objects.filter(lifted_at=None).values_list("reason", flat=True).first() or ""
         if _revision() == revision:
             break
     # Were it still moving, the older number makes the gateway load again at once.
@@ -69,9 +72,8 @@ def load() -> Snapshot:
         version, World.of((row.facts for row in agents.values()), (row.facts for row in resources.values()))
     )
     number = version.number if version else 0
-    return Snapshot(
-        engine, revision, number, MappingProxyType(agents), MappingProxyType(resources), MappingProxyType(tags)
-    )
+    everything = MappingProxyType(agents), MappingProxyType(resources), MappingProxyType(tags)
+    return Snapshot(engine, revision, number, *everything, halted)
 
 
 def registered(agents: Collection[str] | None = None, resources: Collection[str] | None = None) -> World:

@@ -73,6 +73,8 @@ CONNECTION: Final[Says] = {
     "invalid_svid": ("The client's certificate names no agent of this deployment.", "Get one with `narrowgate agent run AGENT -- COMMAND`."),
     "token_bound": ("The token is bound to a key or a certificate, and that was not shown.", "Present it with a DPoP proof, or over TLS with its certificate."),
     "wrong_network": ("The token names the networks that it may be used from.", "Use it there, or ask for one that names this network."),
+    "halted": ("Everything was stopped by a person.", "Two people can lift it; then get a new credential."),
+    "renewal_refused": ("The token renews nothing here: it says something else than the session, or a statement still runs.", "Renew between statements, with a token of the same agent and delegation."),
     "outside_delegation": ("The credential is good for fewer verbs than this needs.", "Ask whoever let the agent act for them for more, or act without their delegation."),
     "delegation_ended": ("The person whom the agent acts for has no account any more.", "Get a token without their delegation."),
     "expired_token": ("The token has expired.", "Get a new one; they last ten minutes."),

@@ -30,6 +30,7 @@ from agents.vault import open_secret
 from core.errors import NarrowgateError, NotFound, Refused
 from core.ids import new_id
 from gateway.action import Caller
+from gateway.pipeline import require_running
 from gateway.postgres import settings_allowed
 from gateway.postgres.client import Client
 from gateway.postgres.frontend import Startup, read_text
@@ -166,6 +167,7 @@ async def _by_token(client: Client, asked: _Asked, source: str) -> Identity:
 
 def _known(snapshot: Snapshot, asked: _Asked) -> UUID:
     # 3. The agent's identifier.
+    require_running(snapshot)
     if asked.agent not in snapshot.agents:
         raise Refusal(f"The agent {asked.agent} is not active.", code="agent_not_active", sqlstate="28000")
     if asked.resource not in snapshot.resources:

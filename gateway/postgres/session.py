@@ -13,6 +13,7 @@ import structlog
 
 from gateway.holds import Left
 from gateway.pipeline import Admission, Pipeline
+from gateway.postgres import renewing
 from gateway.postgres.asking import Asking
 from gateway.postgres.catalog import Catalog
 from gateway.postgres.classified import Classified, Statement
@@ -21,7 +22,7 @@ from gateway.postgres.extended import FAILING, Extended
 from gateway.postgres.framing import Message, ProtocolError
 from gateway.postgres.frontend import read_text
 from gateway.postgres.login import Entrance
-from gateway.postgres.messages import error_response, message, query
+from gateway.postgres.messages import error_response, message, query, ready_for_query
 from gateway.postgres.names import Names
 from gateway.postgres.reader import Parameters, Reader, pinned, unclassified
 from gateway.postgres.relay import QUERY, Relay, Reply
@@ -35,6 +36,8 @@ CUT_OFF_AFTER = 0.3
 """Seconds that a client whose credential was revoked gets to read why."""
 LINGER = 5.0
 """Seconds that a statement gets to end after its client left and it was cancelled."""
+AGAIN = 0.25
+"""Seconds until an expired session that waits for people is looked at again."""
 UNKNOWN_NAME_PAUSE = 1.0
 """Seconds within which a name that nobody knows is not looked up again."""
 COPY_KINDS = b"dcf"
@@ -59,6 +62,10 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._fatal = False
         self._killed = False
+        self._clock: asyncio.TimerHandle | None = None
+        self._admitting = False
+        self._late = False
+        """What runs was admitted after its credential ended: people had been asked before."""
         self._closing = False
         self._unanswered = False
         self.transactions = Transactions(self._report)
@@ -84,6 +91,7 @@ class Session:
     # ---- the loop ----
     async def run(self) -> None:
         """Handle messages until the client leaves, is stopped, or the resource goes away."""
+        self._end_in_time()
         try:
             await self._loop()
         except ProtocolError as error:
@@ -112,6 +120,8 @@ class Session:
     async def _finish(self) -> None:
         """Let what runs end, or be cancelled, so that its outcome is known; then hang up on both sides."""
         self._closing = True
+        if self._clock is not None:
+            self._clock.cancel()
         if self.relay.replies and not self._upstream.gone.is_set():
             await self._stop_running()
         self._upstream.close()
@@ -147,6 +157,14 @@ class Session:
         self.stop("57P01", words)
         self._cancel_running()
         asyncio.get_running_loop().call_later(CUT_OFF_AFTER, self.client.abort)
+
+    def _end_in_time(self) -> None:
+        """Cut the session off once its credential has ended without renewal; what people are asked about waits on."""
+        left = self.caller.expires - time.time()
+        if left <= 0 and not self._admitting and not (self._late and self.relay.replies):
+            self.kill("The credential of this session has expired.")
+        if not self._closing and not self._fatal:
+            self._clock = asyncio.get_running_loop().call_later(max(left, AGAIN), self._end_in_time)
 
     def interrupt(self) -> None:
         """CancelRequest: withdraw what waits for people, cancel what runs."""
@@ -224,7 +242,12 @@ class Session:
         """Steps 1 and 3 to 6: the run to send up. Raises Refusal, and Left."""
         self.cancelled.clear()
         asking = Asking(self, classified, parameters)
-        admission = await self._pipeline.admit(self.caller, asking.action, asking)
+        self._admitting = True
+        try:
+            admission = await self._pipeline.admit(self.caller, asking.action, asking)
+        finally:
+            self._admitting = False
+        self._late = time.time() >= self.caller.expires
         run = self._run_of(admission, asking.classified)
         if self._fatal or self.client.gone.is_set():
             run.fail("57014", "Not run: the client left before it was sent.")
@@ -267,6 +290,10 @@ class Session:
     async def _query(self, received: Message) -> None:
         try:
             sql = read_text(received.body)
+            token = renewing.token_in(sql)
+            if token is not None:
+                await self._renew(token)
+                return
             classified = await self.read(sql)
             run = await self.admit(classified) if classified.statements else None
         except Refusal as refusal:
@@ -275,6 +302,16 @@ class Session:
         self.relay.expect(Reply(QUERY, run))
         self.send(received.raw)
         self._unanswered = True
+
+    async def _renew(self, token: str) -> None:
+        """Go on under a newer credential. The text that brings it is neither recorded nor sent up."""
+        try:
+            idle = not self.relay.replies and not self.extended.unsynced
+            self.caller = await renewing.renewed(self.caller, token, self.client.certificate(), idle=idle)
+        except Refusal as refusal:
+            raise await self._pipeline.refuse(self.caller, self.reader.unread(renewing.SHOWN), refusal) from None
+        self.reader.caller = self.caller
+        self.client.write(message(b"C", b"SET\x00") + ready_for_query(self.transactions.status))
 
     async def refuse_query(self, refusal: Refusal) -> None:
         """Let the resource fail a text in place of the one refused; ours are the words the client gets."""

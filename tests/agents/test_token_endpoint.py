@@ -119,7 +119,7 @@ def test_a_client_finds_everything_out_by_itself(committed: Enrolled) -> None:
     body = said.json()
     assert said.headers["cache-control"] == "public, max-age=300"
     assert body["token_endpoint"] == f"{body['issuer']}/oauth/token"
-    assert body["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert body["token_endpoint_auth_methods_supported"] == ["private_key_jwt", "tls_client_auth"]
     keys_said = send("GET", urlsplit(body["jwks_uri"]).path)
     assert keys_said.headers["content-type"] == "application/jwk-set+json"
     token = send("POST", "/oauth/token", data=form(committed)).json()["access_token"]

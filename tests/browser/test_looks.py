@@ -74,6 +74,7 @@ PAGES = {
         "/groups/dba/",
         "/account/",
         "/account/delegations/",
+        "/stop/",
     ],
     "otto": [
         "/",

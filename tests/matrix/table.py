@@ -223,6 +223,7 @@ CHANGES = [
         ("api/v1/groups", EVERYBODY), ("api/v1/groups/<str:name>", "RCAEM"), ("api/v1/groups/<str:name>/reviews", "RCAEM"),
         ("api/v1/changes", EVERYBODY), ("api/v1/changes/<uuid:pk>", "M"),
         ("api/v1/delegations", EVERYBODY), ("api/v1/delegations/<uuid:pk>", "CAEOM"),
+        ("api/v1/halts", EVERYBODY), ("api/v1/halts/<uuid:pk>", "CAEM"), ("stop/", "CEM"), ("stop/<slug:how>/", "CEM"),
     ),
     *_posts(
         ("agents/export/", ROLES), ("agents/<str:name>/edit/", "E"), ("agents/<str:name>/revoke/", "CEOM", WHY),
@@ -243,6 +244,8 @@ CHANGES = [
         ("api/v1/groups/<str:name>/stop-review", "M", {"kind": "segment", "name": "production"}),
         ("api/v1/delegations", EVERYBODY, {"agent": "support.production", "resource": "shop", "purpose": "A ticket", "minutes": 5}),
         ("api/v1/delegations/<uuid:pk>/end", "CEO", WHY),
+        ("api/v1/halts", "CEM", WHY), ("api/v1/halts/owner", "CEM", {"owner": "olga", **WHY}), ("api/v1/halts/segment", "CEM", {"segment": "production", **WHY}),
+        ("api/v1/halts/ask", "CE", WHY), ("api/v1/halts/lift", "CE"), ("stop/", "CEM"), ("stop/<slug:how>/", "CEM", WHY),
         ("api/v1/changes/<uuid:pk>/confirm", "M"), ("api/v1/changes/<uuid:pk>/drop", "M"),
     ),
     Row("get", "resources/r/<slug:name>/tags/remove/", "E", TAGGED),

@@ -83,7 +83,7 @@ class World:
             "port": changed.get("port") or self.port,
             "dbname": "shop",
             "user": self.agent.name,
-            "password": self.token(),
+            "password": changed["password"] if "password" in changed else self.token(),
             "sslmode": "verify-full",
             "sslrootcert": str(self.ca),
             **changed,

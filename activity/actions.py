@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q
 
@@ -24,6 +26,7 @@ OUTCOMES_LATE = timedelta(minutes=5)
 """How long after its session's end an outcome may still wait to be written."""
 OPEN = (Action.Status.RELEASED, Action.Status.PENDING)
 CUT = "A person cut this session."
+REFUSALS_A_MINUTE = 30  # of one address, with an entry each: what proves nothing cannot fill the ledger
 MAY_CUT = (Role.CISO, Role.ENGINEER)
 
 
@@ -133,15 +136,32 @@ def _close(session: Session, because: str) -> None:
 
 
 def refuse_session(*, agent: str, resource: str, source: str, code: str, because: str) -> None:
-    """Record a connection that never became a session. Names are as claimed, not proved."""
+    """Record a connection that never became a session. Names are as claimed, not proved.
+
+    An address has REFUSALS_A_MINUTE entries a minute; how many more it was refused, the first entry of its next minute says.
+    """
+    unsaid = _unsaid(source)
+    if unsaid is None:
+        return
     with transaction.atomic():
         record(
             Event.SESSION_REFUSED,
             actor=Actor(kind="agent", id="", name=f"unproven: {agent[:100] or 'unknown'}"),
             subject=Subject(kind="resource", id="", name=resource[:60]),
             source=source,
-            details={"code": code, "reason": because},
+            details={"code": code, "reason": because} | ({"more": unsaid} if unsaid else {}),
         )
+
+
+def _unsaid(source: str) -> int | None:
+    """Count a refusal of an address: how many before it have no entry, where this one is to have one; else None."""
+    minute = int(time.time() // 60)
+    key, before = f"refused:{source}:{minute}", f"refused:{source}:{minute - 1}"
+    cache.add(key, 0, timeout=180)
+    count = cache.incr(key)
+    if count > REFUSALS_A_MINUTE:
+        return None
+    return max(0, cache.get(before, 0) - REFUSALS_A_MINUTE) if count == 1 else 0
 
 
 def hold_action(intent: Intent) -> Action:

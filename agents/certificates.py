@@ -6,8 +6,11 @@ certificates. It proves who asks, at whatever resource; policy says where that g
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
@@ -18,12 +21,15 @@ from agents.actors import agent_actor, credential_subject
 from agents.models import Agent, AgentKey, Credential
 from agents.oauth_errors import OAuthError, invalid_request
 from agents.proof import Proof, active_agent, prove, record_refusal
-from agents.svid_authority import SvidAuthority, svid_authority
+from agents.svid_authority import SIGNING, SvidAuthority, svid_authority
 from agents.tokens import audiences
 from core.db import db_now
 from core.errors import Invalid
 from ledger.events import Event
 from ledger.write import record
+
+LOOK_AGAIN = 300.0
+"""Seconds after which it is looked whether the authority has to be renewed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +50,16 @@ class Certificate:
 
 def authority() -> SvidAuthority:
     """The authority that signs the certificates of this deployment's agents. Raises NarrowgateError."""
-    return svid_authority(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE, settings.TRUST_DOMAIN)
+    folder = Path(settings.STATE_DIR) / "keys"
+    chain = folder / f"{SIGNING}.pem"
+    version = chain.stat().st_mtime_ns if chain.exists() else 0
+    return _authority(folder, settings.KEY_PASSPHRASE, settings.TRUST_DOMAIN, version, int(time.time() // LOOK_AGAIN))
+
+
+@lru_cache(maxsize=4)
+def _authority(folder: Path, passphrase: str, trust_domain: str, _version: int, _period: int) -> SvidAuthority:
+    """Opening a key takes milliseconds on purpose: once for each version of the file, and now and then for its renewal."""
+    return svid_authority(folder, passphrase, trust_domain)
 
 
 def certify(request: CertificateRequest) -> Certificate:

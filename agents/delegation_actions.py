@@ -40,7 +40,7 @@ def delegate(
     Raises Invalid, NotFound, Refused for an account that is closed, and AlreadySettled for an agent that is not active.
     """
     if not actor.is_active:
-        raise Refused("A closed account lets nobody act for it.", code="inactive")
+        raise Refused("A closed account lets nobody act for it.")
     _check(resource, purpose, life, verbs)
     with transaction.atomic():
         agent = locked_agent(agent_id)

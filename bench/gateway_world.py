@@ -120,7 +120,7 @@ def running(folder: Path) -> Iterator[World]:
         try:
             world = _prepare(folder, main, shop)
             port = free_port()
-            with _process("gateway", port), _process("sequencer", port):
+            with process("gateway", port), process("sequencer", port):
                 wait_for_port(port)
                 world.ports["gate"] = port
                 yield world
@@ -205,7 +205,7 @@ def _enrol(folder: Path, shop: Cluster) -> World:
 
 
 @contextmanager
-def _process(part: str, port: int) -> Iterator[None]:
+def process(part: str, port: int) -> Iterator[None]:
     """A part of the product as a process of its own."""
     command = [sys.executable, "-c", f"from bench.gateway_world import {part}; {part}({port})"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}

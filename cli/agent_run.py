@@ -73,16 +73,40 @@ def run(
     PostgreSQL clients find it by themselves (PGSSLCERT and the like); others by NARROWGATE_CERTIFICATE, _KEY and _CA.
     """
     world = read(state)
-    folder, stop = Path(tempfile.mkdtemp(prefix="narrowgate-")), threading.Event()
+    identity, stop = read_key(key or world.key_of(name)), threading.Event()
+    for wish in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(wish, _leave)  # until the command runs, which is told then
+    folder = _folder()
     try:
-        certificate = Certificate(world, name, read_key(key or world.key_of(name)), folder)
-        keeper = threading.Thread(target=certificate.keep, args=(certificate.renew(), stop), daemon=True)
+        certificate, first = _first(world, name, identity, folder)
+        keeper = threading.Thread(target=certificate.keep, args=(first, stop), daemon=True)
         keeper.start()
         status = _run(command, _environment(world, name, resource, certificate))
     finally:
         stop.set()
         shutil.rmtree(folder, ignore_errors=True)
     raise typer.Exit(status)
+
+
+def _folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="narrowgate-"))
+    except OSError as error:
+        raise NarrowgateError(f"The certificate cannot be kept: {error.strerror}.") from None
+
+
+def _first(world: World, name: str, identity: ECKey | OKPKey, folder: Path) -> tuple[Certificate, float]:
+    """A certificate, and the seconds until the next should be asked for. Raises NarrowgateError."""
+    try:
+        certificate = Certificate(world, name, identity, folder)
+        return certificate, certificate.renew()
+    except OSError as error:
+        raise NarrowgateError(f"The certificate cannot be kept in {folder}: {error.strerror}.") from None
+
+
+def _leave(number: int, _frame: object) -> None:
+    """Stop before there is a command to stop: the folder goes with us."""
+    raise SystemExit(128 + number)
 
 
 def _environment(world: World, agent: str, resource: str, certificate: Certificate) -> dict[str, str]:

@@ -35,7 +35,7 @@ PR_SET_PDEATHSIG = 1
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "200",
+    "max_connections": "300",
     "shared_buffers": "128MB",
     "io_method": "sync",
     "jit": "off",

@@ -21,7 +21,6 @@ from console.jobs import Jobs
 from core.errors import NarrowgateError
 from core.live import set_loop
 from gateway import https, service
-from gateway.https import Entry
 from ledger import keys
 from ledger.publishing.configured import destinations
 from ledger.publishing.publisher import Publisher
@@ -131,7 +130,7 @@ def _thread(name: str, work: Callable[[threading.Event], None]) -> Iterator[thre
 
 
 @contextlib.asynccontextmanager
-async def _serving(server: Server, sockets: list[socket.socket]) -> Any:  # noqa: ANN401 -- an async generator of nothing
+async def _serving(server: uvicorn.Server, sockets: list[socket.socket]) -> Any:  # noqa: ANN401 -- an async generator of nothing
     """Serve on `sockets` until the block ends."""
     task = asyncio.create_task(server.serve(sockets=sockets))
     while not server.started and not task.done():  # noqa: ASYNC110 -- uvicorn offers no event
@@ -149,15 +148,15 @@ def _console_server() -> Server:
     return Server(_config(application))
 
 
-def _door_server(identity: ServerIdentity) -> Server:
+def _door_server(identity: ServerIdentity) -> https.Server:
     from gateway.door import Door
 
     agents_ca = certificates.authority().bundle
-    entry = Entry(https.context(identity.certificate, identity.key, identity.passphrase, agents_ca))
-    return Server(_config(Door(), http=entry))
+    tls = https.context(identity.certificate, identity.key, identity.passphrase, agents_ca)
+    return https.Server(_config(Door()), tls)
 
 
-def _config(app: Any, **options: Any) -> uvicorn.Config:  # noqa: ANN401 -- any ASGI application, uvicorn's options
+def _config(app: Any) -> uvicorn.Config:  # noqa: ANN401 -- any ASGI application
     return uvicorn.Config(
         app,
         lifespan="off",
@@ -166,7 +165,6 @@ def _config(app: Any, **options: Any) -> uvicorn.Config:  # noqa: ANN401 -- any 
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN,
-        **options,
     )
 
 

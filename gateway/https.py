@@ -7,17 +7,17 @@ knows a client whose certificate does not verify: that one gets TLS's alert, and
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import ssl
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any, cast
 
 import structlog
+import uvicorn
 from django.http import HttpRequest
-from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
 from activity import actions
 from gateway.postgres.tls import Conversation, Handshake
@@ -28,6 +28,8 @@ CERTIFICATE = "narrowgate.certificate"
 HANDSHAKE_WITHIN = 10.0
 """Seconds from connecting to the end of the TLS handshake."""
 GOODBYE_WITHIN = 1.0
+PAUSE = 0.1
+"""Seconds after a connection that could not be accepted."""
 MOST_WAITING = 1_000
 """Connections whose handshake is not over; more are cut off."""
 log = structlog.get_logger()
@@ -52,88 +54,76 @@ def context(certificate: Path, key: Path, password: str, agents_ca: Path) -> ssl
     return made
 
 
-@dataclass
-class Entry:
-    """How connections come in. An instance is what uvicorn is given in the place of its protocol's class."""
-
-    context: ssl.SSLContext
-    waiting: set[Encrypting] = field(default_factory=set)
-
-    def __call__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any], **_named: object
-    ) -> Encrypting:
-        """The protocol of one connection."""
-        return Encrypting(self, Conversing(config, server_state, app_state))
-
-
 class Conversing(H11Protocol):
-    """HTTP within TLS. Bytes may come before `begin`: the handshake can end with data in the same packet."""
+    """HTTP within TLS: the application is told what certificate the connection showed."""
 
-    transport: asyncio.Transport | None  # type: ignore[assignment]  # none until the handshake is over
-    _early = b""
-
-    def begin(self, transport: asyncio.Transport) -> None:
-        """Take the encrypted transport. Both loops leave `connection_made` out after start_tls."""
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
+        """Take the encrypted transport, whose handshake is over."""
         tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
         self.app = _told(self.app, tls.getpeercert(binary_form=True))
         super().connection_made(transport)
-        if self._early:
-            super().data_received(self._early)
-
-    def data_received(self, data: bytes) -> None:
-        """Keep what comes early."""
-        if self.transport is None:
-            self._early += data
-        else:
-            super().data_received(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing has to end that has not begun."""
-        if self.transport is not None:
-            super().connection_lost(exc)
 
 
-class Encrypting(asyncio.Protocol):
-    """A connection until its TLS handshake is over."""
+class Server(uvicorn.Server):
+    """uvicorn, with each connection accepted and its TLS begun here. Signals are left to whoever runs it."""
 
-    def __init__(self, entry: Entry, inner: Conversing) -> None:
-        self._entry = entry
-        self._inner = inner
+    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext) -> None:
+        super().__init__(config)
+        self._tls = tls
+        self._accepting: list[asyncio.Task[None]] = []
+        self._entering: set[asyncio.Task[None]] = set()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the handshake."""
-        plain = cast("asyncio.Transport", transport)
-        if len(self._entry.waiting) >= MOST_WAITING:
-            plain.abort()
-            return
-        plain.pause_reading()
-        self._entry.waiting.add(self)
-        task = asyncio.get_running_loop().create_task(self._encrypt(plain))
-        self._inner.tasks.add(task)
-        task.add_done_callback(self._inner.tasks.discard)
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
 
-    async def _encrypt(self, plain: asyncio.Transport) -> None:
-        handshake = Handshake.by(self._entry.context)
-        source = (plain.get_extra_info("peername") or ("",))[0]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept on `sockets`, which listen already."""
+        await super().startup(sockets=[])
+        for listener in sockets or []:
+            listener.setblocking(False)
+            self._accepting.append(asyncio.create_task(self._accept(listener)))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, then end what is open."""
+        for task in (*self._accepting, *self._entering):
+            task.cancel()
+        await asyncio.gather(*self._accepting, *self._entering, return_exceptions=True)
+        await super().shutdown(sockets=sockets)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                plain, address = await loop.sock_accept(listener)
+            except OSError as error:  # out of descriptors, or the client left at once
+                log.warning("not_accepted", error=str(error))
+                await asyncio.sleep(PAUSE)
+                continue
+            if len(self._entering) >= MOST_WAITING:
+                plain.close()
+                continue
+            task = loop.create_task(self._enter(plain, str(address[0])))
+            self._entering.add(task)
+            task.add_done_callback(self._entering.discard)
+
+    async def _enter(self, plain: socket.socket, source: str) -> None:
+        """One handshake; afterwards uvicorn's protocol has the connection."""
+        handshake = Handshake.by(self._tls)
         try:
-            encrypted = await asyncio.get_running_loop().start_tls(
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Conversing(self.config, self.server_state, self.lifespan.state),
                 plain,
-                self._inner,
-                handshake,
-                server_side=True,
+                ssl=handshake,
                 ssl_handshake_timeout=HANDSHAKE_WITHIN,
                 ssl_shutdown_timeout=GOODBYE_WITHIN,
             )
         except (OSError, ssl.SSLError) as error:
             log.info("handshake_failed", source=source, error=str(error))
-            plain.abort()
+            plain.close()
             if handshake.failure:
                 await in_thread(forged, source, handshake.failure)
-            return
-        finally:
-            self._entry.waiting.discard(self)
-        if encrypted is not None:
-            self._inner.begin(encrypted)
 
 
 def forged(source: str, why: str) -> None:

@@ -117,7 +117,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.SESSION_CUT: "agent:text reason:words resource:text",
     Event.SESSION_OPENED: "credential:text protocol:text",
     Event.SESSION_RENEWED: "credential:text expires_at:text kind:text",
-    Event.SESSION_REFUSED: "code:text reason:text",
+    Event.SESSION_REFUSED: "code:text more:count? reason:text",
     Event.SIGNED_IN: NOTHING,
     Event.SIGNED_OUT: NOTHING,
     Event.SIGN_IN_FAILED: NOTHING,

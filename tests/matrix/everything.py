@@ -123,7 +123,7 @@ class Everything:
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "what": "agents", "use": "actions", "form": "csv", "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
-            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1, "view_id": self.view.id,
+            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1, "view_id": self.view.id,
             **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
         }  # fmt: skip
 

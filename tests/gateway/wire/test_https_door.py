@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import json
 import socket
@@ -19,6 +18,7 @@ import httpx
 import psycopg
 import pytest
 import uvicorn
+from cryptography import x509
 from django.conf import settings
 from django.db import connections
 from joserfc import jwt
@@ -36,21 +36,13 @@ from tests.gateway.wire.test_certificates import Holder
 from tests.gateway.wire.world import World, eventually, proven
 
 
-class Served(uvicorn.Server):
-    """A server in a thread, which leaves signals alone."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @pytest.fixture(scope="module")
 def door(standing_world: World) -> Iterator[str]:
     """The door's address, served as the one-process server does."""
     config = standing_world.config
     assert config.agents_ca is not None
-    entry = https.Entry(https.context(config.certificate, config.key, config.key_password, config.agents_ca))
-    server = Served(uvicorn.Config(Door(), lifespan="off", log_config=None, http=entry))  # type: ignore[arg-type]  # called as a class would be
+    tls = https.context(config.certificate, config.key, config.key_password, config.agents_ca)
+    server = https.Server(uvicorn.Config(Door(), lifespan="off", log_config=None), tls)
     listener = socket.create_server(("127.0.0.1", 0))
     task = asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), standing_world.gateway.loop)
     eventually(lambda: server.started)
@@ -135,8 +127,8 @@ def test_a_token_bound_to_a_certificate_is_nothing_without_it(
 
 def test_a_certificate_that_was_revoked_opens_nothing(world: World, door: str, holder: Holder) -> None:
     _, said = curl(world, door, "/oauth/token", *token_form(world), holder=holder)
-    svid = Credential.objects.filter(kind=Credential.Kind.SVID).latest("issued_at")
-    inventory.revoke_credential(svid.id, actor=world.cast.engineer, reason="Lost.")
+    shown = x509.load_pem_x509_certificate(Path(holder.files()["sslcert"]).read_bytes())
+    inventory.revoke_credential(uuid.UUID(int=shown.serial_number), actor=world.cast.engineer, reason="Lost.")
     assert curl(world, door, "/oauth/token", *token_form(world), holder=holder)[1]["error"] == "invalid_client"
     ask = (f"/v1/actions/{uuid.uuid4()}", "-H", f"Authorization: Bearer {said['access_token']}")
     assert curl(world, door, *ask, holder=holder)[0] == 401
@@ -266,3 +258,61 @@ def _trusting(world: World) -> Any:
     import ssl
 
     return ssl.create_default_context(cafile=str(world.ca))
+
+
+# ---- a library that knows nothing of us ----
+def authlib(world: World, **changed: Any) -> Any:
+    from authlib.integrations.httpx_client import OAuth2Client
+    from authlib.oauth2.rfc7523 import PrivateKeyJWT
+    from joserfc.jwk import ECKey
+
+    endpoint = f"{settings.GATEWAY_URL}/oauth/token"
+    kid = changed.pop("kid", keys.kid_of(world.key))
+    client = OAuth2Client(
+        world.agent.name, ECKey.import_key(changed.pop("key", world.key).as_dict(private=True)),
+        token_endpoint_auth_method="private_key_jwt", verify=_trusting(world),
+    )  # fmt: skip
+    claims = {"exp": int(time.time()) + 60} | changed.pop("claims", {})  # an hour is its own, and too long here
+    client.register_client_auth_method(PrivateKeyJWT(endpoint, claims, headers={"kid": kid}, alg="ES256", **changed))
+    return client
+
+
+def test_authlibs_client_gets_a_token(world: World) -> None:
+    with authlib(world) as client:
+        said = client.fetch_token(
+            f"{settings.GATEWAY_URL}/oauth/token", grant_type="client_credentials", resource="shop"
+        )
+    world.connect(password=said["access_token"]).close()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"key": keys.generate("ES256")},  # stolen: another key than the one that is registered
+        {"kid": "swapped"},
+        {"claims": {"exp": int(time.time()) - 120}},
+        {"claims": {"nbf": int(time.time()) + 3600}},
+        {"claims": {"aud": "https://other.example/oauth/token"}},
+        {"claims": {"iss": "root.production"}},
+    ],
+    ids=["wrong key", "swapped kid", "expired", "not yet valid", "wrong audience", "wrong issuer"],
+)
+def test_authlibs_client_with_a_bad_assertion_is_refused_and_recorded(world: World, changed: dict[str, Any]) -> None:
+    from authlib.integrations.base_client import OAuthError as Told
+
+    before = Outbox.objects.filter(event=Event.CREDENTIAL_REFUSED).count()
+    with authlib(world, **changed) as client, pytest.raises(Told) as told:
+        client.fetch_token(f"{settings.GATEWAY_URL}/oauth/token", grant_type="client_credentials", resource="shop")
+    assert told.value.error == "invalid_client"
+    assert Outbox.objects.filter(event=Event.CREDENTIAL_REFUSED).count() == before + 1
+
+
+def test_what_proves_nothing_cannot_fill_the_ledger(world: World, door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activity.actions.REFUSALS_A_MINUTE", 2)
+    before = Outbox.objects.filter(event=Event.SESSION_REFUSED).count()
+    for _ in range(5):
+        with pytest.raises(psycopg.OperationalError):
+            world.connect(password="nonsense")
+    assert (
+        2 <= Outbox.objects.filter(event=Event.SESSION_REFUSED).count() - before <= 4
+    )  # two a minute, and a minute may turn

@@ -1,0 +1,167 @@
+"""Tokens a second from the gateway's HTTPS door, signing, the replay check, the row and the ledger's entry included.
+
+The door is served by one process a core, as in production, on sockets that they share; clients keep their connections alive. Client
+assertions are signed before the clock runs: that is the agents' work. Each answer is checked to be a token.
+
+    python bench/tokens.py --json [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench import gateway_world
+
+LEAST_RATE = 400
+MOST_P99_MS = 50.0
+CLIENTS = 8
+
+
+def forms(world: gateway_world.World, number: int, port: int) -> list[bytes]:
+    """Requests, ready to send: each with an assertion of its own."""
+    from urllib.parse import urlencode
+
+    from joserfc import jwt
+
+    from agents import keys, proof, tokens
+
+    now, algorithm = int(time.time()), keys.algorithm_of(world.key)
+    found = []
+    for _ in range(number):
+        claims = {
+            "iss": gateway_world.AGENT, "sub": gateway_world.AGENT, "aud": tokens.token_endpoint(), "iat": now,
+            "exp": now + 290, "jti": uuid.uuid4().hex,
+        }  # fmt: skip
+        header = {"alg": algorithm, "kid": keys.kid_of(world.key)}
+        assertion = jwt.encode(header, claims, world.key, algorithms=[algorithm])
+        form = {
+            "grant_type": tokens.GRANT_TYPE, "resource": "shop", "client_assertion_type": proof.ASSERTION_TYPE,
+            "client_assertion": assertion,
+        }  # fmt: skip
+        body = urlencode(form).encode()
+        head = f"POST /oauth/token HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        found.append(head.encode() + body)
+    return found
+
+
+async def ask(requests: list[bytes], port: int, ca: Path) -> tuple[float, list[float]]:
+    """Send all of them over CLIENTS connections; seconds that it took, and each one's milliseconds."""
+    trusted, late = ssl.create_default_context(cafile=str(ca)), []
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("localhost", port, ssl=trusted)
+        while requests:
+            began = time.perf_counter()
+            writer.write(requests.pop())
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+            body = await reader.readexactly(length)
+            late.append((time.perf_counter() - began) * 1000)
+            if b'"access_token"' not in body:
+                raise SystemExit(f"the door refused: {body.decode()[:300]}")
+        writer.close()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    return time.perf_counter() - began, late
+
+
+@contextmanager
+def doors(listener: socket.socket) -> Iterator[None]:
+    """One process a core that serves the door on a socket which they share."""
+    command = [sys.executable, "-c", f"from bench.tokens import door; door({listener.fileno()})"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    started = [
+        subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()], stdout=subprocess.DEVNULL)
+        for _ in range(os.cpu_count() or 1)
+    ]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(15)
+
+
+def door(descriptor: int) -> None:
+    """Serve the door until told to stop."""
+    import django
+    import uvicorn
+    import uvloop
+
+    django.setup()
+    from django.conf import settings
+
+    from agents import ca, certificates
+    from gateway import https
+    from gateway.door import Door
+
+    identity = ca.server_identity(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE)
+    bundle = certificates.authority().bundle
+    tls = https.context(identity.certificate, identity.key, identity.passphrase, bundle)
+    config = uvicorn.Config(Door(), lifespan="off", log_config=None, access_log=False)
+    uvloop.run(https.Server(config, tls).serve(sockets=[socket.socket(fileno=descriptor)]))
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quick", action="store_true", help="under a minute")
+    asked = parser.parse_args()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="narrowgate-bench-")))
+        folder.chmod(0o755)
+        os.environ.setdefault("DATABASE_CONN_MAX_AGE", "0")  # each request has a thread of its own
+        world = stack.enter_context(gateway_world.running(folder))
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=512))
+        port = listener.getsockname()[1]
+        stack.enter_context(doors(listener))
+        asyncio.run(ask(forms(world, 100, port), port, world.ca))  # warm
+        seconds, late = asyncio.run(ask(forms(world, 1_000 if asked.quick else 6_000, port), port, world.ca))
+    late.sort()
+    rate, p99 = len(late) / seconds, late[int(len(late) * 0.99)]
+    figures = [
+        _figure("token_rate", "tokens/s", rate, f">= {LEAST_RATE}", holds=rate >= LEAST_RATE),
+        _figure("token_p99_ms", "ms", p99, f"<= {MOST_P99_MS}", holds=p99 <= MOST_P99_MS),
+    ]
+    result = {
+        "bench": "tokens",
+        "figures": figures,
+        "seconds": round(time.monotonic() - began, 1),
+        "cpus": os.cpu_count(),
+    }
+    if asked.json:
+        print(json.dumps(result))
+        return
+    for figure in figures:
+        print(f"{figure['metric']:>14} {figure['ours']:>10} {figure['unit']}, {figure['mark']}: {figure['holds']}")
+
+
+def _figure(metric: str, unit: str, ours: float, mark: str, *, holds: bool) -> dict[str, Any]:
+    return {
+        "metric": metric, "case": f"{CLIENTS} clients", "unit": unit, "ours": round(ours, 3), "peers": {}, "ratio": None,
+        "mark": mark, "holds": holds,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

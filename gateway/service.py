@@ -204,6 +204,7 @@ class Service:
                 session.kill("The credential of this session was revoked.")
             await session.run()
         finally:
+            session.leave()  # one that never ran, because the gate stops or its database fell away, has not done so
             del self._sessions[process]
             await in_thread(actions.close_session, session.caller.session_id, because=session.ended_because)
 

@@ -124,9 +124,14 @@ class Session:
             self._clock.cancel()
         if self.relay.replies and not self._upstream.gone.is_set():
             await self._stop_running()
-        self._upstream.close()
+        self.leave()
         self.client.close()
         self.relay.lost()
+
+    def leave(self) -> None:
+        """End the connection to the resource in order; a second time does nothing."""
+        self._closing = True
+        self._upstream.close()
 
     async def _stop_running(self) -> None:
         if self.relay.copying_in:

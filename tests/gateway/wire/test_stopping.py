@@ -23,6 +23,7 @@ from agents.models import Agent, Credential
 from approvals import actions as approvals
 from approvals.models import Hold
 from gateway import snapshot
+from gateway.postgres import login
 from ledger.models import Outbox
 from tests.gateway.wire.world import Gateway, World, eventually
 
@@ -108,6 +109,21 @@ def test_an_expired_credential_ends_the_session_at_the_next_statement(world: Wor
         object.__setattr__(session.caller, "expires", time.time() - 1)
         with pytest.raises(psycopg.OperationalError, match="has expired"):
             connection.execute("SELECT 1")
+
+
+def test_a_session_that_breaks_before_its_first_message_leaves_the_resource(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_caller: object) -> bool:
+        raise psycopg.OperationalError("the connection is lost")
+
+    monkeypatch.setattr(login, "is_alive", lost)
+    with pytest.raises(psycopg.OperationalError), world.connect() as connection:
+        connection.execute("SELECT 1")
+    with world.target() as target:
+        there = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'shop_gate'"
+        assert eventually(lambda: target.execute(there).fetchone() == (0,))
+    assert eventually(lambda: not world.gateway.service._sessions)
 
 
 def test_without_its_database_the_gate_releases_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from agents.locking import MAY_REINSTATE
 from agents.models import Agent, Credential, Halt, Segment
 from agents.revision import bump_revision
 from core.db import db_now
-from core.errors import AlreadySettled, NotFound, Refused
+from core.errors import AlreadySettled, Refused
 from ledger.entries import Subject
 from ledger.events import Event
 from ledger.write import record
@@ -51,7 +51,7 @@ def halt(*, actor: User, reason: str) -> Halt:
 
 
 def ask_to_lift(*, actor: User, reason: str) -> Halt:
-    """Ask that agents may act again: another person lifts it. Raises Refused, NotFound, AlreadySettled when somebody has asked."""
+    """Ask that agents may act again: another person lifts it. Raises Refused, and AlreadySettled when somebody has asked, or nothing is stopped."""
     require_role(actor, *MAY_REINSTATE)
     with transaction.atomic():
         found = _held()
@@ -64,7 +64,7 @@ def ask_to_lift(*, actor: User, reason: str) -> Halt:
 
 
 def lift(*, actor: User) -> Halt:
-    """Lift it, as a second person; agents get new credentials. Raises Refused (code `same_person`, or the role), NotFound, AlreadySettled."""
+    """Lift it, as a second person; agents get new credentials. Raises Refused (code `same_person`, or the role) and AlreadySettled."""
     require_role(actor, *MAY_REINSTATE)
     with transaction.atomic():
         found = _held()
@@ -91,7 +91,7 @@ def halted() -> Halt | None:
 def _held() -> Halt:
     found = Halt.objects.select_for_update(of=("self",)).select_related("asked_by").filter(lifted_at=None).first()
     if found is None:
-        raise NotFound("Nothing is stopped.")
+        raise AlreadySettled("Nothing is stopped.", "Agents may act already.")
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 from agents import actions, halt_actions, keys, tokens
 from agents.models import Agent, Credential
 from agents.oauth_errors import OAuthError
-from core.errors import AlreadySettled, NotFound, Refused, RoleRequired
+from core.errors import AlreadySettled, Refused, RoleRequired
 from ledger.events import Event
 from ledger.models import Outbox
 from tests.agents.conftest import Enrolled, claims_of, enrol, request_with, sign
@@ -47,7 +47,7 @@ def test_it_stops_once(cast: Cast) -> None:
 
 
 def test_nothing_is_lifted_that_nobody_asked_for(cast: Cast) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(AlreadySettled):
         halt_actions.lift(actor=cast.engineer)
     halt_actions.halt(actor=cast.engineer, reason=WHY)
     with pytest.raises(AlreadySettled):

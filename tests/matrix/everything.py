@@ -15,6 +15,7 @@ from accounts import actions as people
 from accounts.models import PendingChange, Role
 from activity.models import Question
 from agents import actions as inventory
+from agents import halt_actions as halts
 from agents.delegation_actions import delegate
 from agents.models import Credential
 from agents.view_actions import save_view
@@ -52,11 +53,17 @@ class Everything:
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
         self.world: World = assemble(cast)
+        self._halt()
         self._work()
         self._inventory()
         self._people()
         self.version = policies.install(POLICY, actor=cast.engineer)
         self.trial = trial_actions.ask(self.version.number, period="7d", actor=cast.engineer)
+
+    def _halt(self) -> None:
+        self.halt = halts.halt(actor=self.cast.ciso, reason=WHY)
+        halts.ask_to_lift(actor=self.cast.ciso, reason=WHY)
+        halts.lift(actor=self.cast.engineer)
 
     def _work(self) -> None:
         agent, resource, now = self.world.agent, self.world.resource, timezone.now()
@@ -117,7 +124,7 @@ class Everything:
             "actions": self.action.id, "sessions": self.session.id, "holds": self.hold.id, "queue": self.hold.id,
             "incidents": self.incident.id, "credentials": self.credential.id, "changes": self.change.id,
             "tokens": self.token.id, "reports": self.report.id, "notifications": self.notification.id,
-            "reinstatements": self.reinstatement.id, "delegations": self.delegation.id,
+            "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id,
         }  # fmt: skip
         words = route.split("/")
         about = [word for word in words if word in named or word in identified][-1:] or [""]

@@ -245,7 +245,7 @@ CHANGES = [
         ("api/v1/delegations", EVERYBODY, {"agent": "support.production", "resource": "shop", "purpose": "A ticket", "minutes": 5}),
         ("api/v1/delegations/<uuid:pk>/end", "CEO", WHY),
         ("api/v1/halts", "CEM", WHY), ("api/v1/halts/owner", "CEM", {"owner": "olga", **WHY}), ("api/v1/halts/segment", "CEM", {"segment": "production", **WHY}),
-        ("api/v1/halts/ask", "CE", WHY), ("api/v1/halts/lift", "CE"), ("stop/", "CEM"), ("stop/<slug:how>/", "CEM", WHY),
+        ("api/v1/halts/ask", "CE", WHY), ("api/v1/halts/lift", "CE"), ("stop/<slug:how>/", "CEM", WHY),
         ("api/v1/changes/<uuid:pk>/confirm", "M"), ("api/v1/changes/<uuid:pk>/drop", "M"),
     ),
     Row("get", "resources/r/<slug:name>/tags/remove/", "E", TAGGED),

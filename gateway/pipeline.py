@@ -161,7 +161,7 @@ def require_running(snapshot: Snapshot) -> None:
     """Raise Refusal while everything is stopped."""
     if snapshot.halted:
         raise Refusal(
-            f"Everything is stopped: {snapshot.halted}",
+            "Everything is stopped.",
             code="halted",
             sqlstate="28000",
             remedy="Two people can lift it; then get a new credential.",

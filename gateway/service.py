@@ -132,7 +132,7 @@ class Service:
             if caller.credential_id in revoked:
                 session.kill("The credential of this session was revoked.")
             elif snapshot.halted:
-                session.kill(f"Everything is stopped: {snapshot.halted}")
+                session.kill("Everything is stopped.")
             elif gone := next((name for name in (caller.agent, *caller.through) if name not in snapshot.agents), ""):
                 session.kill(f"The agent {gone} is not active any more.")
             elif caller.resource not in snapshot.resources:

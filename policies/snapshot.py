@@ -55,8 +55,8 @@ class Snapshot:
     agents: Mapping[str, AgentRow]
     resources: Mapping[str, ResourceRow]
     tags: Mapping[str, tuple[TagRow, ...]]
-    halted: str = ""
-    """Why nothing may be released at all; empty while it may."""
+    halted: bool = False
+    """Whether everything is stopped, so that nothing may be released at all."""
 
 
 def load() -> Snapshot:
@@ -64,7 +64,7 @@ def load() -> Snapshot:
     for _ in range(ATTEMPTS):
         revision = _revision()
         agents, resources, tags, version = _agents(), _resources(), _tags(), active()
-        halted = Halt.objects.filter(lifted_at=None).values_list("reason", flat=True).first() or ""
+        halted = Halt.objects.filter(lifted_at=None).exists()
         if _revision() == revision:
             break
     # Were it still moving, the older number makes the gateway load again at once.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from accounts.role_actions import ask_to_erase
 from activity.actions import close_session, cut_session
 from activity.models import Action
 from agents import actions as agents
+from agents import halt_actions as halts
 from agents import reinstating_actions as reinstating
+from agents.delegation_actions import delegate, end_delegation
 from approvals import actions as approvals
 from approvals.models import Hold, Review
 from audit.taking import says
@@ -89,6 +92,19 @@ def _stops(world: World, zoe: User) -> None:
     agents.suspend(world.agent.id, actor=zoe, reason="The zebra again")
 
 
+def _halts(world: World, zoe: User) -> None:
+    halts.halt(actor=zoe, reason="A zebra escaped")
+    halts.ask_to_lift(actor=zoe, reason="The zebra came back")
+    halts.lift(actor=world.cast.engineer)
+
+
+def _delegates(world: World, zoe: User) -> None:
+    life = timedelta(hours=1)
+    for reason in ("Enough of zebras", "No zebras"):
+        granted = delegate(world.agent.id, resource=world.resource, purpose="To feed zebras", life=life, actor=zoe)
+        end_delegation(granted.id, actor=zoe, reason=reason)
+
+
 def _cuts(world: World, zoe: User) -> None:
     for live in (session(world.agent, world.resource), session(world.agent, world.resource)):
         cut_session(live.id, actor=zoe, reason="Zebra crossing")
@@ -112,6 +128,8 @@ def _entries() -> list[Entry]:
 def test_nothing_that_an_erased_person_typed_is_left(world: World, zoe: User) -> None:
     denied, _ = _reviews(world, zoe)
     withdrawn, incident = _withdraws(world, zoe), _answers(world, zoe)
+    _delegates(world, zoe)
+    _halts(world, zoe)
     _stops(world, zoe)
     _cuts(world, zoe)
     policies.draft(POLICY, actor=zoe, note="What a zebra needs")

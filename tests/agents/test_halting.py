@@ -27,7 +27,7 @@ def test_everything_stops_and_two_people_lift_it(cast: Cast, enrolled: Enrolled)
     halt_actions.halt(actor=cast.ciso, reason=WHY)
     credential.refresh_from_db()
     assert credential.revoked_at is not None
-    with pytest.raises(OAuthError, match=f"Everything is stopped: {WHY}"):
+    with pytest.raises(OAuthError, match=f"Everything is stopped. {WHY}"):
         token_of(enrolled)
     halt_actions.ask_to_lift(actor=cast.ciso, reason="It was a drill.")
     with pytest.raises(Refused) as refused:
@@ -37,7 +37,7 @@ def test_everything_stops_and_two_people_lift_it(cast: Cast, enrolled: Enrolled)
     assert token_of(enrolled).revoked_at is None
     said = [json.loads(bytes(one.leaf)) for one in Outbox.objects.filter(event__startswith="halt:").order_by("id")]
     assert [one["event"] for one in said] == [Event.HALTED, Event.LIFT_ASKED, Event.LIFTED]
-    assert said[0]["details"] == {"reason": WHY, "credentials": 1}
+    assert (said[0]["details"]["credentials"], said[0]["details"]["reason"][:7]) == (1, "sha256:")
 
 
 def test_it_stops_once(cast: Cast) -> None:

@@ -178,7 +178,7 @@ def put_a_database_behind_the_gate(page: Page, where: Clinic) -> None:
     expect(page.get_by_text(f"{RESOURCE} is behind the gate.")).to_be_visible()
     follow(page, "Test the connection", role="button")
     expect(page.get_by_text("does not accept the user clinic_gate with this password")).to_be_visible()
-    follow(page, "Rotate")
+    follow(page, "Store another")
     fill(page, password=PASSWORD)
     follow(page, "Store it", role="button")
     follow(page, "Test the connection", role="button")

@@ -25,8 +25,8 @@ class HaltSerializer(serializers.ModelSerializer[Halt]):
     """A stop of everything: who, why, and who lifted it."""
 
     halted_by = serializers.CharField(source="halted_by.username")
-    asked_by = serializers.CharField(source="asked_by.username", default=None)
-    lifted_by = serializers.CharField(source="lifted_by.username", default=None)
+    asked_by = serializers.CharField(source="asked_by.username", allow_null=True, default=None)
+    lifted_by = serializers.CharField(source="lifted_by.username", allow_null=True, default=None)
 
     class Meta:
         """What is shown."""

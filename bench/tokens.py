@@ -128,7 +128,6 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="narrowgate-bench-")))
         folder.chmod(0o755)
-        os.environ.setdefault("DATABASE_CONN_MAX_AGE", "0")  # each request has a thread of its own
         world = stack.enter_context(gateway_world.running(folder))
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=512))
         port = listener.getsockname()[1]

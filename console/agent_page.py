@@ -42,6 +42,7 @@ class AgentPage:
     waiting: Reinstatement | None
     review_due: bool
     connects_to: str
+    """What the commands name that an agent is shown which has done nothing yet; empty for others."""
 
 
 def agent_page(name: str, user: User) -> AgentPage:
@@ -52,20 +53,21 @@ def agent_page(name: str, user: User) -> AgentPage:
     everything = may_read(user, agent)
     sessions = Session.objects.all() if everything else sessions_visible_to(user)
     actions = Action.objects.all() if everything else actions_visible_to(user)
+    done = list(actions.filter(agent_id=agent.id)[:10])
     return AgentPage(
         agent=agent,
         keys=list(agent.keys.order_by("-added_at")),
         credentials=list(visible_credentials(user).filter(agent=agent).order_by("-issued_at")[:6]),
         holds=list(visible_to(user).filter(agent=agent).select_related("resource").order_by("-asked_at")[:6]),
         sessions=list(sessions.filter(agent_id=agent.id)[:6]),
-        actions=list(actions.filter(agent_id=agent.id)[:10]),
+        actions=done,
         week=week_of(agent.id, timezone.now()),
         week_since=week_since(timezone.now()),
         risk=score_of(agent),
         incidents=list(visible_incidents(user).filter(agent=agent)[:5]),
         changes=history_of(agent.id),
         review_due=bool(agent.review_by and agent.review_by <= timezone.now().date()),
-        connects_to=_database_for(agent, user),
+        connects_to="" if done else _database_for(agent, user),
         waiting=_waiting(agent) if agent.status in STOPPED else None,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, JsonResponse
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
@@ -19,6 +19,7 @@ CONTENT_TYPE = "application/problem+json"
 _DJANGO: Mapping[type[Exception], tuple[int, str, str]] = {
     Http404: (HTTPStatus.NOT_FOUND, "not_found", "There is no such thing, or none that you may see."),
     PermissionDenied: (HTTPStatus.FORBIDDEN, "refused", "You may not do this."),
+    RequestDataTooBig: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "The body is larger than the console takes."),
 }
 
 

@@ -5,20 +5,46 @@ The console's door never serves these addresses and this one never serves the co
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
 import django
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.middleware.security import SecurityMiddleware
 
 URLS = "gateway.urls"
+AT_ONCE = 8
+"""Requests that one process answers at the same time, each with a connection to the database that is kept."""
 
 
 class Door(ASGIHandler):
-    """Django's ASGI handler with the gateway's addresses and nothing but the security headers around them."""
+    """Django's ASGI handler with the gateway's addresses and nothing but the security headers around them.
+
+    Django gives each request a thread of its own, and with it a new connection to the database. Here AT_ONCE threads stay,
+    each with its connection, and a request takes one that is free: what is more than that waits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._free = [ThreadSensitiveContext() for _ in range(AT_ONCE)]
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI's
+        """Answer a request in a thread that is free."""
+        if scope["type"] != "http":
+            raise ValueError(f"The door speaks HTTP alone, not {scope['type']}.")
+        async with self._room:
+            thread = self._free.pop()
+            known = SyncToAsync.thread_sensitive_context.set(thread)
+            try:
+                await self.handle(scope, receive, send)
+            finally:
+                SyncToAsync.thread_sensitive_context.reset(known)
+                self._free.append(thread)
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Build the one-link chain, in place of `settings.MIDDLEWARE`, which is the console's."""

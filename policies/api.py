@@ -122,7 +122,7 @@ class TrialSerializer(serializers.ModelSerializer[PolicyTrial]):
     """A trial; `found` is null until it is ready."""
 
     version = serializers.IntegerField(source="version.number")
-    against = serializers.IntegerField(source="against.number", default=None)
+    against = serializers.IntegerField(source="against.number", allow_null=True, default=None)
     asked_by = serializers.CharField(source="asked_by.username")
 
     class Meta:

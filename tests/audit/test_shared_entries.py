@@ -38,7 +38,7 @@ def three(fresh_database: Logins, fresh_cast: Cast, tmp_path: Path) -> tuple[Wor
                 **{
                     name: getattr(intent, name)
                     for name in intent.__slots__
-                    if name not in {"tables", "tags", "policies"}
+                    if name not in {"tables", "tags", "policies", "question"}
                 }
             )
         cursor.execute(TAKE_SQL, ["tests/shared", len(drafts)])

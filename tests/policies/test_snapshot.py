@@ -63,4 +63,4 @@ def test_loading_takes_few_queries_however_much_there_is(world: World) -> None:
         connection,
     ) as captured:
         snapshot.load()
-    assert len(captured) <= 6
+    assert len(captured) <= 7

@@ -51,7 +51,7 @@ class Room:
 
     @property
     def period(self) -> Period:
-        return Period(self.began - timedelta(minutes=5), timezone.now() + timedelta(seconds=1))
+        return Period(self.began - timedelta(hours=1), timezone.now() + timedelta(seconds=1))
 
     def enrol(self, name: str) -> Agent:
         return enrol(self.cast, self.world.segment, name)

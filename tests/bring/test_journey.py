@@ -243,7 +243,7 @@ def test_a_suspended_agent_gets_nothing(bench: Bench) -> None:
     bench.types("agent", "reinstate", AGENT, "--reason", "Fine", status=1, says="Somebody has asked already")
     bench.types("agent", "confirm", AGENT, who="lena", status=1, says="platform engineer or ciso")
     bench.types("agent", "decline", AGENT, "--reason", "Not yet", says="stays as it is")
-    bench.types("agent", "confirm", AGENT, status=1, says="Nobody has asked to reinstate")
+    bench.types("agent", "confirm", AGENT, status=1, says="Nobody has asked to let")
     bench.types("agent", "reinstate", AGENT, "--reason", "Fine")
     bench.types("agent", "confirm", AGENT, status=1, says="You asked for it: a second person confirms.")
     bench.types("agent", "confirm", AGENT, who="claire", says="is active. erik had asked: Fine")

@@ -58,7 +58,7 @@ class _Parsed:
 def check(text: str, registry: Registry | None = None) -> list[Problem]:
     """Say everything that is wrong with `text`, in order of lines; nothing means an engine can use it."""
     if len(text) > LONGEST_TEXT:
-        return [Problem(1, "The policies are longer than 8 MiB.", "Split what different segments need.")]
+        return [Problem(1, "The policies are longer than 16 MiB.", "Split what different segments need.")]
     problems: list[Problem] = []
     parsed = list(_parse(text, problems))
     known = registry or Registry()

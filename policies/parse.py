@@ -16,7 +16,7 @@ from policies.slicing import reads
 from policies.source import statements, too_nested
 from policies.terms import Terms, terms_of
 
-LONGEST_TEXT: Final = 8 * 1024 * 1024
+LONGEST_TEXT: Final = 16 * 1024 * 1024
 AT_ONCE: Final = 50
 """Policies that Cedar reads in one go."""
 MOST_KNOWN: Final = 20_000
@@ -52,7 +52,7 @@ def templates(text: str) -> tuple[pst.Template, ...]:
 
 def _require_readable(text: str) -> None:
     if len(text) > LONGEST_TEXT:
-        raise Invalid("text", "The policies are longer than 8 MiB.", "Split what different segments need.")
+        raise Invalid("text", "The policies are longer than 16 MiB.", "Split what different segments need.")
     if too_nested(text):
         raise Invalid(
             "text",
@@ -73,10 +73,12 @@ def policies(text: str) -> Mapping[str, Policy]:
     """
     _require_readable(text)
     pieces = [statement.text for statement in statements(text)]
-    _read([piece for piece in dict.fromkeys(pieces) if piece not in _known])
+    known = {piece: policy for piece in set(pieces) if (policy := _known.get(piece)) is not None}
+    fresh = [piece for piece in dict.fromkeys(pieces) if piece not in known]
+    known |= zip(fresh, _read(fresh), strict=True)
     found: dict[str, Policy] = {}
     for piece in pieces:
-        policy = _known.get(piece) or _read([piece])[0]
+        policy = known[piece]
         if policy.terms.id in found:
             raise Invalid("id", f'Two policies have the @id "{policy.terms.id}".', "Give each a name of its own.")
         found[policy.terms.id] = policy

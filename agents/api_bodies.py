@@ -180,7 +180,7 @@ class KeySaid(serializers.Serializer[Any]):
 
 
 class ReasonBody(serializers.Serializer[Any]):
-    """Why; it is in the ledger for good."""
+    """Why; it is kept in the record."""
 
     reason = serializers.CharField(**REASON)
 

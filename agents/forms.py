@@ -61,9 +61,9 @@ class ReasonForm(ConsoleForm):
     reason = forms.CharField(
         max_length=300,
         label="Why",
-        help_text="Its owner reads this, and it is in the ledger for good.",
+        help_text="Its owner reads this, and it is kept in the record.",
         widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"required": "Say why: it is in the ledger for good."},
+        error_messages={"required": "Say why: it is kept in the record."},
     )
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any, Final
 
 from django.db import transaction
@@ -91,8 +92,8 @@ def plan(text: str, form: str, what: str, *, actor: User) -> Plan:
     """What the file would do; nothing is done. Raises Refused (not an engineer) and Invalid (not such a file)."""
     require_role(actor, Role.ENGINEER)
     rows = rows_of(text, form, what)
-    known = {thing.name: thing for thing in _known(what, rows)}
-    return Plan(tuple(_item(row, known.get(row.name), what) for row in rows))
+    known, names = {thing.name: thing for thing in _known(what, rows)}, Names()
+    return Plan(tuple(_item(row, known.get(row.name), what, names) for row in rows))
 
 
 def apply(text: str, form: str, what: str, *, seen: str, actor: User) -> Plan:
@@ -137,13 +138,20 @@ def _known(what: str, rows: Sequence[Row]) -> Sequence[Thing]:
     return list(Resource.objects.filter(name__in=names).select_related("segment", "owner"))
 
 
-def _item(row: Row, thing: Thing | None, what: str) -> Item:
+class Names:
+    """Segments and people by name, each looked up once: a file names the same few again and again."""
+
+    def __init__(self) -> None:
+        self.segment, self.person = cache(lookups.segment_named), cache(lookups.person_named)
+
+
+def _item(row: Row, thing: Thing | None, what: str, names: Names) -> Item:
     try:
         if thing is None:
-            given = _read(row, _CREATE[what], what)
+            given = _read(row, _CREATE[what], what, names)
             _require_creatable(given, what)
             return Item(row.line, row.name, "create", given=given)
-        given = _read(row, _CHANGE[what], what)
+        given = _read(row, _CHANGE[what], what, names)
         _require_changeable(row, thing)
     except NarrowgateError as error:
         at = error.field if isinstance(error, Invalid) else ""
@@ -152,7 +160,7 @@ def _item(row: Row, thing: Thing | None, what: str) -> Item:
     return Item(row.line, row.name, "change" if differences else "same", differences, given=given, thing=thing)
 
 
-def _read(row: Row, body: Any, what: str) -> dict[str, Any]:  # noqa: ANN401 -- a serializer's class
+def _read(row: Row, body: Any, what: str, names: Names) -> dict[str, Any]:  # noqa: ANN401 -- a serializer's class
     """The row's values, checked as the API checks them. Raises Invalid for the first field that cannot be used."""
     values = {name: value for name, value in row.values.items() if value != "" or name in _EMPTIABLE}
     values = {name: None if name == "review_by" and value == "" else value for name, value in values.items()}
@@ -163,10 +171,10 @@ def _read(row: Row, body: Any, what: str) -> dict[str, Any]:  # noqa: ANN401 -- 
         raise Invalid(str(name), f"{name}: {first}")
     given = dict(serializer.validated_data)
     if "segment" in given:
-        given["segment"] = lookups.segment_named(given["segment"])
+        given["segment"] = names.segment(given["segment"])
     for person in ("owner", "deputy"):
         if person in given:
-            given[person] = lookups.person_named(given[person], person) if given[person] else None
+            given[person] = names.person(given[person], person) if given[person] else None
     return {**given, **checked(described_in(given))} if what == "agents" else given
 
 

@@ -15,6 +15,7 @@ from agents.keys import public_key
 from agents.models import Agent, AgentKey, Credential, Halt
 from agents.oauth_errors import OAuthError, invalid_client, unauthorized_client
 from agents.replay import is_first_use
+from core.db import db_now
 from core.errors import Refused
 from ledger.entries import Actor, Subject
 from ledger.events import Event
@@ -87,6 +88,8 @@ def _live_svid(certificate: bytes) -> Credential:
         kind=Credential.Kind.SVID, id=found.credential
     )
     credential = held.filter(agent__name=found.agent, revoked_at=None, key__revoked_at=None).first()
+    if found.expires_at <= db_now():  # TLS looked when the connection began, which may be long ago
+        raise invalid_client("The client's certificate has expired.")
     if credential is None:
         raise invalid_client("The client's certificate was revoked.")
     return credential

@@ -23,7 +23,7 @@ agent = typer.Typer(
 )
 carrying(agent, "agents")
 Name = Annotated[str, typer.Argument(help="The agent's name, as in support.production.")]
-Reason = Annotated[str, typer.Option(help="Why; it is in the ledger for good.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept in the record.")]
 
 
 @agent.command()

@@ -197,7 +197,7 @@ def activate(
 @policy.command()
 def rollback(
     number: Number,
-    reason: Annotated[str, typer.Option(help="What went wrong; it is in the ledger for good.")],
+    reason: Annotated[str, typer.Option(help="What went wrong; it is kept in the record.")],
     state: StateOption = None,
     token_file: TokenFileOption = None,
     person: AsOption = "",

@@ -20,7 +20,7 @@ resource = typer.Typer(
 carrying(resource, "resources")
 Name = Annotated[str, typer.Argument(help="The resource's name, as agents will call it.")]
 UserOption = Annotated[str, typer.Option(help="The database user that the gate signs in as.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is in the ledger for good.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept in the record.")]
 PasswordOption = Annotated[
     Path | None, typer.Option(help="A file with the password, or - for standard input; else it is asked for.")
 ]

@@ -82,7 +82,7 @@ def change(  # noqa: PLR0917 -- typer reads options from parameters
 @segment.command()
 def retire(
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why; it is in the ledger for good.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the record.")],
     state: StateOption = None,
     token_file: TokenFileOption = None,
     person: AsOption = "",

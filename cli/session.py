@@ -13,7 +13,7 @@ from cli.state import StateOption
 
 session = typer.Typer(name="session", help="Sessions: list, show, cut a live one.", no_args_is_help=True)
 Identifier = Annotated[UUID, typer.Argument(metavar="SESSION", help="Its identifier, as list prints it.")]
-Reason = Annotated[str, typer.Option(help="Why; it is in the ledger for good.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept in the record.")]
 
 
 @session.command("list")

@@ -6,7 +6,9 @@ The console's door never serves these addresses and this one never serves the co
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import django
@@ -19,13 +21,18 @@ from django.middleware.security import SecurityMiddleware
 URLS = "gateway.urls"
 AT_ONCE = 8
 """Requests that one process answers at the same time, each with a connection to the database that is kept."""
+LONGEST_BODY = 65_536
+BODY_WITHIN = 10.0
+"""Seconds that a request has to arrive whole."""
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class Door(ASGIHandler):
     """Django's ASGI handler with the gateway's addresses and nothing but the security headers around them.
 
     Django gives each request a thread of its own, and with it a new connection to the database. Here AT_ONCE threads stay,
-    each with its connection, and a request takes one that is free: what is more than that waits.
+    each with its connection, and a request takes one that is free: what is more than that waits. It takes one when it is there
+    whole, so that a client which sends slowly keeps nobody waiting.
     """
 
     def __init__(self) -> None:
@@ -34,9 +41,21 @@ class Door(ASGIHandler):
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI's
-        """Answer a request in a thread that is free."""
+        """Answer a request, once it has arrived, in a thread that is free."""
         if scope["type"] != "http":
             raise ValueError(f"The door speaks HTTP alone, not {scope['type']}.")
+        try:
+            async with asyncio.timeout(BODY_WITHIN):
+                body = await _body(receive)
+        except TimeoutError:
+            await _refuse(send, 408, "The request did not arrive in time.")
+            return
+        if body is None:
+            await _refuse(send, 413, f"The request has more than {LONGEST_BODY} bytes.")
+            return
+        await self._answer(scope, _arrived(body, receive), send)
+
+    async def _answer(self, scope: Any, receive: Receive, send: Any) -> None:  # noqa: ANN401 -- ASGI's
         async with self._room:
             thread = self._free.pop()
             known = SyncToAsync.thread_sensitive_context.set(thread)
@@ -59,6 +78,39 @@ class Door(ASGIHandler):
         """Answer from the gateway's addresses."""
         request.urlconf = URLS
         return await super().get_response_async(request)
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None where it is too long. Of a client that left, what there is: nobody hears the answer."""
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > LONGEST_BODY:
+            return None
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _arrived(body: bytes, receive: Receive) -> Receive:
+    """What the application receives: the body in one piece, and after it whatever comes."""
+    pieces = [body]
+
+    async def received() -> MutableMapping[str, Any]:
+        if pieces:
+            return {"type": "http.request", "body": pieces.pop(), "more_body": False}
+        return await receive()
+
+    return received
+
+
+async def _refuse(send: Any, status: int, why: str) -> None:  # noqa: ANN401 -- ASGI's
+    """Answer without reading further; the connection ends with it."""
+    body = json.dumps({"error": "invalid_request", "error_description": why}).encode()
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def not_found(_request: HttpRequest, exception: Exception | None = None) -> JsonResponse:

@@ -152,6 +152,7 @@ class Event(StrEnum):
     POLICY_ACTIVATED = "policy:activated", "A version of the policies came into force."
     POLICY_APPROVED = "policy:approved", "A person approved a proposed version of the policies."
     POLICY_PROPOSED = "policy:proposed", "A person proposed a version of the policies."
+    POLICY_SHADOW_STOPPED = "policy:shadow_stopped", "A person stopped the shadow of a version of the policies."
     POLICY_TRIED = "policy:tried", "A person had a version of the policies tried on what happened before."
 
     # ---- reports ----
@@ -195,6 +196,7 @@ SCHEMAS: dict[Event, int] = {
     Event.AGENT_SUSPENDED: 2,
     Event.CREDENTIAL_REVOKED: 2,
     Event.KEY_REVOKED: 2,
+    Event.POLICY_ACTIVATED: 2,  # with why it was rolled back to
     Event.REINSTATEMENT_ASKED: 2,
     Event.REINSTATEMENT_DECLINED: 2,
     Event.RESOURCE_RETIRED: 2,

@@ -18,12 +18,12 @@ from monitoring.models import AgentScore
 from monitoring.score import Standing
 from policies import snapshot as snapshot_of
 from policies.effective import ASKABLE, Place, effective
+from policies.reaching import USED_WITHIN
 from policies.snapshot import Snapshot
 
 GRANTED_FOR: Final = timedelta(hours=6)
 """How long a count of what an agent may do is good, unless the policies change."""
 SNAPSHOT_FOR: Final = timedelta(minutes=15)
-USED_WITHIN: Final = timedelta(days=30)
 NEWEST: Final = 1_000
 """An agent's newest actions that are looked at for what it uses."""
 LATELY: Final = timedelta(days=1)

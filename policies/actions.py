@@ -104,7 +104,7 @@ def rollback(number: int, *, actor: User, reason: str) -> PolicyVersion:
             raise NotFound(f"There is no version {number}.", "Choose one from the list.")
         _require(version, Status.RETIRED)
         require_valid(version.text)
-        _activate(version, actor, {"rollback": True})
+        _activate(version, actor, {"rollback": True, "reason": reason.strip()})
     return version
 
 

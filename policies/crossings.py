@@ -13,7 +13,8 @@ from agents.revision import current_revision
 from policies.alike import Alike
 from policies.decision import Verdict
 from policies.effective import Permission, effective, verbs_told
-from policies.reaching import active_agents, engine_of, places_of, resource_facts, rules_in_force
+from policies.reaching import active_agents, engine_of, places_of, rules_in_force
+from policies.snapshot import resource_facts
 from policies.world import AgentFacts, ResourceFacts, World
 
 MOST_PAIRS: Final = 1_500

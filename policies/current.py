@@ -12,6 +12,12 @@ _lock = threading.Lock()
 _kept: list[Snapshot] = []
 
 
+def forget() -> None:
+    """Load it again at the next question, whatever its revision: for another database, whose numbers are not this one's."""
+    with _lock:
+        _kept.clear()
+
+
 def current() -> Snapshot:
     """The snapshot of the present revision."""
     revision = current_revision()

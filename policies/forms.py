@@ -47,7 +47,7 @@ class RollbackForm(ConsoleForm):
     reason = forms.CharField(
         max_length=300,
         label="What went wrong",
-        help_text="It is in the ledger for good.",
+        help_text="It is kept in the record.",
         widget=forms.Textarea(attrs={"rows": 2}),
         error_messages={"required": "Rolling back needs a reason: say what went wrong."},
     )

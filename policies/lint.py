@@ -15,6 +15,7 @@ from cedarpy import pst
 from accounts.quorum import Requirement, Seat, satisfied
 from core.words import listing, plural
 from policies.parse import Policy
+from policies.slicing import scope_of
 from policies.verbs import VERBS
 from policies.world import Uid, World, action_lineage
 
@@ -70,9 +71,7 @@ def _met(rules: Mapping[str, Policy], world: World) -> frozenset[str]:
     agents = frozenset[Uid]().union(*(agent.lineage for agent in world.agents.values()))
     resources = frozenset[Uid]().union(*(resource.lineage for resource in world.resources.values()))
     return frozenset(
-        name
-        for name, policy in rules.items()
-        if _within(_scope(policy.rule.principal), agents) and _within(_scope(policy.rule.resource), resources)
+        name for name, policy in rules.items() if all(map(_within, scope_of(policy.rule), (agents, resources)))
     )
 
 
@@ -82,7 +81,7 @@ def _within(scope: Uid | None, lineage: frozenset[Uid]) -> bool:
 
 def _idle(permits: Iterable[Policy], world: World) -> Iterator[Finding]:
     """Agents that no permit can match."""
-    scopes = {_scope(policy.rule.principal) for policy in permits}
+    scopes = {scope_of(policy.rule)[0] for policy in permits}
     if None in scopes:
         return
     idle = sorted(agent.name for agent in world.agents.values() if not agent.lineage & scopes)
@@ -114,16 +113,8 @@ def _beaten(rules: Mapping[str, Policy], world: World) -> Iterator[Finding]:
 
 def _covers(outer: pst.Template, inner: pst.Template, lineages: Mapping[Uid, frozenset[Uid]]) -> bool:
     """Whether whatever `inner` matches, `outer` matches."""
-    return (
-        _contains(_scope(outer.principal), _scope(inner.principal), lineages)
-        and _contains(_scope(outer.resource), _scope(inner.resource), lineages)
-        and _verbs(inner.action) <= _verbs(outer.action)
-    )
-
-
-def _scope(scope: pst.PrincipalOrResourceConstraint) -> Uid | None:
-    entity = getattr(scope, "entity", None)
-    return (str(entity.type), entity.id) if isinstance(entity, pst.EntityUid) else None
+    sides = zip(scope_of(outer), scope_of(inner), strict=True)
+    return _verbs(inner.action) <= _verbs(outer.action) and all(_contains(one, other, lineages) for one, other in sides)
 
 
 def _contains(outer: Uid | None, inner: Uid | None, lineages: Mapping[Uid, frozenset[Uid]]) -> bool:
@@ -145,11 +136,8 @@ def _wide(rules: Mapping[str, Policy]) -> Iterator[Finding]:
     for name, policy in sorted(rules.items()):
         if policy.terms.effect != "permit":
             continue
-        missing = [
-            word
-            for word, scope in (("agent", policy.rule.principal), ("resource", policy.rule.resource))
-            if _scope(scope) is None
-        ]
+        sides = zip(("agent", "resource"), scope_of(policy.rule), strict=True)
+        missing = [word for word, named in sides if named is None]
         if missing:
             every = listing([f"every {word}" for word in missing])
             yield Finding(Kind.WIDE, f"It speaks of {every}, beyond any one segment.", name)

@@ -26,7 +26,8 @@ from policies.effective import ASKABLE, Effective, Place, Told, effective, told
 from policies.evaluate import Engine
 from policies.parse import Policy, policies
 from policies.queries import active
-from policies.world import AgentFacts, ResourceFacts, World
+from policies.snapshot import agent_facts, registered, resource_facts
+from policies.world import AgentFacts, World
 
 USED_WITHIN: Final = timedelta(days=30)
 NEWEST: Final = 5_000
@@ -105,7 +106,7 @@ def rules_in_force() -> tuple[Mapping[str, Policy], int, str]:
 def agent_reach(agent: Agent, now: datetime) -> AgentReach:
     """Everything `agent` may do by the policies in force, were it active; and what of that it used."""
     rules, number, closed = rules_in_force()
-    facts = facts_of(agent)
+    facts = agent_facts(agent)
     alike = Alike(rules)
     live = Resource.objects.filter(retired_at=None).select_related("segment").order_by("name")
     near = [(one, of) for one in live if alike.may_meet(facts, of := resource_facts(one))]
@@ -150,20 +151,8 @@ def engine_of(rules: Mapping[str, Policy], world: World, version: int) -> Engine
 
 # ---- what the registry says ----
 def active_agents() -> list[AgentFacts]:
-    """Every active agent, as policies see it."""
-    fields = ("name", "function", "environment", "segment__name", "purpose")
-    rows = Agent.objects.filter(status=Agent.Status.ACTIVE).values_list(*fields).order_by("name")
-    return [AgentFacts(*row) for row in rows]
-
-
-def facts_of(agent: Agent) -> AgentFacts:
-    """What policies can say about `agent`."""
-    return AgentFacts(agent.name, agent.function, agent.environment, agent.segment.name, agent.purpose)
-
-
-def resource_facts(resource: Resource) -> ResourceFacts:
-    """What policies can say about `resource`."""
-    return ResourceFacts(resource.name, resource.kind, resource.segment.name)
+    """Every active agent, as policies see it, by name."""
+    return list(registered(resources=()).agents.values())
 
 
 def places_of(resources: Iterable[Resource], tables: Mapping[UUID, set[str]]) -> list[Place]:

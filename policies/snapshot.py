@@ -78,7 +78,9 @@ def load() -> Snapshot:
 
 def registered(agents: Collection[str] | None = None, resources: Collection[str] | None = None) -> World:
     """The agents and resources of now: all, or those named."""
-    active = Agent.objects.filter(status=Agent.Status.ACTIVE, **({} if agents is None else {"name__in": agents}))
+    active = Agent.objects.order_by("name").filter(
+        status=Agent.Status.ACTIVE, **({} if agents is None else {"name__in": agents})
+    )
     there = Resource.objects.filter(retired_at=None, **({} if resources is None else {"name__in": resources}))
     return World.of(
         (AgentFacts(*row) for row in active.values_list("name", "function", "environment", "segment__name", "purpose")),
@@ -103,19 +105,22 @@ def _engine(version: PolicyVersion | None, world: World) -> Engine:
 
 def _agents() -> dict[str, AgentRow]:
     found = Agent.objects.filter(status=Agent.Status.ACTIVE).select_related("segment")
-    return {agent.name: AgentRow(agent.id, _agent_facts(agent)) for agent in found}
+    return {agent.name: AgentRow(agent.id, agent_facts(agent)) for agent in found}
 
 
-def _agent_facts(agent: Agent) -> AgentFacts:
+def agent_facts(agent: Agent) -> AgentFacts:
+    """What policies can say about `agent`."""
     return AgentFacts(agent.name, agent.function, agent.environment, agent.segment.name, agent.purpose)
 
 
 def _resources() -> dict[str, ResourceRow]:
     found = Resource.objects.filter(retired_at__isnull=True).select_related("segment")
-    return {
-        resource.name: ResourceRow(resource.id, ResourceFacts(resource.name, resource.kind, resource.segment.name))
-        for resource in found
-    }
+    return {resource.name: ResourceRow(resource.id, resource_facts(resource)) for resource in found}
+
+
+def resource_facts(resource: Resource) -> ResourceFacts:
+    """What policies can say about `resource`."""
+    return ResourceFacts(resource.name, resource.kind, resource.segment.name)
 
 
 def _tags() -> dict[str, tuple[TagRow, ...]]:

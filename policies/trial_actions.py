@@ -61,16 +61,10 @@ def ask(number: int, *, period: str, actor: User) -> PolicyTrial:
         trial = PolicyTrial.objects.create(
             version=version, against=against, since=until - length, until=until, asked_by=actor, shadow=shadow
         )
-        details = {
-            "against": against.number if against else None,
-            "since": trial.since.isoformat(),
-            "until": until.isoformat(),
-        } | ({"shadow": True} if shadow else {})
-        subject = Subject(kind="policies", id=str(version.id), name=str(version))
-        record(
-            Event.POLICY_TRIED, actor=actor_of(actor), subject=subject, details=details, digest=version.digest,
-            policy_version=version.number,
-        )  # fmt: skip
+        details: dict[str, object] = {"against": against.number if against else None}
+        details |= {"since": trial.since.isoformat(), "until": until.isoformat()}
+        details |= {"shadow": True} if shadow else {}
+        _record(Event.POLICY_TRIED, trial, actor, details)
     return trial
 
 
@@ -78,13 +72,15 @@ def stop(trial_id: UUID, *, actor: User) -> PolicyTrial:
     """Stop a shadow; what it found stays. Raises Refused, NotFound, AlreadySettled."""
     require_role(actor, *TRIERS)
     with transaction.atomic():
-        trial = PolicyTrial.objects.select_for_update().filter(id=trial_id, shadow=True).first()
+        shadows = PolicyTrial.objects.select_for_update(of=("self",)).select_related("version").filter(shadow=True)
+        trial = shadows.filter(id=trial_id).first()
         if trial is None:
             raise NotFound("There is no such shadow.", "Choose one from its version's page.")
         if trial.stopped_at is not None:
             raise AlreadySettled("It is stopped already.", "Nothing is left to do.")
         trial.stopped_at = db_now()
         trial.save(update_fields=["stopped_at"])
+        _record(Event.POLICY_SHADOW_STOPPED, trial, actor, {"since": trial.since.isoformat()})
     return trial
 
 
@@ -140,3 +136,11 @@ def fail(trial_id: UUID, *, why: str) -> None:
 def _end(trial: PolicyTrial, status: PolicyTrial.Status, now: datetime, why: str = "") -> None:
     trial.status, trial.why, trial.finished_at = status, why[:500], now
     trial.save(update_fields=["status", "why", "finished_at"])
+
+
+def _record(event: Event, trial: PolicyTrial, actor: User, details: dict[str, object]) -> None:
+    version = trial.version
+    record(
+        event, actor=actor_of(actor), subject=Subject(kind="policies", id=str(version.id), name=str(version)), details=details,
+        digest=version.digest, policy_version=version.number,
+    )  # fmt: skip

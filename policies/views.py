@@ -106,8 +106,9 @@ def worth_a_look(request: HttpRequest, number: int) -> HttpResponse:
 
 def _tried(user: User, given: Mapping[str, str]) -> PolicyTrial:
     """Keep a draft and have it tried: it is the author's until it is proposed."""
-    made = actions.draft(**given, actor=user)
-    return trial_actions.ask(made.number, period="7d", actor=user)
+    with transaction.atomic():  # a draft whose trial is refused is still in the form
+        made = actions.draft(**given, actor=user)
+        return trial_actions.ask(made.number, period="7d", actor=user)
 
 
 def _written(made: PolicyVersion) -> str:

@@ -59,9 +59,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_memory_of_attempts() -> None:
-    """Failed sign-ins are counted in the cache, for which all tests come from one address: each starts with none."""
+def no_memory() -> None:
+    """Failed sign-ins are counted in the cache, for which all tests come from one address, and what decides is kept by its
+    revision, whose numbers each test begins anew: each starts with nothing.
+    """
+    from policies import current  # Django is there by now
+
     cache.clear()
+    current.forget()
 
 
 @pytest.fixture(scope="session")

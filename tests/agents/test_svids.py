@@ -21,7 +21,7 @@ from agents import actions, svid
 from agents.certificates import CertificateRequest, certify
 from agents.models import Credential
 from agents.oauth_errors import OAuthError
-from agents.proof import ASSERTION_TYPE
+from agents.proof import ASSERTION_TYPE, require_own
 from agents.svid_authority import RENEW_BEFORE, ROOT, SIGNING, SIGNING_LIFE, svid_authority
 from core.errors import Invalid, NarrowgateError, Refused
 from ledger.events import Event
@@ -234,6 +234,17 @@ def test_an_agent_gets_one_and_the_ledger_says_so(wish: Callable[..., Certificat
     assert leaf.issuer == below.subject
     said = json.loads(bytes(Outbox.objects.get(event=Event.CREDENTIAL_ISSUED).leaf))
     assert (said["subject"]["id"], said["details"]["kind"]) == (str(row.id), "svid")
+
+
+def test_one_that_has_expired_proves_nothing_on_a_connection_that_outlives_it(
+    wish: Callable[..., CertificateRequest], enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaf, _ = x509.load_pem_x509_certificates(certify(wish()).chain.encode())
+    shown = leaf.public_bytes(Encoding.DER)
+    require_own(shown, enrolled.agent)
+    monkeypatch.setattr("agents.proof.db_now", lambda: leaf.not_valid_after_utc)
+    with pytest.raises(OAuthError, match="has expired"):
+        require_own(shown, enrolled.agent)
 
 
 def test_without_proof_or_a_good_request_there_is_none(wish: Callable[..., CertificateRequest]) -> None:

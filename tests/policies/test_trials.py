@@ -176,6 +176,7 @@ class TestMaking:
         assert page.post(f"{address}stop/").status_code == 302
         PolicyTrial.objects.update(finished_at=timezone.now() - timedelta(minutes=1))
         assert trying.make_unfinished() == 0
+        assert events()[-1] == ("policy:shadow_stopped", {"since": trial.since.isoformat()})
         with pytest.raises(AlreadySettled):
             trial_actions.stop(trial.id, actor=self.cast.ciso)
         with pytest.raises(Refused):

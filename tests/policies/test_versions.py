@@ -11,6 +11,7 @@ from accounts.models import User
 from agents.revision import current_revision
 from core.errors import Invalid, NotFound, Refused, Stale
 from core.ids import new_id
+from ledger import personal
 from ledger.models import Outbox
 from policies import actions
 from policies.models import PolicyVersion
@@ -103,7 +104,10 @@ def test_rolling_back_takes_a_reason_and_an_earlier_version(cast: Cast, proposed
     with pytest.raises(Stale):
         actions.rollback(2, actor=cast.engineer, reason="Too strict.")
     assert actions.rollback(1, actor=cast.engineer, reason="Too strict.").status == Status.ACTIVE
-    assert events()[-1][1] == {"rollback": True, "replaces": 2}
+    details = events()[-1][1]
+    assert (details["rollback"], details["replaces"]) == (True, 2)
+    reason = str(details["reason"])
+    assert personal.openings([reason])[reason].text == "Too strict."
 
 
 def test_bad_text_is_refused_with_its_line_and_replaces_nothing(cast: Cast, first: PolicyVersion) -> None:

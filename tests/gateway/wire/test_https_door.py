@@ -7,10 +7,12 @@ import base64
 import hashlib
 import json
 import socket
+import ssl
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from agents.certificates import CertificateRequest
 from agents.models import Credential
 from agents.svid_authority import svid_authority
 from gateway import https
-from gateway.door import Door
+from gateway.door import AT_ONCE, Door
 from ledger.events import Event
 from ledger.models import Outbox
 from tests.gateway.wire.test_certificates import Holder
@@ -316,3 +318,23 @@ def test_what_proves_nothing_cannot_fill_the_ledger(world: World, door: str, mon
     assert (
         2 <= Outbox.objects.filter(event=Event.SESSION_REFUSED).count() - before <= 4
     )  # two a minute, and a minute may turn
+
+
+def test_clients_that_send_slowly_keep_nobody_waiting(world: World, door: str) -> None:
+    trusted = ssl.create_default_context(cafile=str(world.ca))
+    port = int(door.rpartition(":")[2])
+    begun = "POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\ngrant_type="
+    with ExitStack() as stack:
+        for _ in range(3 * AT_ONCE):
+            plain = stack.enter_context(socket.create_connection(("localhost", port), timeout=10))
+            slow = stack.enter_context(trusted.wrap_socket(plain, server_hostname="localhost"))
+            slow.sendall(begun.encode())
+        assert curl(world, door, "/.well-known/jwks.json", "--max-time", "5")[0] == 200
+        slow.settimeout(30)
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
+
+
+def test_a_body_that_is_too_long_is_refused_before_it_is_read(world: World, door: str, tmp_path: Path) -> None:
+    (tmp_path / "long").write_bytes(b"a" * 200_000)
+    status, said = curl(world, door, "/oauth/token", "--data-binary", f"@{tmp_path / 'long'}", "-H", "Expect:")
+    assert (status, said["error"]) == (413, "invalid_request")

@@ -268,9 +268,7 @@ _OF_OTHERS: Mapping[Resource.Kind, tuple[str, ...]] = {
 class WhereForm(ConsoleForm):
     """How a resource is reached."""
 
-    host = forms.CharField(
-        max_length=255, help_text="A name or an address; for PostgreSQL also the folder of a unix socket."
-    )
+    host = forms.CharField(max_length=255, help_text="A name or an address.")
     port = forms.IntegerField(min_value=1, max_value=65535, initial=5432)
     database = forms.CharField(max_length=63)
     path = forms.CharField(max_length=300, required=False, help_text="Where it begins, as in /v2 or /mcp.")
@@ -303,8 +301,9 @@ class WhereForm(ConsoleForm):
         super().__init__(*args, **kwargs)
         for name in _OF_OTHERS[Resource.Kind(kind)]:
             self.fields.pop(name, None)
-        if "port" in self.fields:
-            self.fields["port"].initial = PORTS[Resource.Kind(kind)]
+        if kind == Resource.Kind.POSTGRES:
+            self.fields["host"].help_text = "A name, an address, or the folder of a unix socket."
+        self.fields["port"].initial = PORTS[Resource.Kind(kind)]
 
     @classmethod
     def of(cls, resource: Resource) -> dict[str, Any]:
@@ -341,7 +340,7 @@ class ResourceForm(WhereForm):
     name = forms.CharField(
         max_length=60,
         validators=[RegexValidator(SLUG, SLUG_RULE)],
-        help_text="What agents and policies call it; for psql it is the database.",
+        help_text="What agents and policies call it; clients of PostgreSQL give it as the database.",
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
     segment = forms.ModelChoiceField(OPEN_SEGMENTS, to_field_name="name", empty_label="Choose one")

@@ -168,7 +168,7 @@ def _read(row: Row, body: Any, what: str, names: Names) -> dict[str, Any]:  # no
     if not serializer.is_valid():
         name, problems = next(iter(serializer.errors.items()))
         first = problems[0] if isinstance(problems, list) else problems
-        raise Invalid(str(name), f"{name}: {first}")
+        raise Invalid(str(name), str(first))
     given = dict(serializer.validated_data)
     if "segment" in given:
         given["segment"] = names.segment(given["segment"])

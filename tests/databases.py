@@ -24,6 +24,7 @@ from console.database_url import database_from
 
 BASE = "narrowgate_base"
 PEOPLED = "narrowgate_peopled"
+TARGET_LOGINS = ("shop_gate", "shop_reader")  # logins are a whole cluster's: made once, before workers could race
 _numbers = itertools.count(1)
 
 
@@ -64,6 +65,9 @@ def running_cluster() -> Iterator[TestCluster]:
         passwords = {role: role for role in database.ROLES}
         logins = database.prepare(cluster, passwords, database=BASE)
         database.migrate(logins.owner)
+        with psycopg.connect(cluster.admin_dsn(), autocommit=True) as admin:
+            for login in TARGET_LOGINS:
+                admin.execute(f"CREATE ROLE {login} LOGIN PASSWORD '{login}'".encode())
         made = TestCluster(cluster.admin_dsn(), str(cluster.socket_folder), asdict(logins))
         _people(made)
         yield made

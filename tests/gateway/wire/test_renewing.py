@@ -121,7 +121,7 @@ def test_a_statement_that_runs_is_cancelled_then(world: World) -> None:
         )
     connection.close()
     with world.target() as target:
-        running = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'shop_gate' AND state = 'active'"
+        running = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'shop_gate' AND state = 'active'"
         eventually(lambda: target.execute(running).fetchone() == (0,))
 
 

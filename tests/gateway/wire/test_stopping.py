@@ -46,7 +46,7 @@ def test_revoking_and_suspending_end_sessions_and_what_runs_within_a_second(worl
     assert isinstance(error, psycopg.OperationalError | psycopg.errors.AdminShutdown)
     assert took < 1.0
     with world.target() as target:
-        busy = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'shop_gate' AND state = 'active'"
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'shop_gate' AND state = 'active'"
         assert eventually(lambda: target.execute(busy).fetchone() == (0,), within=1)
     assert eventually(lambda: Session.objects.get().ended_at is not None)
 
@@ -66,7 +66,7 @@ def test_a_cut_session_ends_within_a_second_with_what_runs_and_no_other_does(wor
     assert isinstance(error, psycopg.OperationalError | psycopg.errors.AdminShutdown)
     assert took < 1.0
     with world.target() as target:
-        busy = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'shop_gate' AND state = 'active'"
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'shop_gate' AND state = 'active'"
         assert eventually(lambda: target.execute(busy).fetchone() == (0,), within=1)
     ended = eventually(lambda: Session.objects.filter(id=running.session_id, ended_at__isnull=False).first())
     assert ended is not None
@@ -121,7 +121,7 @@ def test_a_session_that_breaks_before_its_first_message_leaves_the_resource(
     with pytest.raises(psycopg.OperationalError), world.connect() as connection:
         connection.execute("SELECT 1")
     with world.target() as target:
-        there = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'shop_gate'"
+        there = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'shop_gate'"
         assert eventually(lambda: target.execute(there).fetchone() == (0,))
     assert eventually(lambda: not world.gateway.service._sessions)
 

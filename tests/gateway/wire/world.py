@@ -172,14 +172,11 @@ def shop(cluster: TestCluster, name: str) -> Iterator[str]:
     dsn = cluster.admin_dsn.replace("/postgres?", f"/{name}?")
     with psycopg.connect(cluster.admin_dsn, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}"')
-        for role in ("shop_gate", "shop_reader"):
-            if not admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
-                admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
-    with psycopg.connect(dsn, autocommit=True) as target:
-        target.execute(SCHEMA)
-        target.execute("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO shop_gate")
-        target.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO shop_reader")
     try:
+        with psycopg.connect(dsn, autocommit=True) as target:
+            target.execute(SCHEMA)
+            target.execute("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO shop_gate")
+            target.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO shop_reader")
         yield dsn
     finally:
         with psycopg.connect(cluster.admin_dsn, autocommit=True) as admin:

@@ -33,7 +33,7 @@ from agents.resource_actions import (
     store_secret,
 )
 from agents.review_actions import let_review, stop_review
-from agents.revision import bump_revision
+from agents.revision import bump_revision, wake_gateways
 from agents.segment_actions import change_segment, create_segment, require_open, retire_segment
 from core.db import db_now
 from core.errors import Invalid, NotFound
@@ -214,7 +214,7 @@ def retire(agent_id: UUID, *, actor: User, reason: str) -> Agent:
 
 
 def set_risk(agent_id: UUID, risk: int, *, because: list[str], actor: Actor) -> Agent:
-    """Set an agent's risk, 0 to 100, with the reasons. Leaves an entry only where it changed; nothing decides by it yet."""
+    """Set an agent's risk, 0 to 100, with the reasons. Leaves an entry only where it changed; gates hear of it at once."""
     with transaction.atomic():
         agent = locked_agent(agent_id)
         if agent.risk != risk:
@@ -222,6 +222,7 @@ def set_risk(agent_id: UUID, risk: int, *, because: list[str], actor: Actor) -> 
             agent.risk = risk
             agent.save(update_fields=["risk"])
             record(Event.AGENT_CHANGED, actor=actor, subject=agent_subject(agent), details=details)
+            wake_gateways("risk")
     return agent
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-BANDS = ((80, 5, "Severe"), (60, 4, "High"), (40, 3, "Raised"), (20, 2, "Low"), (0, 1, "Quiet"))
-"""From score, band number 1 to 5, its word."""
-
 _BY_VERB = {
     "select": (2, "Reads"),
     "insert": (12, "Adds rows"),
@@ -55,11 +52,6 @@ class Risk:
 
     score: int
     lines: tuple[Line, ...]
-
-
-def band(score: int) -> tuple[int, str]:
-    """The band of a score, 1 to 5, and its word."""
-    return next((number, word) for least, number, word in BANDS if score >= least)
 
 
 def score(facts: Facts) -> Risk:

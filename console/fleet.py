@@ -21,7 +21,7 @@ from agents.access import LONGEST_LIFE
 from agents.forms import ConsoleForm
 from agents.models import Agent, Credential
 from agents.queries import visible_agents
-from approvals.risk import BANDS
+from agents.risk import BANDS
 from core.keyset import A_PAGE, Page
 from monitoring.fleet_counts import ATTENTION_FROM
 

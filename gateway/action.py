@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from activity.hotpath import Intent
@@ -16,6 +18,18 @@ from policies.world import AgentFacts, ResourceFacts
 
 SHARED_VERBS = frozenset({"sql:select", "sql:session"})
 """Allowed actions with no other verb may share a ledger entry."""
+NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+class Moment(NamedTuple):
+    """What differs from one action to the next: `ours` is what the gate alone may say, `context` stands beside the rest."""
+
+    context: Mapping[str, object] = NOTHING
+    ours: Mapping[str, object] = NOTHING
+
+
+STILL: Final = Moment()
+"""Where no policy looks at any of it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,8 @@ class Caller:
     expires: float
     """Seconds since 1970."""
     kind: str = "bearer"
+    issued: float = 0.0
+    """When its credential was, seconds since 1970."""
     purpose: str = ""
     on_behalf_of: UUID | None = None
     acts_for: str = ""
@@ -83,10 +99,13 @@ class Action:
         """What an entry about it is about."""
         return Subject(kind="action", id=self.id, name=self.verb)
 
-    def asked(self, caller: Caller, agent: AgentFacts, resource: ResourceFacts | None) -> Ask:
+    def asked(self, caller: Caller, agent: AgentFacts, resource: ResourceFacts | None, moment: Moment = STILL) -> Ask:
         """What policies are asked. Actions alike in all that policies may read share one question."""
         reads = (self.verbs, self.tables, self.columns, self.tags, self.has_where, self.shape)
         ask, self.question = _asked(caller.says, agent, resource, reads)
+        if moment is not STILL:
+            ask = replace(ask, context={**ask.context, **moment.context}, ours=moment.ours)
+            self.question = question_of(ask, agent, resource)
         return ask
 
 

@@ -19,9 +19,10 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from activity.hotpath import Outcome
-from gateway.action import Action, Caller, decided_details, intent_of
+from gateway.action import STILL, Action, Caller, decided_details, intent_of
 from gateway.batches import never_released
 from gateway.holds import Holds, Waiting
+from gateway.moment import Counted, moment
 from gateway.recorder import Recorder
 from gateway.refusal import Refusal
 from gateway.snapshot import Watch
@@ -35,7 +36,7 @@ from policies.verbs import SESSION
 Obligations = TypeVar("Obligations")
 
 
-class Party(Waiting, Protocol[Obligations]):
+class Party(Waiting, Counted, Protocol[Obligations]):
     """An adapter's side of one action."""
 
     def obligations(self, decision: Decision) -> Obligations:
@@ -74,7 +75,10 @@ class Pipeline:
         if caller.verbs is not None and not action.verbs - {SESSION} <= caller.verbs:
             raise await self.refuse(caller, action, _beyond(action, caller.verbs))
         # 3. Decide; what cannot be obliged is denied with the rest.
-        decision = self.decide(snapshot, caller, action)
+        try:
+            decision = await self.decide(snapshot, caller, action, party)
+        except Refusal as refusal:
+            raise await self.refuse(caller, action, refusal) from None
         if decision.verdict is Verdict.DENY:
             raise await self.refuse(caller, action, _denied(decision), decision)
         try:
@@ -99,10 +103,12 @@ class Pipeline:
             raise
         return Admission(action.id, action.shared, decision, obligations)
 
-    def decide(self, snapshot: Snapshot, caller: Caller, action: Action) -> Decision:
-        """Step 3 alone: no approval is ever claimed here."""
+    async def decide(self, snapshot: Snapshot, caller: Caller, action: Action, party: Counted) -> Decision:
+        """Step 3 alone: no approval is ever claimed here. Raises Refusal where policies look at what nobody can say."""
         agent, resource = snapshot.agents[caller.agent].facts, snapshot.resources.get(caller.resource)
-        return snapshot.engine.decide(action.asked(caller, agent, resource.facts if resource else None))
+        wanted = snapshot.engine.wanted(caller.agent, action.verbs, caller.resource)
+        now = await moment(wanted, caller, action, party, self._watch.risks) if wanted else STILL
+        return snapshot.engine.decide(action.asked(caller, agent, resource.facts if resource else None, now))
 
     async def refuse(
         self, caller: Caller, action: Action, refusal: Refusal, decision: Decision | None = None
@@ -145,7 +151,7 @@ class Pipeline:
             await self._holds.approval(hold, party)
             again = await party.again(bytes(hold.salt))
             await self._watch.heard()
-            decided = self.decide(self._identify(caller, expiry=False), caller, again)
+            decided = await self.decide(self._identify(caller, expiry=False), caller, again, party)
             if decided.verdict is Verdict.DENY:  # the hold lapses in `release`, which says why
                 obligations, masked = None, False
             else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,7 @@ BEAT = 1.0
 RECONNECT_AFTER = 0.2
 REVOKED_SQL = "SELECT id FROM agents_credential WHERE revoked_at IS NOT NULL AND id = ANY(%s)"
 HOLDS_SQL = "SELECT id, status, settled_because, deadline FROM approvals_hold WHERE id = ANY(%s)"
+RISKS_SQL = "SELECT name, risk FROM agents_agent WHERE status = 'active' AND risk > 0"
 CUT_SQL = "SELECT id, cut_reason FROM activity_session WHERE node_id = %s AND cut_at IS NOT NULL AND ended_at IS NULL"
 log = structlog.get_logger()
 
@@ -47,6 +48,8 @@ class Watch:
         self._dsn = dsn
         self._node_id = node_id
         self._snapshot: Snapshot | None = None
+        self.risks: Mapping[str, int] = {}
+        """Agents that have any risk, and how much: kept where policies look at it."""
         self._heard = 0.0
         self._beat = 0.0
         self._again = asyncio.Event()
@@ -129,6 +132,8 @@ class Watch:
                 await self._tell(connection)  # what was revoked does not wait until everything is read again
             await self._load()
             await self._tell(connection)
+        if self._snapshot is not None and self._snapshot.engine.looks_at("risk"):
+            self.risks = dict(await (await connection.execute(RISKS_SQL)).fetchall())
         self._heard = asked
         self._again.set()
         await self._hear_holds(connection)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agents.models import Agent
-from approvals.risk import BANDS, band
+from agents.risk import BANDS, band
 from monitoring.fleet_counts import FleetCounts
 from monitoring.treemap import Box, squarified
 

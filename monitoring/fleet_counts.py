@@ -9,7 +9,7 @@ from django.db.models import Case, Count, F, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 
 from agents.models import Agent, AgentKey
-from approvals.risk import BANDS
+from agents.risk import BANDS
 from monitoring.score import Line, Score
 
 ATTENTION_FROM = 4

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from agents.models import Agent
-from approvals.risk import band
+from agents.risk import band
 from core.db import db_now
 from monitoring import actions
 from monitoring.models import AgentScore, Signal

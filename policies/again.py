@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from activity.models import Action, Question
 from core.errors import NotFound, Refused
+from core.words import listing
 from policies.evaluate import Engine
 from policies.models import PolicyVersion
 from policies.question import Asked, question_of, read
-from policies.trial import effect, in_words
+from policies.trial import effect, in_words, not_kept
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,14 @@ def decide_again(action: Action, number: int | None = None) -> Again:
     version = PolicyVersion.objects.filter(number=wanted).first()
     if version is None:
         raise NotFound(f"There is no version {wanted}.", "Choose one from the list of versions.")
-    decision = Engine.build(version.text, asked.world, version=version.number).decide(asked.ask)
+    engine = Engine.build(version.text, asked.world, version=version.number)
+    unknown = not_kept(asked.ask, engine) if version.number != action.policy_version else None
+    if unknown:
+        raise NotFound(
+            f"Version {version.number} looks at {listing(sorted(unknown))}, which was not kept of this action.",
+            "It is kept where the policies in force look at it.",
+        )
+    decision = engine.decide(asked.ask)
     same = decision.verdict == action.decision and list(decision.policies) == action.policies
     return Again(
         version.number,

@@ -19,8 +19,16 @@ from policies.world import World
 
 SUBJECT: Final = "agent"
 RESOURCE: Final = "resource"
-OURS_ALONE: Final = OURS | {"environment", "purpose", "credential", "on_behalf_of"}
-"""What the gate knows or decides itself: the registry's facts, the credential, approval, time."""
+OURS_ALONE: Final = OURS | {
+    "environment",
+    "purpose",
+    "credential",
+    "credential_age",
+    "on_behalf_of",
+    "rows_estimated",
+    "source",
+}
+"""What the gate knows or decides itself: the registry's facts, the credential and its connection, approval, time."""
 MOST_EVALUATIONS: Final = 100
 A_PAGE: Final = 50
 MOST_A_PAGE: Final = 200

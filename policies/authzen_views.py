@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from typing import Any, ClassVar, cast
 
@@ -22,10 +24,14 @@ from accounts.authentication import ApiTokenAuthentication
 from accounts.models import Role, User
 from accounts.permissions import HasScope
 from accounts.scopes import ASK
+from agents.models import Agent
+from core.db import db_now
 from core.errors import Invalid, NarrowgateError
 from policies import authzen
 from policies.current import current
-from policies.decision import Ask
+from policies.decision import Ask, Decision
+from policies.evaluate import Engine
+from policies.moment import time_text
 from policies.snapshot import Snapshot
 from policies.verbs import VERBS
 
@@ -85,12 +91,33 @@ class Door(APIView):
         return final
 
 
+class Deciding:
+    """Decides what one request asks, at one time: what only we say (the time, an agent's risk) is said where policies look at it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._time = time_text(db_now())
+
+    @cached_property
+    def _risks(self) -> dict[str, int]:
+        risky = Agent.objects.filter(status=Agent.Status.ACTIVE, risk__gt=0)
+        return dict(risky.values_list("name", "risk"))
+
+    def decide(self, ask: Ask) -> Decision:
+        """Answer `ask`."""
+        wanted = self._engine.wanted(ask.agent, ask.verbs, ask.resource)
+        ours: dict[str, object] = {"time": self._time} if "time" in wanted else {}
+        if "risk" in wanted:
+            ours["risk"] = self._risks.get(ask.agent, 0)
+        return self._engine.decide(replace(ask, ours=ours) if ours else ask)
+
+
 class Evaluation(Door):
     """One decision."""
 
     def said(self, asked: dict[str, Any], now: Snapshot) -> dict[str, Any]:
         """The decision, with what a reviewer would want to know of it."""
-        return authzen.answer(now.engine.decide(authzen.ask_of(asked, now.engine.world)))
+        return authzen.answer(Deciding(now.engine).decide(authzen.ask_of(asked, now.engine.world)))
 
 
 class Evaluations(Door):
@@ -99,12 +126,13 @@ class Evaluations(Door):
     def said(self, asked: dict[str, Any], now: Snapshot) -> dict[str, Any]:
         """The decisions in order; what cannot be read is denied in its place."""
         many, semantic = authzen.evaluations_of(asked)
+        deciding = Deciding(now.engine)
         if not many:
-            return authzen.answer(now.engine.decide(authzen.ask_of(asked, now.engine.world)))
+            return authzen.answer(deciding.decide(authzen.ask_of(asked, now.engine.world)))
         answers: list[dict[str, Any]] = []
         for one in many:
             try:
-                answers.append(authzen.answer(now.engine.decide(authzen.ask_of(one, now.engine.world))))
+                answers.append(authzen.answer(deciding.decide(authzen.ask_of(one, now.engine.world))))
             except Invalid as error:
                 answers.append(authzen.refusal(error))
             if authzen.ends(semantic, answers[-1]["decision"]):
@@ -124,8 +152,9 @@ class Search(Door):
             authzen.typed(asked, self.looks_for)
         results: list[dict[str, str]] = []
         names = [name for name in sorted(self.names(now)) if name > page.after]
+        deciding = Deciding(now.engine)
         for name in islice(names, authzen.MOST_LOOKED_AT):
-            decision = now.engine.decide(self.ask(asked, now, name))
+            decision = deciding.decide(self.ask(asked, now, name))
             if authzen.answer(decision)["decision"]:
                 results.append(self.result(name))
                 if len(results) == page.limit:

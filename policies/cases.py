@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,8 @@ import yaml
 
 from accounts.quorum import Requirement
 from core.errors import Invalid
+from policies import moment
+from policies.context import misfit
 from policies.decision import Ask, Decision, Verdict
 from policies.evaluate import Engine
 from policies.parse import policies
@@ -38,6 +41,11 @@ DEEPEST: Final = 12
 """Levels of YAML inside each other; a case needs four."""
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, where the wheel has it, is ten times as fast
 _DOCUMENT: Final = ("agents", "cases", "resources")
+_WRITE: Final[Mapping[str, str]] = {
+    "time": "Write time: 2026-11-26T22:15:00Z.",
+    "risk": "Write risk: 85, a whole number from 0 to 100.",
+    "session": "Write session: {actions: 3, rows: 120, bytes: 4096}.",
+}
 _CASE: Final = ("agent", "by", "context", "expect", "limit", "name", "needs", "resource", "unmask", "verbs")
 _NEEDED: Final = ("agent", "expect", "name", "resource", "verbs")
 _AGENT: Final = ("environment", "function", "name", "purpose", "segment")
@@ -229,12 +237,17 @@ def _case(data: object, line: int) -> Case:
     if expect not in list(Verdict):
         raise _bad(line, f'It cannot expect "{expect[:40]}".', "Write allow, hold or deny.")
     context = _mapping(said.get("context", {}), None, line, "The context")
+    ours = {name: _time(value) if name == "time" else value for name, value in context.items() if name in moment.TYPES}
     ask = Ask(
         _text(said, "agent", line),
         _names(said, "verbs", line) or frozenset(),
         _text(said, "resource", line),
-        _sets(context),
+        {name: value for name, value in _sets(context).items() if name not in ours},
+        ours,
     )
+    wrong = misfit(ours, moment.TYPES)
+    if wrong:
+        raise _bad(line, f"The context's {wrong} is not as it must be.", _WRITE[wrong])
     try:
         hash(ask.keyed)
     except TypeError as error:
@@ -252,6 +265,17 @@ def _case(data: object, line: int) -> Case:
         limit,
         _names(said, "by", line),
     )
+
+
+def _time(value: object) -> object:
+    """YAML reads an unquoted time as one; a text may have seconds, or an offset."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    if not isinstance(at, datetime):
+        return None
+    return moment.time_text(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 def _needs(said: Mapping[str, Any], line: int) -> str | None:

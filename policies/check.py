@@ -14,14 +14,14 @@ from cedarpy import pst
 from accounts.quorum import Requirement
 from core.errors import Invalid, NarrowgateError
 from policies import schema, terms
-from policies.context import CEDAR_TYPES
+from policies.context import CEDAR_TYPES, OURS
 from policies.expressions import asked_of_context
 from policies.parse import LONGEST_TEXT, policies, templates
 from policies.source import Statement, statements
 from policies.world import Uid
 
 MOST_PROBLEMS: Final = 200
-CONTEXT: Final = frozenset({*CEDAR_TYPES, "approval"})
+CONTEXT: Final = OURS | CEDAR_TYPES.keys()
 _PREFIX: Final = re.compile(r"^for policy `[^`]*`, ")
 _PER_ACTION: Final = re.compile(r' (?:in context )?for Action::"[^"]*"')
 
@@ -157,7 +157,7 @@ def _hint(error: str) -> str:
     if "optional attribute" in error or "unable to guarantee safety" in error:
         return "Guard it: context has x && context.x …"
     if "attribute" in error:
-        return f"The context may hold {', '.join(sorted(CEDAR_TYPES))}."
+        return f"The context may hold {', '.join(sorted(CONTEXT))}."
     return ""
 
 

@@ -1,9 +1,14 @@
-"""Pure: what a request may say about itself, and the hashable form a decision is remembered under."""
+"""Pure: what a request may say about itself, and the hashable form a decision is remembered under.
+
+A value has three forms: as the gate says it and a question keeps it (plain), as Cedar reads it, and as a key.
+"""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Final
 
-OURS: Final = frozenset({"approval", "time", "risk", "session"})
+from policies import moment
+
+OURS: Final = frozenset({"approval", *moment.TYPES})
 """Attributes that only the engine sets: a caller that supplies one is refused."""
 
 SET: Final = "Set<String>"
@@ -19,11 +24,17 @@ CEDAR_TYPES: Final[Mapping[str, str]] = {
     "purpose": TEXT,
     "environment": TEXT,
     "credential": TEXT,
+    "credential_age": moment.DURATION,
+    "rows_estimated": moment.NUMBER,
+    "source": moment.NETWORK,
     "where": TRUTH,
     "claimed": CLAIMS,
     "on_behalf_of": TEXT,
 }
 """Every attribute a caller may give, all optional: a policy must ask `context has x` first."""
+
+ON_DEMAND: Final = frozenset({"credential_age", "rows_estimated", "source", *moment.TYPES})
+"""What differs from one action to the next: said, and kept, only where a policy that can match looks at it."""
 
 COLLECTIONS: Final = (frozenset, set, list, tuple)
 MAX_VALUES: Final = 4_000
@@ -35,14 +46,14 @@ def supplied_ours(context: Mapping[str, object]) -> frozenset[str]:
     return OURS & context.keys()
 
 
-def misfit(context: Mapping[str, object]) -> str:
+def misfit(context: Mapping[str, object], types: Mapping[str, str] = CEDAR_TYPES) -> str:
     """Name the first attribute that no request has, or whose value has another type; empty when all fit.
 
     This is the check that Cedar would make against the schema, without its cost and without its message,
     which quotes the values. It also keeps out the records that Cedar's JSON reads as entities.
     """
     for name, value in context.items():
-        kind = CEDAR_TYPES.get(name)
+        kind = types.get(name)
         if kind is None or not _FITS[kind](value):
             return name
     return ""
@@ -79,6 +90,7 @@ _FITS: Final[Mapping[str, Callable[[object], bool]]] = {
     TEXT: _is_text,
     TRUTH: lambda value: isinstance(value, bool),
     CLAIMS: _is_claims,
+    **moment.FITS,
 }
 
 
@@ -106,3 +118,8 @@ def plain(value: object) -> object:
     if isinstance(value, COLLECTIONS):
         return sorted(value)
     return dict(value) if isinstance(value, Mapping) else value
+
+
+def for_cedar(name: str, value: object) -> object:
+    """Turn the value of an attribute, which fits, into what Cedar's JSON says it with."""
+    return moment.CEDAR[name](value) if name in moment.CEDAR else plain(value)

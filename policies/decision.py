@@ -41,12 +41,16 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Ask:
-    """One action as policies see it: names of agent and resource, verbs like `sql:select`."""
+    """One action as policies see it: names of agent and resource, verbs like `sql:select`.
+
+    `ours` is what only the gate says: the time, the agent's risk, what its session did before.
+    """
 
     agent: str
     verbs: frozenset[str]
     resource: str
     context: Mapping[str, object] = field(default_factory=dict)
+    ours: Mapping[str, object] = field(default_factory=dict)
 
     @cached_property
     def keyed(self) -> Keyed:
@@ -96,7 +100,7 @@ class Keyed:
     def __init__(self, ask: Ask) -> None:
         """Raises TypeError when the context holds what no request can."""
         self.ask = ask
-        self.key = (ask.agent, ask.verbs, ask.resource, frozen(ask.context))
+        self.key = (ask.agent, ask.verbs, ask.resource, frozen(ask.context), frozen(ask.ours) if ask.ours else None)
         self._hash = hash(self.key)
 
     def __hash__(self) -> int:

@@ -20,8 +20,8 @@ from typing import Final
 import cedarpy
 
 from core.errors import Invalid
-from policies import schema
-from policies.context import misfit, oversized, supplied_ours
+from policies import moment, schema
+from policies.context import ON_DEMAND, misfit, oversized, supplied_ours
 from policies.decision import Ask, Code, Decision, Keyed, Reason, Verdict
 from policies.parse import Policy, Slice, policies, slice_of
 from policies.ruling import Ruling, allowed, combine, forbidden, held, reasons_of, refused
@@ -45,10 +45,13 @@ class Engine:
         self.version, self.snapshot = version, snapshot
         self._rules, self._closed = rules, closed
         self.world = world
+        read = [policy.reads for policy in rules.values()]
+        self._reads = ON_DEMAND if None in read else frozenset().union(*filter(None, read))
         self._index = ScopeIndex(policy.rule for policy in rules.values())
         self._entities = cedarpy.Entities.from_json_str(world.entities_json(), schema.handle())
         self._remembered = lru_cache(REMEMBERED)(self._decide)
         self._matching = lru_cache(REMEMBERED)(self._find)
+        self._wanted = lru_cache(REMEMBERED)(self._look)
         self._slice: Callable[[frozenset[str]], Slice] = lru_cache(4_096)(partial(slice_of, rules))
 
     @classmethod
@@ -81,6 +84,18 @@ class Engine:
             return ()
         return tuple([self._rules[policy] for policy in sorted(self._matching(agent, verb, resource))])
 
+    def wanted(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str]:
+        """What differs from one action to the next and policies that can match look at: mostly nothing."""
+        return self._wanted(agent, verbs, resource)
+
+    def looks_at(self, name: str) -> bool:
+        """Whether any policy looks at that, one of `ON_DEMAND`."""
+        return name in self._reads
+
+    def _look(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str]:
+        reads = [policy.reads for verb in verbs for policy in self.concerning(agent, verb, resource)]
+        return ON_DEMAND if None in reads else ON_DEMAND & frozenset().union(*filter(None, reads))
+
     def _deny(self, code: Code, why: str) -> Decision:
         return combine([refused(code, why)], version=self.version, snapshot=self.snapshot)
 
@@ -108,7 +123,7 @@ class Engine:
             return refused(Code.UNKNOWN_AGENT, f"The agent {ask.agent} is not an active one.")
         if ask.resource not in self.world.resources:
             return refused(Code.UNKNOWN_RESOURCE, f"There is no resource {ask.resource}.")
-        return _unfit(ask.context)
+        return _unfit(ask)
 
     def _rule(self, ask: Ask, verb: str) -> Ruling:
         # 2. and 3. are inside; a denial without a forbid has nothing to wait for.
@@ -126,7 +141,7 @@ class Engine:
             "principal": {"type": "Agent", "id": ask.agent},
             "action": {"type": "Action", "id": verb},
             "resource": {"type": "Resource", "id": ask.resource},
-            "context": {**sliced.needed(ask.context), **ours},
+            "context": {**sliced.needed(ask.context), **sliced.needed(ask.ours), **ours},
         }
         answer = cedarpy.is_authorized(request, sliced.handle, self._entities)
         # 3. No answer, or an answer beside an error, denies.
@@ -169,11 +184,12 @@ def _first(answer: cedarpy.AuthzResult) -> str:
     return str(answer.diagnostics.errors[0]).rstrip(".") if answer.diagnostics.errors else "no reason given"
 
 
-def _unfit(context: Mapping[str, object]) -> Ruling | None:
+def _unfit(ask: Ask) -> Ruling | None:
+    context = ask.context
     ours = supplied_ours(context)
     if ours:
         return refused(Code.RESERVED_CONTEXT, f"The request supplies {min(ours)}, which is the gate's alone to say.")
-    wrong = misfit(context)
+    wrong = misfit(context) or misfit(ask.ours, moment.TYPES)
     if wrong:
         return refused(Code.MALFORMED_REQUEST, f"The request's {wrong} is not what the schema says.")
     if oversized(context):

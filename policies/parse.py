@@ -11,7 +11,7 @@ from cedarpy import pst
 
 from core.errors import Invalid
 from policies import schema
-from policies.context import plain
+from policies.context import for_cedar
 from policies.slicing import reads
 from policies.source import statements, too_nested
 from policies.terms import Terms, terms_of
@@ -123,7 +123,8 @@ class Slice:
 
     def needed(self, context: Mapping[str, object]) -> dict[str, object]:
         """The part of `context` that can make a difference: handing Cedar the rest is most of its cost."""
-        return {name: plain(value) for name, value in context.items() if self.reads is None or name in self.reads}
+        read = self.reads
+        return {name: for_cedar(name, value) for name, value in context.items() if read is None or name in read}
 
 
 def slice_of(rules: Mapping[str, Policy], ids: frozenset[str]) -> Slice:

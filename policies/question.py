@@ -47,6 +47,8 @@ def question_of(ask: Ask, agent: AgentFacts, resource: ResourceFacts | None) -> 
         "resource": asdict(resource) if resource else ask.resource,
         "verbs": sorted(ask.verbs),
     }
+    if ask.ours:
+        said["ours"] = {name: plain(value) for name, value in ask.ours.items()}
     text = canonical(said)
     return Question(str(UUID(bytes=sha256(text).digest()[:16])), text.decode())
 
@@ -59,7 +61,8 @@ def read(text: str) -> Asked:
         resource = said["resource"]
         facts = None if isinstance(resource, str) else ResourceFacts(**resource)
         name = facts.name if facts else resource
-        return Asked(Ask(agent.name, frozenset(said["verbs"]), name, _again(said["context"])), agent, facts)
+        ask = Ask(agent.name, frozenset(said["verbs"]), name, _again(said["context"]), _again(said.get("ours", {})))
+        return Asked(ask, agent, facts)
     except (KeyError, TypeError) as error:
         raise ValueError(f"it is no question that was kept: {error}") from None
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from policies.context import CEDAR_TYPES, MAX_CHARACTERS, MAX_VALUES, OURS
+from policies import moment
+from policies.context import CEDAR_TYPES, MAX_CHARACTERS, MAX_VALUES, ON_DEMAND
 from policies.schema import text
 from policies.terms import KNOWN
 from policies.verbs import GROUPS, VERBS, groups_of
@@ -31,13 +32,21 @@ CONTEXT_SAYS: Final[Mapping[str, str]] = {
     "claimed": "What the agent says about itself: `claimed.purpose`. Never proof of anything.",
     "columns": 'The columns that are read or written, as `"public.customers.email"`.',
     "credential": 'How the agent proved who it is: `"svid"` is a client certificate, `"mtls"` a token bound to one, `"dpop"` a token bound to a key, `"bearer"` a token bound to nothing.',
+    "credential_age": 'How long ago its credential was issued, to the minute: `context.credential_age < duration("5m")`.',
     "environment": "The agent's environment, as it is registered.",
     "on_behalf_of": "The user name of the person who let the agent act for them, here and now: proved by a delegation, never a claim.",
     "purpose": "The agent's purpose, as it is registered.",
+    "rows_estimated": "How many rows the resource's planner expects it to read or change: its figure, no count. Where it cannot say, the action is denied.",
     "shape": "The statement without its constants, as a fingerprint.",
+    "source": 'The address the agent connects from: `context.source.isInRange(ip("10.0.0.0/8"))`.',
     "tables": 'The tables that are read or written, as `"public.customers"`.',
     "tags": "The tags of those columns.",
     "where": "Whether every UPDATE and DELETE in the statement has a WHERE.",
+}
+OURS_SAY: Final[Mapping[str, str]] = {
+    "risk": 'The agent\'s risk, `score` from 0 to 100 and `band`: `"quiet"`, `"low"`, `"raised"`, `"high"` or `"severe"`.',
+    "session": "What this session did before this action: how many `actions` it asked for, `rows` and `bytes` that came back.",
+    "time": 'When it is decided, in UTC: `now` to the minute, `hour` from 0 to 23, `weekday` as `"monday"`. Elsewhere: `context.time.now.offset(duration("2h"))`.',
 }
 NOTES_SAY: Final[Mapping[str, tuple[str, str]]] = {
     "id": ('@id("name")', "Required, and unique in a version."),
@@ -84,8 +93,13 @@ def _context() -> Iterator[str]:
     yield "| `context.` | type | what it says |\n|---|---|---|\n"
     for name in sorted(CEDAR_TYPES):
         yield f"| `{name}` | `{CEDAR_TYPES[name]}` | {CONTEXT_SAYS[name]} |\n"
-    ours = ", ".join(f"`{name}`" for name in sorted(OURS))
-    yield f"\nOnly the gate sets {ours}; a policy may ask for `approval` alone, and only as `unless {{ context has approval }}`.\n"
+    yield "\nOnly the gate says these; whoever else supplies one is refused.\n\n"
+    yield "| `context.` | type | what it says |\n|---|---|---|\n"
+    yield "| `approval` | `Bool` | People have approved it. Ask only `unless { context has approval }`. |\n"
+    for name in sorted(moment.TYPES):
+        yield f"| `{name}` | `{moment.TYPES[name]}` | {OURS_SAY[name]} |\n"
+    some = ", ".join(f"`{name}`" for name in sorted(ON_DEMAND))
+    yield f"\n{some} differ from one action to the next. They are said, and kept with the decision, where a policy that can match looks at them.\n"
     yield f"A request with more than {MAX_VALUES:,} values or {MAX_CHARACTERS:,} characters in its context is denied.\n"
 
 

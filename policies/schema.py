@@ -5,6 +5,7 @@ from typing import Final
 
 from cedarpy import Schema
 
+from policies import moment
 from policies.context import CEDAR_TYPES
 from policies.verbs import GROUPS, VERBS, groups_of
 
@@ -18,7 +19,7 @@ entity Resource in [Segment] = { name: String, kind: String };
 
 def text() -> str:
     """The schema in Cedar's own syntax: every verb applies to an agent and a resource."""
-    attributes = ",\n".join(f"  {name}?: {kind}" for name, kind in CEDAR_TYPES.items())
+    attributes = ",\n".join(f"  {name}?: {kind}" for name, kind in {**CEDAR_TYPES, **moment.TYPES}.items())
     context = f"type Asked = {{\n{attributes},\n  approval?: Bool,\n}};\n"
     groups = "".join(f'action "{group}";\n' for group in sorted(GROUPS))
     return ENTITIES + context + groups + "".join(_action(verb) for verb in sorted(VERBS))

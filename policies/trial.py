@@ -74,6 +74,8 @@ class Trial:
     """How many actions each policy of the new version would have determined."""
     moved: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """How many actions went from one kind of effect to another."""
+    unknown: int = 0
+    """Actions of which it was not kept what a version looks at: they are not compared."""
     _changes: dict[tuple[object, ...], Change] = field(default_factory=dict)
 
     def compare(self, questions: Iterable[Question]) -> None:
@@ -82,8 +84,12 @@ class Trial:
             self._compare(question)
 
     def _compare(self, question: Question) -> None:
-        ask, now = question.ask, self.after.decide(question.ask)
+        ask = question.ask
         self.actions += question.actions
+        if not_kept(ask, self.after) or not_kept(ask, self.before):
+            self.unknown += question.actions
+            return
+        now = self.after.decide(ask)
         for policy in now.policies:
             self.determined[policy] += question.actions
         before, after = effect(ask, self.before.decide(ask)), effect(ask, now)
@@ -113,7 +119,13 @@ class Trial:
             "moved": [[before, after, count] for (before, after), count in sorted(self.moved.items())],
             "determined": dict(sorted(self.determined.items())),
             "unlisted": self.unlisted,
+            "unknown": self.unknown,
         }
+
+
+def not_kept(ask: Ask, engine: Engine) -> frozenset[str]:
+    """What the policies of `engine` look at and the question does not say: it was kept where those of then looked at it."""
+    return engine.wanted(ask.agent, ask.verbs, ask.resource) - ask.context.keys() - ask.ours.keys()
 
 
 def effect(ask: Ask, decision: Decision) -> Effect:

@@ -13,7 +13,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from approvals import highlight, layout, presentation, risk
+from agents import risk
+from approvals import highlight, layout, presentation
 from audit.reports.shape import Column
 from console.help.shelf import shelf
 from core import words

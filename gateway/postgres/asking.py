@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gateway.action import Action
 from gateway.postgres.catalog import Catalog
 from gateway.postgres.classified import Classified
-from gateway.postgres.estimates import estimate
+from gateway.postgres.estimates import estimate, planned
 from gateway.postgres.messages import notice_response
 from gateway.postgres.reader import Parameters
 from gateway.postgres.run import Masks, masks_for
@@ -71,6 +71,17 @@ class Asking:
             self.classified.sql, catalog, [oid for oid, _, _ in self._parameters]
         )
         return self._session.reader.action(self.classified, self._parameters, salt=salt, number=self.action.number)
+
+    async def so_far(self) -> tuple[int, int]:
+        """Rows and bytes of the session's actions before this one, once what is on its way has come back."""
+        return await self._session.so_far()
+
+    async def planned(self) -> int | None:
+        """The planner's figure, by the reading login."""
+        try:
+            return await planned(self._session.keeper, self.classified, self._parameters)
+        except Refusal:
+            return None
 
     async def estimate(self) -> Mapping[str, object] | None:
         """Counted or estimated by the reading login."""

@@ -35,6 +35,22 @@ async def estimate(keeper: Keeper, classified: Classified, parameters: Parameter
         connection.close()
 
 
+async def planned(keeper: Keeper, classified: Classified, parameters: Parameters) -> int | None:
+    """The rows that the planner expects it to touch; None where it cannot say."""
+    if classified.explain is None:
+        return None
+    try:
+        connection = await keeper.fetching()
+    except UpstreamError as error:
+        log.warning("estimate_failed", error=error.message)
+        return None
+    try:
+        found = await _planned(connection, classified, parameters)
+    finally:
+        connection.close()
+    return int(str(found["rows"])) if found else None
+
+
 async def _counted(connection: Fetching, classified: Classified, parameters: Parameters) -> Mapping[str, object] | None:
     counting = classified.counting
     if counting is None:

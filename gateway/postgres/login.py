@@ -192,7 +192,7 @@ def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_
             targets = _target(resource, ResourceSecret.Use.ACTIONS), _reading(resource)
         except NarrowgateError as error:
             raise Refusal(error.message, code="no_login", sqlstate="08004", remedy=error.remedy) from None
-        caller = _caller(identity, agent_id, resource, source, node_id)
+        caller = _caller(identity, credential, resource, source, node_id)
         actions.open_session(_opening(caller, asked))
         record(
             Event.SECRET_USED,
@@ -208,17 +208,18 @@ def is_alive(caller: Caller) -> bool:
     return Credential.objects.filter(id=caller.credential_id, revoked_at=None).exists()
 
 
-def _caller(identity: Identity, agent_id: UUID, resource: Resource, source: str, node_id: UUID) -> Caller:
+def _caller(identity: Identity, credential: Credential, resource: Resource, source: str, node_id: UUID) -> Caller:
     return Caller(
         session_id=new_id(),
         node_id=node_id,
-        agent_id=agent_id,
+        agent_id=credential.agent_id,
         agent=identity.agent,
         resource_id=resource.id,
         resource=resource.name,
         credential_id=identity.credential,
         expires=identity.expires_at.timestamp(),
         kind=identity.kind,
+        issued=credential.issued_at.timestamp(),
         purpose=identity.purpose,
         on_behalf_of=UUID(identity.on_behalf_of) if identity.on_behalf_of else None,
         acts_for=_acts_for(identity),

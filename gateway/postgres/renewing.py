@@ -71,7 +71,8 @@ def _renewed(caller: Caller, identity: Identity) -> Caller:
         live = Credential.objects.filter(
             id=identity.credential, kind=identity.kind, agent=caller.agent_id, revoked_at=None
         )
-        if not live.filter(agent__status=Agent.Status.ACTIVE).exists():
+        credential = live.filter(agent__status=Agent.Status.ACTIVE).first()
+        if credential is None:
             raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28P01")
         details = {
             "credential": str(identity.credential), "kind": identity.kind, "expires_at": identity.expires_at.isoformat(),
@@ -86,5 +87,6 @@ def _renewed(caller: Caller, identity: Identity) -> Caller:
         credential_id=identity.credential,
         expires=identity.expires_at.timestamp(),
         kind=identity.kind,
+        issued=credential.issued_at.timestamp(),
         purpose=identity.purpose,
     )

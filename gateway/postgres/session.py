@@ -22,7 +22,7 @@ from gateway.postgres.extended import FAILING, Extended
 from gateway.postgres.framing import Message, ProtocolError
 from gateway.postgres.frontend import read_text
 from gateway.postgres.login import Entrance
-from gateway.postgres.messages import error_response, message, query, ready_for_query
+from gateway.postgres.messages import FLUSH, error_response, message, query, ready_for_query
 from gateway.postgres.names import Names
 from gateway.postgres.reader import Parameters, Reader, pinned, unclassified
 from gateway.postgres.relay import QUERY, Relay, Reply
@@ -277,6 +277,13 @@ class Session:
     def in_transaction(self) -> bool:
         """Whether waiting now would keep a transaction open."""
         return self.transactions.status != IDLE or self.extended.unsynced
+
+    async def so_far(self) -> tuple[int, int]:
+        """Rows and bytes that came back so far; what is on its way is waited for."""
+        if self.relay.replies:
+            self.send(FLUSH)
+            await self.relay.settled()
+        return self.transactions.returned()
 
     def locks(self) -> tuple[str, ...]:
         """Tables that this session's open transaction has written to."""

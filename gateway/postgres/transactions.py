@@ -34,6 +34,9 @@ class Transactions:
     """Ended, said to be pending, their transaction open."""
     _savepoints: list[tuple[str, int]] = field(default_factory=list)
     _failed: bool = False
+    _rows: int = 0
+    _bytes: int = 0
+    """Of the runs that ended."""
 
     def begun(self, run: Run) -> None:
         """A run is sent up."""
@@ -42,6 +45,8 @@ class Transactions:
     def finished(self, run: Run) -> None:
         """A run ended, well or not."""
         if self._out.pop(run.action_id, None) is not None:
+            self._rows += run.rows
+            self._bytes += run.size
             self._ended.append(run)
 
     def completed(self, run: Run, tag: str) -> None:
@@ -83,6 +88,11 @@ class Transactions:
     def _keep(self, ended: list[Run]) -> None:
         self._say(ended, "pending", first=True)
         self._pending += [run for run in ended if not run.failed]
+
+    def returned(self) -> tuple[int, int]:
+        """Rows and bytes of everything so far, open portals included."""
+        out = self._out.values()
+        return self._rows + sum(run.rows for run in out), self._bytes + sum(run.size for run in out)
 
     def written(self) -> tuple[str, ...]:
         """Tables that the open transaction has written to."""

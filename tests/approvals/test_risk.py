@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.risk import Facts, band, score
+from agents.risk import band
+from approvals.risk import Facts, score
 
 VERBS = ["select", "sql:delete", "sql:update", "truncate", "sql:ddl", "something new"]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.context import misfit
 from policies.decision import Ask
 from policies.evaluate import Engine, Verdict
+from policies.moment import TYPES, time_text
 from policies.question import question_of, read
 from policies.world import AgentFacts, ResourceFacts
 from tests.policies.worlds import AGENT, HELD, READS, WORLD, WRITES, ask, engine
@@ -25,10 +28,23 @@ contexts = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@given(st.frozensets(names, max_size=3), contexts)
-def test_what_is_kept_reads_the_same_again(verbs: frozenset[str], context: dict[str, object]) -> None:
+moments = st.fixed_dictionaries(
+    {},
+    optional={
+        "time": st.datetimes(min_value=dt.datetime(1970, 1, 1)).map(lambda at: time_text(at.replace(tzinfo=dt.UTC))),  # noqa: DTZ001
+        "risk": st.integers(0, 100),
+        "session": st.fixed_dictionaries(dict.fromkeys(("actions", "rows", "bytes"), st.integers(0, 2**53 - 1))),
+    },
+)
+
+
+@given(st.frozensets(names, max_size=3), contexts, moments)
+def test_what_is_kept_reads_the_same_again(
+    verbs: frozenset[str], context: dict[str, object], ours: dict[str, object]
+) -> None:
     agent, resource = WORLD.agents[AGENT], WORLD.resources["shop"]
-    asked = Ask(AGENT, verbs, "shop", context)
+    asked = Ask(AGENT, verbs, "shop", context, ours)
+    assert not misfit(ours, TYPES)
     kept = question_of(asked, agent, resource)
     again = read(kept.text)
     assert (again.ask.keyed, again.agent, again.resource) == (asked.keyed, agent, resource)

@@ -1,0 +1,127 @@
+"""What differs from one action to the next decides through the gate: time, network, age, risk, rows, what the session did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+import pytest
+
+from activity.models import Action, Question
+from agents import actions as inventory
+from agents.revision import current_revision
+from ledger.entries import Actor
+from policies import actions as policies
+from policies.evaluate import Engine
+from policies.models import PolicyVersion
+from policies.question import question_of, read
+from tests.gateway.wire.world import POLICIES, World, eventually
+
+READ = "SELECT name FROM customers WHERE id < 11"
+ALL = "SELECT name FROM customers"
+
+
+def forbid(condition: str) -> str:
+    return f'@id("not-now") @why("Not now.") forbid (principal, action in Action::"sql:read", resource) when {{ {condition} }};'
+
+
+@pytest.fixture(scope="module")
+def world(standing_world: World) -> World:
+    return standing_world
+
+
+@contextmanager
+def ruled_by(world: World, condition: str) -> Iterator[PolicyVersion]:
+    """A version that forbids reads on that condition, in force at the gate."""
+    cast = world.cast
+    version = policies.propose(
+        policies.draft(f"{POLICIES}\n{forbid(condition)}", actor=cast.engineer).id, actor=cast.engineer
+    )
+    version = policies.activate(policies.approve(version.id, actor=cast.ciso).id, actor=cast.engineer)
+    with world.connect() as connection:
+        assert eventually(lambda: _decides(version, connection))
+    yield version
+
+
+def _decides(version: PolicyVersion, connection: psycopg.Connection[object]) -> bool:
+    says(connection, "SELECT 1")
+    return Action.objects.filter(policy_version=version.number).exists()
+
+
+def says(connection: psycopg.Connection[object], statement: str = READ) -> str:
+    """`allowed`, or the first line of why not."""
+    try:
+        connection.execute(statement)
+    except psycopg.Error as error:
+        return str(error).splitlines()[0]
+    return "allowed"
+
+
+@pytest.mark.parametrize(
+    ("condition", "statement", "denied"),
+    [
+        ("context has time && context.time.hour >= 0", READ, True),
+        ('context has time && context.time.now < datetime("2026-01-01")', READ, False),
+        ('context has time && context.time.weekday like "*day"', READ, True),
+        ('context has source && !context.source.isInRange(ip("10.0.0.0/8"))', READ, True),
+        ("context has source && !(context.source.isLoopback())", READ, False),
+        ('context has credential_age && context.credential_age > duration("9m")', READ, False),
+        ('context has credential_age && context.credential_age >= duration("0s")', READ, True),
+        ("context has rows_estimated && context.rows_estimated > 50", "SELECT name FROM customers WHERE id = 7", False),
+        ("context has rows_estimated && context.rows_estimated > 50", ALL, True),
+        ('context has risk && context.risk.band == "quiet"', READ, True),
+        ("context has risk && context.risk.score > 50", READ, False),
+        ('context has credential && context.credential == "bearer"', READ, True),
+        ('context has environment && context.environment == "staging"', READ, False),
+        ('context has purpose && context.purpose == "Answers customers"', READ, True),
+        ('context has claimed && context.claimed has purpose && context.claimed.purpose == "ticket 7"', READ, True),
+        ("context has on_behalf_of", READ, False),
+        ('context has shape && context.shape like "*"', READ, True),
+        ("context has session && context.session.rows > 1000", READ, False),
+    ],
+)  # fmt: skip
+def test_a_statement_is_decided_by_it(world: World, condition: str, statement: str, denied: bool) -> None:
+    with (
+        ruled_by(world, condition) as version,
+        world.connect(password=world.token(purpose="ticket 7")) as connection,
+    ):
+        said = says(connection, statement)
+        assert ("Not now." in said, said == "allowed") == (denied, not denied)
+    action = Action.objects.filter(policy_version=version.number).latest("asked_at")
+    asked = read(Question.objects.get(id=str(action.question_id)).text)
+    assert question_of(*asked).id == str(action.question_id)
+    again = Engine.build(version.text, asked.world, version=version.number).decide(asked.ask)
+    assert (again.verdict, list(again.policies)) == (action.decision, action.policies)
+
+
+def test_a_session_is_cut_short_once_it_has_read_enough(world: World) -> None:
+    enough = "context has session && (context.session.rows >= 20 || context.session.actions >= 9)"
+    with ruled_by(world, enough), world.connect() as connection:
+        assert [says(connection) for _ in range(2)] == ["allowed"] * 2
+        assert "Not now." in says(connection)
+        with world.connect() as other, suppress(psycopg.Error), other.pipeline():  # what is on its way counts
+            for _ in range(3):
+                other.execute(READ)
+        last = Action.objects.order_by("-asked_at", "-number")[:3]
+        assert [one.decision for one in last] == ["deny", "allow", "allow"]
+
+
+def test_what_the_planner_cannot_say_is_denied(world: World) -> None:
+    with (
+        ruled_by(world, "context has rows_estimated && context.rows_estimated > 50"),
+        world.connect() as connection,
+    ):
+        assert "planner cannot say" in says(connection, "SELECT 1; SELECT 2")
+
+
+def test_an_agent_whose_risk_rises_is_denied_without_a_new_snapshot(world: World) -> None:
+    with ruled_by(world, "context has risk && context.risk.score >= 60"), world.connect() as connection:
+        assert says(connection) == "allowed"
+        revision = current_revision()
+        actor = Actor(kind="system", id="detector", name="detector")
+        inventory.set_risk(world.agent.id, 61, because=["A test."], actor=actor)
+        assert eventually(lambda: "Not now." in says(connection))
+        assert current_revision() == revision
+        inventory.set_risk(world.agent.id, 0, because=["Over."], actor=actor)
+        assert eventually(lambda: says(connection) == "allowed")

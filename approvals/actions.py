@@ -63,7 +63,7 @@ def ask(request: HoldRequest) -> Hold:
         hold = asking.fresh(request, agent, now=now)
         hold.save(force_insert=True)
         details = {"requirement": hold.requirement, "deadline": hold.deadline.isoformat(), "policies": _policies(hold)}
-        _record(Event.HOLD_ASKED, hold, agent_actor(agent), details=details)
+        _record(Event.HOLD_ASKED, hold, agent_actor(agent), details=details | _gravity(hold))
         after_commit(_announce, hold.id)
     return hold
 
@@ -271,10 +271,11 @@ def _wait_again(hold: Hold, decision: Decision) -> None:
     hold.status, hold.settled_at, hold.settled_because, hold.redeem_by = Status.WAITING, None, "", None
     if decision.requirement:
         hold.requirement = dict(decision.requirement.seats)
-    hold.policy_version = decision.policy_version
+    hold.policy_version, hold.severity = decision.policy_version, decision.severity
     hold.reasons = [{"policy": reason.policy, "why": reason.why} for reason in decision.reasons]
     hold.save()
-    _record(Event.HOLD_ASKED, hold, SYSTEM, details={"again": True, "requirement": hold.requirement})
+    details = {"again": True, "requirement": hold.requirement, **_gravity(hold)}
+    _record(Event.HOLD_ASKED, hold, SYSTEM, details=details)
     _notify(hold)
 
 
@@ -287,6 +288,10 @@ def _record(event: Event, hold: Hold, actor: Actor, *, details: Mapping[str, obj
 
 def _subject(hold: Hold) -> Subject:
     return Subject(kind="hold", id=str(hold.id), name=f"{hold.verb} by {hold.agent.name}")
+
+
+def _gravity(hold: Hold) -> dict[str, object]:
+    return {"severity": hold.severity} if hold.severity else {}
 
 
 def _policies(hold: Hold) -> list[str]:

@@ -57,6 +57,7 @@ class Hold(models.Model):
     )
     requirement = models.JSONField()  # {"dba": 2, "security": 1}
     reasons = models.JSONField(default=list)  # [{"policy": …, "why": …}]
+    severity = models.CharField(max_length=8, blank=True)  # the gravest that its policies say: low … critical
     policy_version = models.PositiveIntegerField()
     # People who may not review it, as they were when it was asked: [{"user": id, "person": id, "because": "owner"}]
     excluded = models.JSONField(default=list)

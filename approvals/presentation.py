@@ -30,6 +30,8 @@ _SETTLED = {
     Hold.Status.LAPSED: ("unknown", "hourglass-empty"),
     Hold.Status.WITHDRAWN: ("unknown", "arrow-back-up"),
 }
+_GRAVER = {"low": 0.5, "medium": 1, "high": 2, "critical": 4}
+"""How many times sooner a hold comes, by its severity; 1 where none is said."""
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
@@ -137,5 +139,5 @@ def mark_of(hold: Hold) -> tuple[str, str]:
 
 
 def urgency(hold: Hold, now: datetime) -> float:
-    """What is risky and runs out soon comes first: seconds left, weighed by how harmless it is. Smaller is more urgent."""
-    return max(0.0, (hold.deadline - now).total_seconds()) * (120 - hold.risk)
+    """What is risky, grave and runs out soon comes first: seconds left, weighed by how harmless it is. Smaller is more urgent."""
+    return max(0.0, (hold.deadline - now).total_seconds()) * (120 - hold.risk) / _GRAVER.get(hold.severity, 1)

@@ -168,7 +168,8 @@ def intent_of(
 
 def decided_details(action: Action, decision: Decision) -> Mapping[str, object]:
     """What an entry of an action's own says of the decision."""
-    return {
+    severity = {"severity": decision.severity} if decision.severity else {}
+    return severity | {
         "verb": action.verb,
         "policies": list(decision.policies),
         "question": action.question.id if action.question else None,

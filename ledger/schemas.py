@@ -15,7 +15,7 @@ from typing import Final
 from ledger.events import Event, schema_of
 
 FILTERS: Final = "…"
-DECIDED: Final = "policies:list question:text? snapshot:text tables:list verb:text"
+DECIDED: Final = "policies:list question:text? severity:text? snapshot:text tables:list verb:text"
 OUTCOME: Final = "bytes:count? masked:count rows:count? sqlstate:text status:text"
 SHARED: Final = "count:count root:text"
 CHANGED: Final = "change:text? changed:object? group:text?"
@@ -55,7 +55,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.GATEWAY_STOPPED: NOTHING,
     Event.HALTED: "credentials:count reason:words",
     Event.HOLD_APPROVED: "reason:text? review:text",
-    Event.HOLD_ASKED: "again:flag? deadline:text? policies:list? requirement:object",
+    Event.HOLD_ASKED: "again:flag? deadline:text? policies:list? requirement:object severity:text?",
     Event.HOLD_DENIED: "reason:text review:text",
     Event.HOLD_EXPIRED: NOTHING,
     Event.HOLD_JOINED: "joined_by:text",

@@ -102,6 +102,10 @@ def answer(decision: Decision) -> dict[str, Any]:
         context["requirement"] = str(decision.requirement)
     if decision.limit is not None:
         context["limit"] = decision.limit
+    if decision.severity:
+        context["severity"] = decision.severity
+    if decision.breakglass:
+        context["breakglass"] = sorted(decision.breakglass)
     return {"decision": decision.verdict is Verdict.ALLOW, "context": context}
 
 

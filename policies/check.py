@@ -87,7 +87,7 @@ def _meaning(item: _Parsed, known: Registry) -> Iterator[Problem]:
     yield from (_problem(item.line, error) for error in wrong)
     if not wrong:
         found = terms.terms_of(item.policy)
-        yield from _unknown(item.line, "group", _groups(found.hold), known.groups)
+        yield from _unknown(item.line, "group", sorted({*_groups(found.hold), *found.breakglass}), known.groups)
         yield from _unknown(item.line, "tag", sorted(found.unmask), known.tags)
     yield from _unknown(item.line, "attribute of the context", sorted(asked_of_context(item.policy)), CONTEXT)
     yield from _unknown_entities(item, known.uids)

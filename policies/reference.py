@@ -53,6 +53,14 @@ NOTES_SAY: Final[Mapping[str, tuple[str, str]]] = {
     "why": ('@why("sentence")', "Shown to people and to the agent."),
     "hold": ('@hold("dba:2, security:1")', "On a forbid: groups, and how many distinct people of each."),
     "ttl": ('@ttl("15m")', "How long a hold waits: s, m or h, at most 24h; 15 minutes where nothing is said."),
+    "severity": (
+        '@severity("high")',
+        "On a forbid: low, medium, high or critical. The queue shows it, and what is graver comes sooner.",
+    ),
+    "breakglass": (
+        '@breakglass("oncall")',
+        "On a forbid with @hold: groups of which one person alone may let it through in an emergency. Where several holds apply, all have to name the group.",
+    ),
     "unmask": ('@unmask("email")', "On a permit: the tags whose values stay readable."),
     "limit": ('@limit("1000")', "On a permit: the most rows that come back."),
 }

@@ -10,7 +10,7 @@ from typing import Final
 
 from accounts.quorum import Requirement
 from policies.decision import Code, Decision, Reason, Verdict
-from policies.terms import DEFAULT_TTL, Terms
+from policies.terms import DEFAULT_TTL, Terms, gravest
 
 _STRICTNESS: Final = (Verdict.ALLOW, Verdict.HOLD, Verdict.DENY)
 
@@ -27,17 +27,22 @@ class Ruling:
     ttl: timedelta | None = None
     unmask: frozenset[str] | None = None
     limit: int | None = None
+    severity: str = ""
+    breakglass: frozenset[str] | None = None
 
 
-def refused(code: Code, why: str, reasons: tuple[Reason, ...] = ()) -> Ruling:
+def refused(code: Code, why: str, reasons: tuple[Reason, ...] = (), *, severity: str = "") -> Ruling:
     """A denial."""
-    return Ruling(Verdict.DENY, code, why, reasons)
+    return Ruling(Verdict.DENY, code, why, reasons, severity=severity)
 
 
 def forbidden(forbids: Sequence[Terms]) -> Ruling:
     """The denial that `forbids` determined, in their words."""
     return refused(
-        Code.FORBIDDEN, _words(forbids, lambda terms: f"The policy {terms.id} forbids it."), reasons_of(forbids)
+        Code.FORBIDDEN,
+        _words(forbids, lambda terms: f"The policy {terms.id} forbids it."),
+        reasons_of(forbids),
+        severity=gravest(terms.severity for terms in forbids),
     )
 
 
@@ -65,6 +70,8 @@ def held(forbids: Sequence[Terms], once_approved: Ruling) -> Ruling:
         ttl=min(terms.ttl or DEFAULT_TTL for terms in forbids),
         unmask=once_approved.unmask,
         limit=once_approved.limit,
+        severity=gravest(terms.severity for terms in forbids),
+        breakglass=strictest(terms.breakglass for terms in forbids),
     )
 
 
@@ -74,6 +81,7 @@ def combine(rulings: Sequence[Ruling], *, version: int, snapshot: str) -> Decisi
     said = [ruling for ruling in rulings if ruling.verdict is worst]
     allows = worst is not Verdict.DENY
     requirements = [ruling.requirement for ruling in said if ruling.requirement]
+    glass = [ruling.breakglass for ruling in said if ruling.breakglass is not None]
     masks = [ruling.unmask for ruling in rulings if ruling.unmask is not None]
     return Decision(
         verdict=worst,
@@ -84,13 +92,15 @@ def combine(rulings: Sequence[Ruling], *, version: int, snapshot: str) -> Decisi
         ttl=min((ruling.ttl for ruling in said if ruling.ttl), default=None),
         unmask=strictest(masks) if allows else frozenset(),
         limit=_smallest(ruling.limit for ruling in rulings) if allows else None,
+        severity=gravest(ruling.severity for ruling in said),
+        breakglass=strictest(glass),
         policy_version=version,
         snapshot=snapshot,
     )
 
 
 def strictest(unmasked: Iterable[frozenset[str]]) -> frozenset[str]:
-    """The tags that every one of `unmasked` holds; none for none."""
+    """The names that every one of `unmasked` holds; none for none."""
     sets = list(unmasked)
     return frozenset.intersection(*sets) if sets else frozenset()
 

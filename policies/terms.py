@@ -1,9 +1,9 @@
-"""Pure: what a policy's annotations mean: @id @hold @ttl @why @unmask @limit."""
+"""Pure: what a policy's annotations mean: @id @hold @ttl @why @unmask @limit @severity @breakglass."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -14,13 +14,16 @@ from cedarpy import pst
 from accounts.quorum import Requirement
 from core.errors import Invalid, NarrowgateError
 
-KNOWN: Final = ("id", "hold", "ttl", "why", "unmask", "limit")
+KNOWN: Final = ("id", "why", "hold", "ttl", "severity", "breakglass", "unmask", "limit")
+SEVERITIES: Final = ("low", "medium", "high", "critical")
+"""The mildest first."""
 DEFAULT_TTL: Final = timedelta(minutes=15)
 LONGEST_TTL: Final = timedelta(hours=24)
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*\Z")
 _TTL: Final = re.compile(r"([1-9][0-9]{0,5})([smh])\Z")
 _TAG: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
+_GROUP: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
@@ -35,6 +38,9 @@ class Terms:
     ttl: timedelta | None = None
     unmask: frozenset[str] = frozenset()
     limit: int | None = None
+    severity: str = ""
+    breakglass: frozenset[str] = frozenset()
+    """Groups of which one person may let a held action through in an emergency."""
 
 
 def terms_of(policy: pst.Template) -> Terms:
@@ -51,13 +57,18 @@ def terms_of(policy: pst.Template) -> Terms:
         ttl=ttl(notes["ttl"]) if "ttl" in notes else None,
         unmask=tags(notes["unmask"]) if "unmask" in notes else frozenset(),
         limit=limit(notes["limit"]) if "limit" in notes else None,
+        severity=notes.get("severity", ""),
+        breakglass=groups(notes["breakglass"]) if "breakglass" in notes else frozenset(),
     )
 
 
 def problems(policy: pst.Template) -> list[NarrowgateError]:
     """Everything wrong with a policy's annotations, each with what to write instead."""
     found: list[NarrowgateError] = list(_misplaced(policy))
-    readers = {"id": _id, "hold": Requirement.parse, "ttl": ttl, "unmask": tags, "limit": limit}
+    readers = {
+        "id": _id, "hold": Requirement.parse, "ttl": ttl, "unmask": tags, "limit": limit, "severity": severity,
+        "breakglass": groups,
+    }  # fmt: skip
     for name, read in readers.items():
         try:
             if name in policy.annotations:
@@ -75,6 +86,8 @@ def _misplaced(policy: pst.Template) -> list[Invalid]:
     rules: Mapping[str, tuple[bool, str]] = {
         "hold": (policy.effect == "forbid", "@hold belongs on a forbid: it turns the denial into a wait."),
         "ttl": ("hold" in notes, "@ttl says how long a hold waits, and this policy holds nothing."),
+        "severity": (policy.effect == "forbid", "@severity belongs on a forbid: it says how grave what it stops is."),
+        "breakglass": ("hold" in notes, "@breakglass says who alone may end a hold, and this policy holds nothing."),
         "unmask": (policy.effect == "permit", "@unmask belongs on a permit."),
         "limit": (policy.effect == "permit", "@limit belongs on a permit."),
     }
@@ -124,6 +137,30 @@ def tags(text: str) -> frozenset[str]:
             "unmask", f'@unmask: "{wrong[0][:40]}" is not a tag.', 'Write tags separated by commas: "email, phone".'
         )
     return frozenset(found)
+
+
+def groups(text: str) -> frozenset[str]:
+    """Read the groups of which one person may break the glass. Raises Invalid when one is no group's name."""
+    found = [group.strip() for group in text.split(",")]
+    wrong = [group for group in found if not _GROUP.match(group)]
+    if wrong:
+        remedy = 'Name groups, separated by commas: "oncall, security". One person of them is enough.'
+        raise Invalid("breakglass", f'@breakglass: "{wrong[0][:40]}" is not a group.', remedy)
+    return frozenset(found)
+
+
+def severity(text: str) -> str:
+    """Read how grave it is. Raises Invalid."""
+    if text not in SEVERITIES:
+        near = get_close_matches(text.lower(), SEVERITIES, n=1)
+        remedy = f'Did you mean "{near[0]}"?' if near else f"Write one of {', '.join(SEVERITIES)}."
+        raise Invalid("severity", f'@severity("{text[:40]}") is none.', remedy)
+    return text
+
+
+def gravest(severities: Iterable[str]) -> str:
+    """The gravest of those that are said; empty where none is."""
+    return max((one for one in severities if one), key=SEVERITIES.index, default="")
 
 
 def limit(text: str) -> int:

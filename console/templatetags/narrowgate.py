@@ -24,6 +24,12 @@ register = template.Library()
 for name in ("count", "position", "span", "column_span", "clock", "timer", "digest", "size", "initials"):
     register.filter(name, getattr(words, name))
 
+_SEVERITIES = {
+    "low": ("unknown", "chevron-down"),
+    "medium": ("unknown", "equal"),
+    "high": ("hold", "chevron-up"),
+    "critical": ("deny", "chevrons-up"),
+}
 _CHIPS = {
     "allow": ("allow", "check", "Allowed"),
     "approve": ("allow", "check", "Approved"),
@@ -78,6 +84,14 @@ def chip(kind: str, word: str = "") -> SafeString:
     colour, icon, usual = _CHIPS.get(kind, ("unknown", "question-mark", kind.replace("_", " ").capitalize()))
     markup = '<span class="chip" data-d="{}"><i class="ti ti-{}" aria-hidden="true"></i>{}</span>'
     return format_html(markup, colour, icon, word or usual)
+
+
+@register.simple_tag
+def severity_mark(severity: str) -> SafeString:
+    """How grave the policies call it: seen as one word, heard as two."""
+    colour, icon = _SEVERITIES[severity]
+    markup = '<span class="chip" data-d="{}"><i class="ti ti-{}" aria-hidden="true"></i><span class="visually-hidden">Severity </span>{}</span>'
+    return format_html(markup, colour, icon, severity.capitalize())
 
 
 @register.simple_tag(name="help")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,11 +13,14 @@ from agents import actions as inventory
 from agents.actors import agent_actor
 from approvals import actions
 from approvals.asking import MOST_PER_AGENT
+from approvals.board import board
 from approvals.models import Hold
 from core.db import db_now
 from core.errors import Invalid, NotFound, Refused
 from core.ids import new_id
+from ledger.models import Outbox
 from tests.approvals.world import BOTH, World, approve, backdate, decided, enrol, held, release, request
+from tests.bring.callers import Caller, browser
 
 pytestmark = pytest.mark.django_db
 Status = Hold.Status
@@ -134,3 +138,20 @@ def test_the_count_that_comes_later_moves_the_risk(world: World) -> None:
     counted = actions.estimated(hold.id, {"rows": 12_000, "of": 12_480, "exact": True})
     assert counted.risk > hold.risk
     assert any("half of the table" in line["because"] for line in counted.risk_sum)
+
+
+def test_what_is_graver_comes_sooner_and_the_record_says_how_grave_it_is(world: World) -> None:
+    holds = {}
+    for severity in ("", "low", "critical", "high", "medium"):
+        asked = request(world, f"DELETE FROM customers -- {severity}", decision=decided(severity=severity))
+        holds[severity] = actions.ask(asked)
+    one = next(iter(holds.values()))
+    Hold.objects.update(asked_at=one.asked_at, deadline=one.deadline, risk=40)
+    rows = board(world.cast.reviewer).needs
+    assert [row.hold.severity for row in rows][:2] == ["critical", "high"]
+    assert rows[-1].hold.severity == "low"
+    entries = [json.loads(bytes(row.leaf)) for row in Outbox.objects.filter(event="hold:asked").order_by("id")]
+    assert [entry["details"].get("severity") for entry in entries] == [None, "low", "critical", "high", "medium"]
+    page = browser(world.cast.reviewer).get(f"/queue/{holds['critical'].id}/").content.decode()
+    assert "Severity </span>Critical" in page
+    assert Caller(world.cast.reviewer).get(f"holds/{holds['high'].id}")[1]["severity"] == "high"

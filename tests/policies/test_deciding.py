@@ -198,3 +198,34 @@ def test_a_remembered_decision_is_never_that_of_another_request() -> None:
 def test_the_same_world_and_policies_have_the_same_snapshot() -> None:
     assert engine(READS).decide(ask("sql:select")) == engine(READS).decide(ask("sql:select"))
     assert engine(READS).snapshot != engine(READS, WRITES).snapshot
+
+
+GRAVE = HELD.replace('@id("held")', '@id("grave") @severity("high") @breakglass("oncall, security")')
+GRAVER = HELD.replace('@id("held")', '@id("graver") @severity("critical") @breakglass("security, dba")')
+MILD = HELD.replace('@id("held")', '@id("mild") @severity("low")')
+
+
+@pytest.mark.parametrize(
+    ("policies", "severity", "breakglass"),
+    [
+        ([HELD], "", ()),
+        ([GRAVE], "high", ("oncall", "security")),
+        ([GRAVE, GRAVER], "critical", ("security",)),
+        ([GRAVE, MILD], "high", ()),
+        ([GRAVE, HELD], "high", ()),
+    ],
+)
+def test_a_hold_is_as_grave_as_its_gravest_policy_and_all_must_let_the_glass_be_broken(
+    policies: list[str], severity: str, breakglass: tuple[str, ...]
+) -> None:
+    decision = engine(WRITES, *policies).decide(ask("sql:delete"))
+    assert (decision.verdict, decision.severity, decision.breakglass) == (Verdict.HOLD, severity, frozenset(breakglass))
+    both = engine(WRITES, READS, *policies).decide(ask("sql:delete", "sql:select"))
+    assert (both.severity, both.breakglass) == (severity, frozenset(breakglass))
+
+
+def test_a_denial_is_grave_and_nobody_breaks_its_glass() -> None:
+    never = '@id("never") @severity("critical") forbid (principal, action == Action::"sql:ddl", resource);'
+    decision = engine(WRITES, GRAVE, never).decide(ask("sql:delete", "sql:ddl"))
+    assert (decision.verdict, decision.severity, decision.breakglass) == (Verdict.DENY, "critical", frozenset())
+    assert engine(READS, GRAVE).decide(ask("sql:select")).severity == ""

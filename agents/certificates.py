@@ -18,9 +18,9 @@ from django.db import transaction
 
 from agents import svid
 from agents.actors import agent_actor, credential_subject
-from agents.models import Agent, AgentKey, Credential
+from agents.models import AgentKey, Credential
 from agents.oauth_errors import OAuthError, invalid_request
-from agents.proof import Proof, active_agent, prove, record_refusal
+from agents.proof import Proof, prove, record_refusal, require_active
 from agents.svid_authority import SIGNING, SvidAuthority, svid_authority
 from agents.tokens import audiences
 from core.db import db_now
@@ -86,25 +86,25 @@ def _certify(request: CertificateRequest) -> Certificate:
     signer = authority()
     with transaction.atomic():
         # 3. The agent may act.
-        agent = active_agent(key)
+        require_active(key.agent)
         # 4. The credential and its entry, then the certificate.
-        credential = _credential(request, agent, key, now)
+        credential = _credential(request, key, now)
         certificate = svid.sign(
-            public, signer.signing, agent=agent.name, trust_domain=settings.TRUST_DOMAIN, credential=credential.id, now=now,
+            public, signer.signing, agent=key.agent.name, trust_domain=settings.TRUST_DOMAIN, credential=credential.id, now=now,
             ends=credential.expires_at,
         )  # fmt: skip
     chain = certificate.public_bytes(Encoding.PEM) + signer.signing.certificate.public_bytes(Encoding.PEM)
     return Certificate(chain.decode(), signer.bundle.read_text(encoding="utf-8"), credential)
 
 
-def _credential(request: CertificateRequest, agent: Agent, key: AgentKey, now: datetime) -> Credential:
+def _credential(request: CertificateRequest, key: AgentKey, now: datetime) -> Credential:
     ends = now + svid.LIFE
     credential = Credential.objects.create(
-        agent=agent, key=key, kind=Credential.Kind.SVID, source=request.source, issued_at=now, expires_at=ends
+        agent=key.agent, key=key, kind=Credential.Kind.SVID, source=request.source, issued_at=now, expires_at=ends
     )
     details = {"kid": key.kid, "kind": credential.kind, "expires_at": ends.isoformat()}
     record(
         Event.CREDENTIAL_ISSUED,
-        actor=agent_actor(agent), subject=credential_subject(credential), details=details, source=request.source,
+        actor=agent_actor(key.agent), subject=credential_subject(credential), details=details, source=request.source,
     )  # fmt: skip
     return credential

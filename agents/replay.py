@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import connection
 
 from agents.models import SeenAssertion
 
 KEEP = timedelta(minutes=10)  # longer than anything noted here lives, skew included
+NOTE_SQL = "INSERT INTO agents_seenassertion (digest, expires_at) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 
 
-def is_first_use(*parts: str, expires_at: datetime, now: datetime) -> bool:
-    """Note what `parts` name as used; False if it was before. Committed at once: a refusal later on does not give it back."""
+def is_first_use(*parts: str, expires_at: datetime) -> bool:
+    """Note what `parts` name as used; False if it was before. One that is being noted elsewhere is waited for.
+
+    It stays used if the caller's transaction commits: a refusal later on must not give it back.
+    """
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    SeenAssertion.objects.filter(expires_at__lt=now - KEEP).delete()
-    try:
-        with transaction.atomic():
-            SeenAssertion.objects.create(digest=digest, expires_at=expires_at)
-    except IntegrityError:
-        return False
-    return True
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_SQL, [digest, expires_at])
+        return bool(cursor.rowcount == 1)
+
+
+def forget_used(now: datetime) -> int:
+    """Forget what is refused by its age alone; gives how much that was."""
+    return SeenAssertion.objects.filter(expires_at__lt=now - KEEP).delete()[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from agents import rotating, upkeep
+from agents import replay, rotating, upkeep
 from core.db import db_now
 
 
@@ -19,3 +19,9 @@ def look_after() -> None:
 def rotate_logins() -> None:
     """Change the passwords of logins that are due."""
     rotating.turn(db_now())
+
+
+@shared_task(name="agents.tasks.forget_used")  # type: ignore[untyped-decorator]  # as above
+def forget_used() -> None:
+    """Forget proofs that are too old to be used again."""
+    replay.forget_used(db_now())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.actors import actor_of
 from accounts.models import User
@@ -21,7 +21,7 @@ from agents.exchange import Granted
 from agents.metadata import resource_name
 from agents.models import Agent, AgentKey, Credential, Resource
 from agents.oauth_errors import OAuthError, invalid_grant, invalid_request, invalid_target, unsupported_grant_type
-from agents.proof import Proof, active_agent, prove, record_refusal, require_own
+from agents.proof import Proof, prove, record_refusal, require_active, require_own
 from agents.signing import signing_key, verification_keys
 from core.db import db_now
 from core.errors import Invalid, Refused
@@ -30,6 +30,7 @@ from ledger.write import record
 
 GRANT_TYPE = "client_credentials"
 LONGEST_PURPOSE = 300
+RESOURCE_SQL = "SELECT id, name FROM agents_resource WHERE name = %s AND retired_at IS NULL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,25 +98,33 @@ def read(token: str, *, now: datetime | None = None) -> Identity:
 def _issue(request: TokenRequest) -> Issued:
     # 1. The form.
     _check_form(request)
-    # 2. Who asks.
-    now = db_now()
-    key = prove(request, audiences=audiences(), now=now)
-    subject = _subject(request)
     with transaction.atomic():
-        # 3. The agent may act.
-        agent = active_agent(key)
-        # 4. The one resource and, in an exchange, how far the delegation reaches there.
-        resource = _resource(request.resource)
-        asked = exchange.read_scope(request.scope)
-        found = None
-        if subject is not None:
-            found = exchange.granted(subject, agent=agent, resource=resource, verbs=asked, now=now)
-        # 5. The credential and its entry, then the token.
-        credential = _credential(request, key, resource, found, now)
-        verbs = found.reach.verbs if found else asked
-        through = found.reach.through if found else ()
-        token = _token(credential, resource, verbs=verbs, through=through)
-        return Issued(token, int((credential.expires_at - now).total_seconds()) + 1, credential)
+        # 2. Who asks.
+        now = db_now()
+        key = prove(request, audiences=audiences(), now=now)
+        try:
+            return _issue_to(key, request, now)
+        except OAuthError as error:
+            refused = error  # raised after the commit: the assertion stays used
+    raise refused
+
+
+def _issue_to(key: AgentKey, request: TokenRequest, now: datetime) -> Issued:
+    """In the caller's transaction, which a refusal leaves as it was: what is written is written last."""
+    # 3. The agent may act.
+    require_active(key.agent)
+    # 4. The one resource and, in an exchange, how far the delegation reaches there.
+    resource = _resource(request.resource)
+    asked = exchange.read_scope(request.scope)
+    found, subject = None, _subject(request)
+    if subject is not None:
+        found = exchange.granted(subject, agent=key.agent, resource=resource, verbs=asked, now=now)
+    # 5. The credential and its entry, then the token.
+    credential = _credential(request, key, resource, found, now)
+    verbs = found.reach.verbs if found else asked
+    through = found.reach.through if found else ()
+    token = _token(credential, resource, verbs=verbs, through=through)
+    return Issued(token, int((credential.expires_at - now).total_seconds()) + 1, credential)
 
 
 def _check_form(request: TokenRequest) -> None:
@@ -148,10 +157,12 @@ def _resource(asked: str) -> Resource:
     if not asked:
         raise invalid_target("The resource parameter is missing: a token is for one resource.")
     name = resource_name(asked, settings.GATEWAY_URL)
-    resource = Resource.objects.filter(name=name, retired_at=None).first()
-    if resource is None:
+    with connection.cursor() as cursor:
+        cursor.execute(RESOURCE_SQL, [name])
+        row = cursor.fetchone()
+    if row is None:
         raise invalid_target(f"There is no resource {name[:60]}.")
-    return resource
+    return Resource.from_db(connection.alias, ["id", "name"], row)
 
 
 def _credential(

@@ -69,7 +69,9 @@ async def ask(requests: list[bytes], port: int, ca: Path) -> tuple[float, list[f
         while requests:
             began = time.perf_counter()
             writer.write(requests.pop())
-            body = await reader.readuntil(b"\r\n0\r\n\r\n")  # the door answers in chunks, and JSON holds no such line
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            body = await reader.readexactly(length)
             late.append((time.perf_counter() - began) * 1000)
             if b'"access_token"' not in body:
                 raise SystemExit(f"the door refused: {body.decode()[:300]}")
@@ -101,7 +103,6 @@ def doors(listener: socket.socket) -> Iterator[None]:
 def door(descriptor: int) -> None:
     """Serve the door until told to stop."""
     import django
-    import uvicorn
     import uvloop
 
     django.setup()
@@ -114,8 +115,7 @@ def door(descriptor: int) -> None:
     identity = ca.server_identity(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE)
     bundle = certificates.authority().bundle
     tls = https.context(identity.certificate, identity.key, identity.passphrase, bundle)
-    config = uvicorn.Config(Door(), lifespan="off", log_config=None, access_log=False)
-    uvloop.run(https.Server(config, tls).serve(sockets=[socket.socket(fileno=descriptor)]))
+    uvloop.run(https.Server(Door(), tls).serve(sockets=[socket.socket(fileno=descriptor)]))
 
 
 def main() -> None:

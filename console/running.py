@@ -31,6 +31,7 @@ from monitoring import detector
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DRAIN = 2  # seconds that open requests and sockets get
+OPTIONS: dict[str, Any] = {"server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": DRAIN}
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ async def _serving(server: uvicorn.Server, sockets: list[socket.socket]) -> Any:
 def _console_server() -> Server:
     from console.asgi import application
 
-    return Server(_config(application))
+    return Server(uvicorn.Config(application, lifespan="off", log_config=None, access_log=False, **OPTIONS))
 
 
 def _door_server(identity: ServerIdentity) -> https.Server:
@@ -153,19 +154,7 @@ def _door_server(identity: ServerIdentity) -> https.Server:
 
     agents_ca = certificates.authority().bundle
     tls = https.context(identity.certificate, identity.key, identity.passphrase, agents_ca)
-    return https.Server(_config(Door()), tls)
-
-
-def _config(app: Any) -> uvicorn.Config:  # noqa: ANN401 -- any ASGI application
-    return uvicorn.Config(
-        app,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN,
-    )
+    return https.Server(Door(), tls, **OPTIONS)
 
 
 def _gateway_config(parts: Parts) -> service.Config:

@@ -9,14 +9,17 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from io import BytesIO
+from typing import Any, NamedTuple
 
 import django
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext
-from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.middleware.security import SecurityMiddleware
+
+from gateway.threads import Pool
 
 URLS = "gateway.urls"
 AT_ONCE = 8
@@ -27,18 +30,26 @@ BODY_WITHIN = 10.0
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
-class Door(ASGIHandler):
-    """Django's ASGI handler with the gateway's addresses and nothing but the security headers around them.
+class Answer(NamedTuple):
+    """A response, whole: nothing that the door answers is long."""
 
-    Django gives each request a thread of its own, and with it a new connection to the database. Here AT_ONCE threads stay,
-    each with its connection, and a request takes one that is free: what is more than that waits. It takes one when it is there
-    whole, so that a client which sends slowly keeps nobody waiting.
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Door(BaseHandler):
+    """Django's handler with the gateway's addresses and nothing but the security headers around them.
+
+    Django's own ASGI handler gives each request a thread, and with it a new connection to the database, and goes there and back
+    several times. Here AT_ONCE threads stay, each with its connection; a request that is there whole goes to one that is free, once,
+    so that a client which sends slowly keeps nobody waiting.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._free = [ThreadSensitiveContext() for _ in range(AT_ONCE)]
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self.load_middleware()
+        self._threads: Pool | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI's
         """Answer a request, once it has arrived, in a thread that is free."""
@@ -48,36 +59,34 @@ class Door(ASGIHandler):
             async with asyncio.timeout(BODY_WITHIN):
                 body = await _body(receive)
         except TimeoutError:
-            await _refuse(send, 408, "The request did not arrive in time.")
+            await _send(send, _refusal(408, "The request did not arrive in time."))
             return
         if body is None:
-            await _refuse(send, 413, f"The request has more than {LONGEST_BODY} bytes.")
+            await _send(send, _refusal(413, f"The request has more than {LONGEST_BODY} bytes."))
             return
-        await self._answer(scope, _arrived(body, receive), send)
+        threads = self._threads = self._threads or Pool("gateway-door", AT_ONCE)
+        await _send(send, await threads.run(self._answer, scope, body))
 
-    async def _answer(self, scope: Any, receive: Receive, send: Any) -> None:  # noqa: ANN401 -- ASGI's
-        async with self._room:
-            thread = self._free.pop()
-            known = SyncToAsync.thread_sensitive_context.set(thread)
-            try:
-                await self.handle(scope, receive, send)
-            finally:
-                SyncToAsync.thread_sensitive_context.reset(known)
-                self._free.append(thread)
+    async def close(self) -> None:
+        """End the threads and their connections; what is being answered is answered first."""
+        threads, self._threads = self._threads, None
+        if threads is not None:
+            await threads.close()
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Build the one-link chain, in place of `settings.MIDDLEWARE`, which is the console's."""
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
-        answer = getattr(self, "_get_response_async" if is_async else "_get_response")  # the stubs leave both out
-        inner = convert_exception_to_response(answer)
+        inner = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]  # the stubs leave it out
         self._middleware_chain = convert_exception_to_response(SecurityMiddleware(inner))
 
-    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer from the gateway's addresses."""
+    def _answer(self, scope: MutableMapping[str, Any], body: bytes) -> Answer:
+        request = ASGIRequest(scope, BytesIO(body))
         request.urlconf = URLS
-        return await super().get_response_async(request)
+        response = self.get_response(request)
+        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
+        return Answer(response.status_code, headers, response.getvalue())
 
 
 async def _body(receive: Receive) -> bytes | None:
@@ -93,24 +102,16 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-def _arrived(body: bytes, receive: Receive) -> Receive:
-    """What the application receives: the body in one piece, and after it whatever comes."""
-    pieces = [body]
-
-    async def received() -> MutableMapping[str, Any]:
-        if pieces:
-            return {"type": "http.request", "body": pieces.pop(), "more_body": False}
-        return await receive()
-
-    return received
-
-
-async def _refuse(send: Any, status: int, why: str) -> None:  # noqa: ANN401 -- ASGI's
-    """Answer without reading further; the connection ends with it."""
+def _refusal(status: int, why: str) -> Answer:
+    """An answer without reading further; the connection ends with it."""
     body = json.dumps({"error": "invalid_request", "error_description": why}).encode()
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    return Answer(status, [(b"content-type", b"application/json"), (b"connection", b"close")], body)
+
+
+async def _send(send: Any, answer: Answer) -> None:  # noqa: ANN401 -- ASGI's
+    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def not_found(_request: HttpRequest, exception: Exception | None = None) -> JsonResponse:

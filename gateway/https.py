@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from activity import actions
+from gateway.door import Door
 from gateway.postgres.tls import Conversation, Handshake
 from gateway.threads import in_thread
 
@@ -67,8 +68,9 @@ class Conversing(H11Protocol):
 class Server(uvicorn.Server):
     """uvicorn, with each connection accepted and its TLS begun here. Signals are left to whoever runs it."""
 
-    def __init__(self, config: uvicorn.Config, tls: ssl.SSLContext) -> None:
-        super().__init__(config)
+    def __init__(self, door: Door, tls: ssl.SSLContext, **options: Any) -> None:  # noqa: ANN401 -- uvicorn's own
+        super().__init__(uvicorn.Config(door, lifespan="off", log_config=None, access_log=False, **options))
+        self._door = door
         self._tls = tls
         self._accepting: list[asyncio.Task[None]] = []
         self._entering: set[asyncio.Task[None]] = set()
@@ -91,6 +93,7 @@ class Server(uvicorn.Server):
             task.cancel()
         await asyncio.gather(*self._accepting, *self._entering, return_exceptions=True)
         await super().shutdown(sockets=sockets)
+        await self._door.close()
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -78,7 +78,7 @@ def dpop_proof(request: HttpRequest, token: str = "") -> DpopProof | None:
         method=str(request.method), address=settings.GATEWAY_URL + request.path, now=now, token=token,
         knows_nonce=lambda given: dpop.knows_nonce(_secret(), given, now),
     )  # fmt: skip
-    if not is_first_use("dpop", proof.thumbprint, proof.jti, expires_at=proof.expires_at, now=now):
+    if not is_first_use("dpop", proof.thumbprint, proof.jti, expires_at=proof.expires_at):
         raise invalid_dpop_proof("The DPoP proof was used before.")
     return proof
 

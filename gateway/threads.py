@@ -21,22 +21,30 @@ CHECK_AFTER = 1.0
 """Seconds of rest after which a connection is checked before it is used again."""
 
 
-class _Pool:
+class Pool:
     """Threads that say goodbye to the database before they end, which an executor's threads cannot."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, size: int) -> None:
         self._tasks: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"gateway-orm-{n}", daemon=True) for n in range(THREADS)
-        ]
+        self._threads = [threading.Thread(target=self._work, name=f"{name}-{n}", daemon=True) for n in range(size)]
         for thread in self._threads:
             thread.start()
 
-    def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Have `task` run by the next free thread."""
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `work` returns or raises, run by the next free thread."""
         result: Future[T] = Future()
-        self._tasks.put((result, task))
-        return result
+        self._tasks.put((result, partial(work, *args, **kwargs)))
+        return await asyncio.wrap_future(result)
+
+    async def close(self) -> None:
+        """Finish what was asked for, close every connection, end the threads."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def _work(self) -> None:
         used = 0.0
@@ -44,18 +52,21 @@ class _Pool:
             result, task = order
             if not result.set_running_or_notify_cancel():
                 continue
-            if time.monotonic() - used > CHECK_AFTER and not connection.is_usable():
-                connections.close_all()
+            if time.monotonic() - used > CHECK_AFTER or connection.errors_occurred:
+                _check()
             _run(result, task)
             used = time.monotonic()
         connections.close_all()
 
-    def close(self) -> None:
-        """Finish what was asked for, close every connection, end the threads."""
-        for _ in self._threads:
-            self._tasks.put(None)
-        for thread in self._threads:
-            thread.join()
+
+def _check() -> None:
+    """Close the connection if it does not work; the next statement opens another."""
+    if connection.connection is None:
+        return
+    if connection.is_usable():
+        connection.errors_occurred = False
+    else:
+        connections.close_all()
 
 
 def _run(result: Future[T], task: Callable[[], T]) -> None:
@@ -70,17 +81,17 @@ def _run(result: Future[T], task: Callable[[], T]) -> None:
 class _Current:
     """The pool in use: made at first need, gone when the gateway stops."""
 
-    pool: _Pool | None = None
+    pool: Pool | None = None
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """What `work` returns or raises, run in a thread. Holds and sign-ins only: never on the way of an allowed action."""
-    pool = _Current.pool = _Current.pool or _Pool()
-    return await asyncio.wrap_future(pool.submit(partial(work, *args, **kwargs)))
+    pool = _Current.pool = _Current.pool or Pool("gateway-orm", THREADS)
+    return await pool.run(work, *args, **kwargs)
 
 
 async def end_threads() -> None:
     """Close the threads' connections and end them; the next `in_thread` makes new ones."""
     pool, _Current.pool = _Current.pool, None
     if pool is not None:
-        await asyncio.to_thread(pool.close)
+        await pool.close()

@@ -11,14 +11,16 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import connections
+from django.db import OperationalError, connection, connections
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from agents import actions, keys, tokens
+from agents.models import Agent
 from agents.oauth_errors import OAuthError
 from agents.resource_actions import Where
 from gateway.door import Door
+from gateway.threads import Pool
 from tests.agents.conftest import Enrolled, claims_of, enrol, request_with, sign
 from tests.cast import Cast
 
@@ -35,11 +37,15 @@ def committed(fresh_cast: Cast) -> Iterator[Enrolled]:
 
 def send(method: str, path: str, **options: object) -> httpx.Response:
     async def go() -> httpx.Response:
-        transport = httpx.ASGITransport(app=cast("Any", Door()), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="https://localhost:8443") as client:
-            return await client.request(method, path, **options)  # type: ignore[arg-type] # httpx's own options
+        door = Door()
+        transport = httpx.ASGITransport(app=cast("Any", door), raise_app_exceptions=False)
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="https://localhost:8443") as client:
+                return await client.request(method, path, **options)  # type: ignore[arg-type] # httpx's own options
+        finally:
+            await door.close()
 
-    return async_to_sync(go)()  # views run in this thread, with its connection
+    return async_to_sync(go)()
 
 
 def form(enrolled: Enrolled) -> dict[str, str]:
@@ -90,6 +96,23 @@ def test_nothing_of_the_console_is_behind_this_door(committed: Enrolled, path: s
 
 def test_a_token_is_not_asked_for_by_get(committed: Enrolled) -> None:
     assert send("GET", "/oauth/token").status_code == 405
+
+
+def test_a_thread_whose_connection_is_lost_opens_another(committed: Enrolled) -> None:
+    def lose() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    async def go() -> list[bool]:
+        pool = Pool("test", 1)
+        try:
+            with pytest.raises(OperationalError):
+                await pool.run(lose)
+            return [await pool.run(Agent.objects.exists) for _ in range(2)]
+        finally:
+            await pool.close()
+
+    assert async_to_sync(go)() == [True, True]
 
 
 def test_of_two_processes_at_once_one_gets_it(committed: Enrolled) -> None:

@@ -19,10 +19,8 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import uvicorn
 from cryptography import x509
 from django.conf import settings
-from django.db import connections
 from joserfc import jwt
 
 from agents import actions as inventory
@@ -44,16 +42,14 @@ def door(standing_world: World) -> Iterator[str]:
     config = standing_world.config
     assert config.agents_ca is not None
     tls = https.context(config.certificate, config.key, config.key_password, config.agents_ca)
-    server = https.Server(uvicorn.Config(Door(), lifespan="off", log_config=None), tls)
+    server = https.Server(Door(), tls)
     listener = socket.create_server(("127.0.0.1", 0))
     task = asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), standing_world.gateway.loop)
     eventually(lambda: server.started)
-    database = connections["default"].settings_dict
-    kept = database["CONN_MAX_AGE"], settings.GATEWAY_URL
-    database["CONN_MAX_AGE"] = 0  # each request has a thread of its own, and with it a connection
+    kept = settings.GATEWAY_URL
     settings.GATEWAY_URL = f"https://localhost:{listener.getsockname()[1]}"
     yield settings.GATEWAY_URL
-    database["CONN_MAX_AGE"], settings.GATEWAY_URL = kept
+    settings.GATEWAY_URL = kept
     server.should_exit = True
     task.result(10)
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from agents.models import Agent
+from agents.halt_actions import halted
+from agents.models import Agent, Halt
 from core import words
 from ledger.proving import BROKEN
 from monitoring import figures
@@ -43,6 +44,7 @@ class Posture:
     answers: Answers
     watch: Watch
     steps: list[Step]
+    halt: Halt | None
 
     @property
     def window(self) -> str:
@@ -100,6 +102,7 @@ def posture_of(period: timedelta, now: datetime) -> Posture:
         answers=answers_of(since, now),
         watch=seen,
         steps=steps(facts_of(fleet, seen, now)),
+        halt=halted(),
     )
 
 

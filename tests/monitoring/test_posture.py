@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from activity.models import Action
+from agents import halt_actions
 from agents.models import Agent, AgentKey, Resource
 from approvals import actions as approvals
 from approvals.models import Hold
@@ -98,6 +99,15 @@ def test_what_waits_for_a_person_is_the_headline(world: World) -> None:
     page = _page(world)
     assert "1 incident waits for a person to contain it." in page
     assert "1 needs a person" in page
+
+
+def test_what_is_stopped_does_not_read_as_well(world: World) -> None:
+    assert "Posture needs you." in _page(world)
+    halt_actions.halt(actor=world.cast.ciso, reason="A key <leaked>.")
+    page = _page(world)
+    assert "Everything is stopped." in page
+    assert "A key &lt;leaked&gt;." in page
+    assert "Posture needs you." not in page
 
 
 def test_each_mean_leads_to_the_incidents_that_it_is_over(world: World) -> None:

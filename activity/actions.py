@@ -190,6 +190,7 @@ def hold_action(intent: Intent) -> Action:
         policies=list(intent.policies),
         policy_version=intent.policy_version,
         question_id=question_id,
+        enforced=intent.enforced,
         status=Action.Status.HELD,
         asked_at=intent.asked_at,
     )
@@ -232,7 +233,8 @@ def _carried_by(node: GatewayNode) -> Q:
     late = node.beat_at - OUTCOMES_LATE
     sessions = Session.objects.filter(Q(ended_at=None) | Q(ended_at__gt=late), node_id=node.id)
     in_sessions = Q(node_id=node.id, session_id__in=sessions.values("id"))
-    return in_sessions | Q(node_id=node.id, decision=Action.Decision.HOLD)
+    # What an agent does by itself goes on without the node
+    return (in_sessions | Q(node_id=node.id, decision=Action.Decision.HOLD)) & Q(enforced=True)
 
 
 def _mark_uncertain(action: Action, node: GatewayNode) -> None:

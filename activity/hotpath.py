@@ -26,16 +26,17 @@ acted AS (
     INSERT INTO activity_action (
         id, session_id, node_id, agent_id, resource_id, credential_id, number, verb, shown, summary, shape, tables, tags,
         digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, released_at, entry_id,
-        question_id, masked_values, sqlstate, message)
+        question_id, enforced, masked_values, sqlstate, message)
     SELECT new.id, new.session_id, new.node_id, new.agent_id, new.resource_id, new.credential_id, new.number, new.verb,
         new.shown, new.summary, new.shape, new.tables::text[], new.tags::text[], new.digest, decode(new.salt, 'hex'), new.decision,
         new.masked, new.reason, new.code, new.policies::text[], new.policy_version, new.status, new.asked_at,
-        CASE new.status WHEN 'released' THEN new.asked_at END, new.entry_id, new.question_id, 0, '', ''
+        CASE new.status WHEN 'released' THEN new.asked_at END, new.entry_id, new.question_id, new.enforced, 0, '', ''
     FROM moved, unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::text[],
         %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bool[],
-        %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::uuid[], %s::uuid[])
+        %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::uuid[], %s::uuid[], %s::bool[])
     AS new (id, session_id, node_id, agent_id, resource_id, credential_id, number, verb, shown, summary, shape, tables, tags,
-        digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, entry_id, question_id)
+        digest, salt, decision, masked, reason, code, policies, policy_version, status, asked_at, entry_id, question_id,
+        enforced)
 ), kept AS (
     INSERT INTO activity_question (id, text) SELECT new.* FROM moved, unnest(%s::uuid[], %s::text[]) AS new
     ON CONFLICT DO NOTHING
@@ -130,6 +131,7 @@ class Intent:
     policy_version: int = 0
     question: tuple[str, str] | None = None
     """Identifier and text of what was decided; None for what was refused before it could be asked."""
+    enforced: bool = True
     entry_id: Identifier | None = None
 
     @property
@@ -167,6 +169,7 @@ def intent_columns(rows: Sequence[Intent], kept: Container[str] = ()) -> tuple[s
         moments([row.asked_at for row in rows]),
         plains([row.entry_id for row in rows]),
         plains([row.question_id for row in rows]),
+        plains([row.enforced for row in rows]),
         plains(questions),
         texts(questions.values()),
     )

@@ -106,6 +106,8 @@ class Action(models.Model):
     salt = models.BinaryField()
     decision = models.CharField(max_length=5, choices=Decision.choices)
     masked = models.BooleanField(default=False)
+    # Whether it could only happen through the gate. False: the agent asked, acts by itself, and reports what came of it.
+    enforced = models.BooleanField(default=True, db_default=True)
     reason = models.CharField(max_length=500, blank=True)
     code = models.CharField(max_length=40, blank=True)  # the rule that refused it
     policies = ArrayField(models.CharField(max_length=100), default=list, blank=True)
@@ -145,10 +147,30 @@ class Action(models.Model):
             models.Index(
                 fields=["asked_at"], condition=models.Q(policy_version=0, decision="allow"), name="action_undecided"
             ),
+            models.Index(fields=["asked_at"], condition=models.Q(enforced=False), name="action_not_enforced"),
         ]
 
     def __str__(self) -> str:
         return self.summary or self.shown[:80]
+
+
+class Asked(models.Model):
+    """An operation that an agent asked for under a key of its own: however often it repeats that, it is one action.
+
+    `canonical` is what the digest covers, so that whichever gateway the agent comes back to can decide it again.
+    """
+
+    action_id = models.UUIDField(primary_key=True)
+    agent_id = models.UUIDField()
+    key = models.CharField(max_length=100)
+    canonical = models.BinaryField()
+    asked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["agent_id", "key"], name="asked_once")]
+
+    def __str__(self) -> str:
+        return str(self.action_id)
 
 
 class Question(models.Model):

@@ -258,7 +258,7 @@ def _release(hold: Hold, decision: Decision, node: UUID, masked: bool) -> None:
         "node": str(node),
         "reviews": releasing.approvals_of(hold),
         "snapshot": decision.snapshot,
-    }
+    } | _outside(hold)
     entry = record(
         Event.ACTION_RELEASED, actor=agent_actor(hold.agent), subject=subject, details=details, session=hold.session_id,
         action=hold.action_id, digest=hold.digest, policy_version=decision.policy_version,
@@ -281,7 +281,7 @@ def _wait_again(hold: Hold, decision: Decision) -> None:
 
 def _record(event: Event, hold: Hold, actor: Actor, *, details: Mapping[str, object] | None = None) -> None:
     record(
-        event, actor=actor, subject=_subject(hold), details=details or {}, session=hold.session_id,
+        event, actor=actor, subject=_subject(hold), details={**(details or {}), **_outside(hold)}, session=hold.session_id,
         action=hold.action_id, digest=hold.digest, policy_version=hold.policy_version,
     )  # fmt: skip
 
@@ -292,6 +292,11 @@ def _subject(hold: Hold) -> Subject:
 
 def _gravity(hold: Hold) -> dict[str, object]:
     return {"severity": hold.severity} if hold.severity else {}
+
+
+def _outside(hold: Hold) -> dict[str, object]:
+    """What an entry says of an action that the gate does not stand in the way of."""
+    return {} if hold.enforced else {"enforced": False}
 
 
 def _policies(hold: Hold) -> list[str]:

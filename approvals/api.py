@@ -31,7 +31,7 @@ class HeldActionSerializer(serializers.ModelSerializer[Hold]):
         """What is shown."""
 
         model = Hold
-        fields: ClassVar = ["id", "verb", "summary", "shown", "shape", "tables", "tags", "session_id"]
+        fields: ClassVar = ["id", "verb", "summary", "shown", "shape", "tables", "tags", "session_id", "enforced"]
 
 
 class ReviewSerializer(serializers.ModelSerializer[Review]):

@@ -52,6 +52,7 @@ class HoldRequest:
     purpose: str = ""
     on_behalf_of: UUID | None = None
     in_transaction: bool = False
+    enforced: bool = True
     has_where: bool | None = None
     locks: tuple[str, ...] = ()
     estimate: Mapping[str, object] | None = None
@@ -127,7 +128,7 @@ def fresh(request: HoldRequest, agent: Agent, *, now: datetime) -> Hold:
         policy_version=decision.policy_version,
         reasons=[{"policy": reason.policy, "why": reason.why} for reason in decision.reasons],
         excluded=exclusions(agent, acted_for), estimate=dict(request.estimate) if request.estimate else None,
-        locks=list(request.locks), in_transaction=request.in_transaction, has_where=request.has_where,
+        locks=list(request.locks), in_transaction=request.in_transaction, enforced=request.enforced, has_where=request.has_where,
         asked_at=now, deadline=now + patience(request),
     )  # fmt: skip
     weigh(hold)

@@ -76,9 +76,16 @@ class Case:
 
     @property
     def tables(self) -> str:
-        """The tables it names, without the usual schema."""
+        """The tables it names, without the usual schema; the operation, where it is none of SQL."""
+        if not self.hold.verb.startswith("sql:"):
+            return self.hold.shape
         names = [str(table).removeprefix("public.") for table in self.hold.tables]
         return words.listing(names) if names else "no table"
+
+    @property
+    def run_words(self) -> str:
+        """What the text that will run is written in."""
+        return "SQL, tagged values hidden" if self.hold.verb.startswith("sql:") else "as the agent sent it"
 
     @property
     def digest_words(self) -> str:

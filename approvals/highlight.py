@@ -1,7 +1,7 @@
-"""SQL as coloured, escaped pieces: what a page shows is exactly the text given. Pure: no Django, no I/O.
+"""What is asked as coloured, escaped pieces: what a page shows is exactly the text given. Pure: no Django, no I/O.
 
-Tokens come from PostgreSQL's own scanner (pglast), so a keyword is one only where PostgreSQL reads it as one.
-Text it cannot scan is shown plain, never dropped.
+Tokens of SQL come from PostgreSQL's own scanner (pglast), so a keyword is one only where PostgreSQL reads it as one. An operation with
+its arguments in JSON begins with its name. Text that cannot be scanned is shown plain, never dropped.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ _KEYWORDS = frozenset({"RESERVED_KEYWORD", "UNRESERVED_KEYWORD", "COL_NAME_KEYWO
 # Names of types and functions are keywords to the grammar, but read as names.
 _READ_AS_NAMES = re.compile(
     r"(?i)(?:name|type|value|data|text|date|time|timestamp|interval|level|content|day|month|year|key)$"
+)
+_OPERATION = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+ \{\n")
+_JSON = re.compile(
+    r'(?P<name>"(?:[^"\\\n]|\\.)*"(?=:))|(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<number>-?\d[\d.eE+-]*)|\b(?P<keyword>true|false|null)\b'
 )
 _MASKED = re.compile(r"'?\*\*\*'?")
 
@@ -94,6 +98,12 @@ def _runs(sql: str) -> Iterator[_Run]:
 
 def _tokens(sql: str) -> list[_Run]:
     """Tokens of interest, in characters; none where the scanner gives up."""
+    if _OPERATION.match(sql):
+        return [
+            _Run(found.start(), found.end(), _json_kind(found))
+            for found in _JSON.finditer(sql)
+            if found["name"] is None
+        ]
     try:
         tokens = scan(sql)
     except (ParseError, UnicodeError):
@@ -104,6 +114,10 @@ def _tokens(sql: str) -> list[_Run]:
     ]
     ordered = all(a.end <= b.start for a, b in pairwise(runs)) and all(run.end <= len(sql) for run in runs)
     return [run for run in runs if run.kind] if ordered else []
+
+
+def _json_kind(found: re.Match[str]) -> str:
+    return "masked" if found[0] == '"***"' else str(found.lastgroup)
 
 
 def _kind(name: str, keyword: str, text: str) -> str:

@@ -66,6 +66,7 @@ class Hold(models.Model):
     risk_sum = models.JSONField(default=list)  # [{"because": …, "points": 30}]
     locks = models.JSONField(default=list)  # tables locked, where it sits in an open transaction
     in_transaction = models.BooleanField(default=False)
+    enforced = models.BooleanField(default=True, db_default=True)  # as Action.enforced
     has_where = models.BooleanField(
         null=True, blank=True
     )  # whether every change in it says which rows; None: not asked

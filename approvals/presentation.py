@@ -45,12 +45,16 @@ class Touch:
 
 
 def short_verb(verb: str) -> str:
-    """The verb as people know it: "sql:copy_in" is COPY IN."""
-    return verb.removeprefix("sql:").replace("_", " ").upper()
+    """The verb as people know it: "sql:copy_in" is COPY IN, anything but SQL is what policies call it."""
+    return verb.removeprefix("sql:").replace("_", " ").upper() if verb.startswith("sql:") else verb
 
 
 def touch(hold: Hold) -> Touch:
     """Counted and estimated are never the same sentence."""
+    if not hold.enforced:
+        return Touch(
+            "The agent carries it out by itself.", "The gate does not see it happen, and cannot count it.", exact=False
+        )
     estimate: Mapping[str, Any] = hold.estimate or {}
     does = _DOES.get(hold.verb.removeprefix("sql:"), "Touches")
     if estimate.get("rows") is None:
@@ -74,6 +78,8 @@ def touch(hold: Hold) -> Touch:
 
 def locks(hold: Hold) -> str:
     """What it keeps others from while it waits."""
+    if not hold.enforced:
+        return "It would be told to wait, and is trusted to."
     tables = [str(table).rpartition(".")[2] for table in hold.locks]
     if tables:
         return f"Its open transaction holds locks on {words.listing(tables)} while it waits."

@@ -17,6 +17,7 @@ _BY_VERB = {
     "ddl": (34, "Changes the schema"),
     "truncate": (40, "Empties a table"),
     "grant": (40, "Changes who may do what"),
+    "app:call": (30, "Does something the gate cannot see"),
 }
 _UNKNOWN = (30, "Does something not seen before")
 _MOST_LINES = 6

@@ -66,7 +66,8 @@ def _endings(hold: Hold, action: Action | None) -> list[Step]:
     if hold.released_at:
         steps.append(Step(hold.released_at, _GATE, "decided again and let it through, once"))
     if hold.released_at and action and action.finished_at:
-        steps.append(Step(action.finished_at, hold.resource.name, _outcome(action)))
+        who = hold.resource.name if hold.enforced else hold.agent.name
+        steps.append(Step(action.finished_at, who, _outcome(action) if hold.enforced else _reported(action)))
     return steps
 
 
@@ -75,6 +76,14 @@ def _outcome(action: Action) -> str:
         return f"refused it: {action.sqlstate} {action.message}".rstrip()
     done = words.plural(action.rows, "row") if action.rows is not None else "done"
     return f"{done}, {Action.Status(action.status).label.lower()}"
+
+
+def _reported(action: Action) -> str:
+    """What the agent says came of it."""
+    if action.status == Action.Status.UNCERTAIN:
+        return "never said what came of it"
+    told = f": “{action.message}”" if action.message else ""
+    return f"says it is {Action.Status(action.status).label.lower()}{told}"
 
 
 def verdict(hold: Hold, approved: int, denial: Review | None, action: Action | None) -> str:

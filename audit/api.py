@@ -70,7 +70,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
         model = Action
         fields: ClassVar = [
             "id", "session_id", "agent", "agent_id", "resource", "resource_id", "number", "verb", "shown", "summary", "shape", "tables", "tags",
-            "digest", "decision", "masked", "reason", "code", "policies", "policy_version", "status", "asked_at",
+            "digest", "decision", "enforced", "masked", "reason", "code", "policies", "policy_version", "status", "asked_at",
             "released_at", "finished_at", "rows", "bytes", "masked_values", "sqlstate", "message", "entry_id",
         ]  # fmt: skip
 

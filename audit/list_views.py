@@ -33,7 +33,7 @@ UNUSABLE = 422
 DIGITS = 9
 """As many as the number of a version can have."""
 ACTION_COLUMNS = (
-    "asked at", "agent", "resource", "verb", "decision", "masked", "status", "statement", "summary", "reason", "rule",
+    "asked at", "agent", "resource", "verb", "decision", "enforced", "masked", "status", "statement", "summary", "reason", "rule",
     "policies", "policy version", "rows", "bytes", "masked values", "released at", "finished at", "error", "message", "session",
     "action", "digest",
 )  # fmt: skip
@@ -139,7 +139,7 @@ def _back(request: HttpRequest, place: str, error: Invalid) -> HttpResponse:
 def _action_cells(row: Row) -> Iterable[Value]:
     one = row.action
     return (
-        one.asked_at, row.agent, row.resource, one.verb, one.decision, one.masked, one.status, one.shown, one.summary, one.reason,
+        one.asked_at, row.agent, row.resource, one.verb, one.decision, one.enforced, one.masked, one.status, one.shown, one.summary, one.reason,
         one.code, ", ".join(one.policies), one.policy_version, one.rows, one.bytes, one.masked_values, one.released_at,
         one.finished_at, one.sqlstate, one.message, one.session_id, one.id, one.digest,
     )  # fmt: skip

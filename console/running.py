@@ -21,6 +21,7 @@ from console.jobs import Jobs
 from core.errors import NarrowgateError
 from core.live import set_loop
 from gateway import https, service
+from gateway.door import Ways
 from ledger import keys
 from ledger.publishing.configured import destinations
 from ledger.publishing.publisher import Publisher
@@ -66,7 +67,7 @@ async def run(parts: Parts) -> None:
         writer = stack.enter_context(_sequencer(parts.signer))
         gate = await service.start(_gateway_config(parts))
         stack.push_async_callback(gate.stop)
-        await stack.enter_async_context(_serving(_door_server(parts.identity), parts.door))
+        await stack.enter_async_context(_serving(_door_server(parts.identity, gate.ways), parts.door))
         await stack.enter_async_context(_serving(_console_server(), parts.console))
         stack.enter_context(_thread("detector", detector.run))
         publisher = Publisher(destinations(), TileFiles(tile_folder()))
@@ -149,12 +150,12 @@ def _console_server() -> Server:
     return Server(uvicorn.Config(application, lifespan="off", log_config=None, access_log=False, **OPTIONS))
 
 
-def _door_server(identity: ServerIdentity) -> https.Server:
+def _door_server(identity: ServerIdentity, ways: Ways) -> https.Server:
     from gateway.door import Door
 
     agents_ca = certificates.authority().bundle
     tls = https.context(identity.certificate, identity.key, identity.passphrase, agents_ca)
-    return https.Server(Door(), tls, **OPTIONS)
+    return https.Server(Door(ways), tls, **OPTIONS)
 
 
 def _gateway_config(parts: Parts) -> service.Config:

@@ -143,6 +143,7 @@ CELERY_BEAT_SCHEDULE = {
     "rotate-logins": {"task": "agents.tasks.rotate_logins", "schedule": 20.0, "options": {"expires": 20}},
     "forget-used-proofs": {"task": "agents.tasks.forget_used", "schedule": 60.0, "options": {"expires": 60}},
     "look-after-agents": {"task": "agents.tasks.look_after", "schedule": 3600.0, "options": {"expires": 3600}},
+    "give-up-unreported": {"task": "activity.tasks.give_up_unreported", "schedule": 600.0, "options": {"expires": 600}},
     "detect": {"task": "monitoring.tasks.detect", "schedule": 5.0, "options": {"expires": 5}},
 }
 

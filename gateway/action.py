@@ -94,6 +94,12 @@ class Action:
     """Whether an entry that allows it may be shared with others."""
     question: Question | None = None
     """What it was decided by, once it was asked."""
+    operation: str = ""
+    """What it does by the name that its resource has for it; empty where the verb says it all."""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    """Those of the operation, as policies read them."""
+    enforced: bool = True
+    """Whether it can only happen through the gate."""
 
     def subject(self) -> Subject:
         """What an entry about it is about."""
@@ -102,11 +108,18 @@ class Action:
     def asked(self, caller: Caller, agent: AgentFacts, resource: ResourceFacts | None, moment: Moment = STILL) -> Ask:
         """What policies are asked. Actions alike in all that policies may read share one question."""
         reads = (self.verbs, self.tables, self.columns, self.tags, self.has_where, self.shape)
-        ask, self.question = _asked(caller.says, agent, resource, reads)
+        if self.operation:
+            ask = _ask(caller.says, agent, reads, {"operation": self.operation, "args": self.arguments})
+            self.question = question_of(ask, agent, resource)
+        else:
+            ask, self.question = _asked(caller.says, agent, resource, reads)
         if moment is not STILL:
             ask = replace(ask, context={**ask.context, **moment.context}, ours=moment.ours)
             self.question = question_of(ask, agent, resource)
         return ask
+
+
+Reads = tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], bool, str]
 
 
 @lru_cache(16_384)
@@ -114,9 +127,15 @@ def _asked(
     caller: tuple[str, str, str, str, str],
     agent: AgentFacts,
     resource: ResourceFacts | None,
-    reads: tuple[frozenset[str], frozenset[str], frozenset[str], frozenset[str], bool, str],
+    reads: Reads,
 ) -> tuple[Ask, Question]:
-    """What policies may read of an action, and the same to keep; what an agent says about itself lives under `claimed`."""
+    """What policies may read of an action, and the same to keep."""
+    ask = _ask(caller, agent, reads, {})
+    return ask, question_of(ask, agent, resource)
+
+
+def _ask(caller: tuple[str, str, str, str, str], agent: AgentFacts, reads: Reads, more: Mapping[str, object]) -> Ask:
+    """What policies may read of an action; what an agent says about itself lives under `claimed`."""
     name, target, kind, claim, acts_for = caller
     verbs, tables, columns, tags, where, shape = reads
     context: dict[str, object] = {
@@ -128,13 +147,13 @@ def _asked(
         "credential": kind,
         "where": where,
         "claimed": {"purpose": claim} if claim else {},
+        **more,
     }
     if shape:
         context["shape"] = shape
     if acts_for:
         context["on_behalf_of"] = acts_for
-    ask = Ask(name, verbs, target, context)
-    return ask, question_of(ask, agent, resource)
+    return Ask(name, verbs, target, context)
 
 
 def intent_of(
@@ -163,6 +182,7 @@ def intent_of(
         decision.policies,
         decision.policy_version,
         action.question,
+        action.enforced,
     )
 
 
@@ -175,4 +195,6 @@ def decided_details(action: Action, decision: Decision) -> Mapping[str, object]:
         "question": action.question.id if action.question else None,
         "snapshot": decision.snapshot,
         "tables": sorted(action.tables),
+        **({"operation": action.operation} if action.operation else {}),
+        **({} if action.enforced else {"enforced": False}),
     }

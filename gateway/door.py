@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ LONGEST_BODY = 65_536
 BODY_WITHIN = 10.0
 """Seconds that a request has to arrive whole."""
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Ways = Mapping[str, Callable[[Any, Any, Any], Awaitable[None]]]
 
 
 class Answer(NamedTuple):
@@ -46,15 +47,21 @@ class Door(BaseHandler):
     so that a client which sends slowly keeps nobody waiting.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ways: Ways | None = None) -> None:
+        """`ways` are answered on the event loop, by the beginning of their address: what agents do, rather than ask of us."""
         super().__init__()
         self.load_middleware()
+        self._ways = ways or {}
         self._threads: Pool | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI's
         """Answer a request, once it has arrived, in a thread that is free."""
         if scope["type"] != "http":
             raise ValueError(f"The door speaks HTTP alone, not {scope['type']}.")
+        way = next((way for begins, way in self._ways.items() if scope["path"].startswith(begins)), None)
+        if way is not None:
+            await way(scope, receive, send)
+            return
         try:
             async with asyncio.timeout(BODY_WITHIN):
                 body = await _body(receive)

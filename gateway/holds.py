@@ -239,6 +239,7 @@ def _request(caller: Caller, action: Action, decision: Decision, party: Waiting)
         purpose=caller.purpose,
         on_behalf_of=caller.on_behalf_of,
         in_transaction=party.in_transaction,
+        enforced=action.enforced,
         has_where=action.has_where,
         locks=party.locks,
     )

@@ -19,6 +19,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from activity.hotpath import Outcome
+from approvals.models import Hold
 from gateway.action import STILL, Action, Caller, decided_details, intent_of
 from gateway.batches import never_released
 from gateway.holds import Holds, Waiting
@@ -67,7 +68,12 @@ class Pipeline:
         self._holds = holds
 
     async def admit(self, caller: Caller, action: Action, party: Party[Obligations]) -> Admission[Obligations]:
-        """Take an action through steps 1 to 5. Raises Refusal, recorded, when it may not run."""
+        """Take an action through steps 1 to 5, waiting for people if need be. Raises Refusal, recorded, when it may not run."""
+        begun = await self.begin(caller, action, party)
+        return begun if isinstance(begun, Admission) else await self.collect(caller, begun, party)
+
+    async def begin(self, caller: Caller, action: Action, party: Party[Obligations]) -> Admission[Obligations] | Hold:
+        """As `admit`, but where it waits for people: the hold, to be collected by `collect`."""
         # 1. Identify.
         if self._watch.is_deaf:
             await self._watch.heard()
@@ -87,7 +93,7 @@ class Pipeline:
             raise await self.refuse(caller, action, refusal, decision) from None
         # 4. Hold.
         if decision.verdict is Verdict.HOLD:
-            return await self._wait(caller, action, decision, party)
+            return await self._ask(caller, action, decision, party)
         # 5. Record intent.
         intent = intent_of(action, caller, decision, status="released")
         intent.masked = party.masks(obligations)
@@ -139,15 +145,17 @@ class Pipeline:
             )
         return snapshot
 
-    async def _wait(
-        self, caller: Caller, action: Action, decision: Decision, party: Party[Obligations]
-    ) -> Admission[Obligations]:
-        # 4. Hold: the row, the wait, and again a decision, by the policies of then, without approval.
+    async def _ask(self, caller: Caller, action: Action, decision: Decision, party: Party[Obligations]) -> Hold:
+        # 4. Hold: the row.
         try:
-            hold = await self._holds.ask(caller, action, decision, party)
+            return await self._holds.ask(caller, action, decision, party)
         except Refusal as refusal:
             raise await self.refuse(caller, action, refusal, decision) from None
+
+    async def collect(self, caller: Caller, hold: Hold, party: Party[Obligations]) -> Admission[Obligations]:
+        """Steps 4 to 6 of an action that people were asked about. Raises Refusal, and Left when the client went away."""
         while True:
+            # 4. The wait, and again a decision, by the policies of then, without approval.
             await self._holds.approval(hold, party)
             again = await party.again(bytes(hold.salt))
             await self._watch.heard()

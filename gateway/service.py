@@ -18,6 +18,8 @@ from psycopg.rows import TupleRow
 from activity import actions
 from activity.actions import node_actor
 from activity.models import GatewayNode
+from gateway.asked.door import AskedDoor
+from gateway.door import Ways
 from gateway.holds import Holds
 from gateway.pipeline import Pipeline
 from gateway.postgres import login, messages
@@ -34,6 +36,7 @@ from gateway.recorder import Recorder
 from gateway.refusal import Refusal
 from gateway.snapshot import Watch
 from gateway.threads import end_threads, in_thread
+from gateway.visits import Visits
 from policies.snapshot import Snapshot
 
 LIVENESS_CLASS = 0x4E47
@@ -90,11 +93,14 @@ class Service:
         self._recorder = Recorder(config.dsn, node=config.node, actor=node_actor(node))
         self._holds = Holds(self._watch, node_id=node.id, console_url=config.console_url)
         self._pipeline = Pipeline(self._watch, self._recorder, self._holds)
+        self._visits = Visits(self._watch, node.id)
+        self.ways: Ways = {"/v1/actions": AskedDoor(self._pipeline, self._holds, self._visits)}
+        """What the HTTPS door answers on this gateway's loop."""
         self._sessions: dict[int, tuple[bytes, Session]] = {}
         self._keepers: dict[str, Keeper] = {}
         self._former: list[Keeper] = []
         self._door = Door(config.tls_context(), self._serve, self._cancel, _forged)
-        self._watch.credentials = lambda: {session.caller.credential_id for _, session in self._sessions.values()}
+        self._watch.credentials = self._credentials
         self._watch.on_changed = self._changed
         self._watch.on_cut = self._cut
 
@@ -102,6 +108,7 @@ class Service:
         """Begin to listen."""
         await self._watch.start()
         await self._recorder.start()
+        self._visits.start()
         given = self._config
         port = await (
             self._door.adopt(given.sockets) if given.sockets else self._door.open(given.host, given.postgres_port)
@@ -116,6 +123,7 @@ class Service:
         for _, session in list(self._sessions.values()):
             session.stop("57P01", "The gate is shutting down.", "Connect again in a moment.")
         await self._door.close()
+        await self._visits.stop()
         for keeper in (*self._former, *self._keepers.values()):
             await keeper.close()
         await self._holds.close()
@@ -125,8 +133,13 @@ class Service:
         await end_threads()
         await self._alive.close()
 
+    def _credentials(self) -> set[UUID]:
+        """The credentials of open sessions."""
+        return self._visits.credentials | {session.caller.credential_id for _, session in self._sessions.values()}
+
     async def _changed(self, snapshot: Snapshot, revoked: frozenset[UUID]) -> None:
         """Cut off whoever may not act any more."""
+        self._visits.changed(snapshot, revoked)
         for _, session in list(self._sessions.values()):
             caller = session.caller
             if caller.credential_id in revoked:
@@ -140,6 +153,7 @@ class Service:
 
     def _cut(self, session_id: UUID, reason: str) -> None:
         """A person ended this session."""
+        self._visits.cut(session_id, reason)
         for _, session in list(self._sessions.values()):
             if session.caller.session_id == session_id:
                 session.kill(f"This session was cut: {reason}")

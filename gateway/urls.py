@@ -4,7 +4,6 @@ from django.urls import path
 
 from gateway import discovery
 from gateway.oauth import certificate, introspect, revoke, token
-from gateway.views import action
 
 handler400 = "gateway.door.malformed"
 handler404 = "gateway.door.not_found"
@@ -23,5 +22,4 @@ urlpatterns = [
     ),
     path(".well-known/jwks.json", discovery.key_set, name="jwks"),
     path("v1/certificate", certificate, name="certificate"),
-    path("v1/actions/<uuid:action_id>", action, name="action"),
 ]

@@ -15,8 +15,10 @@ from typing import Final
 from ledger.events import Event, schema_of
 
 FILTERS: Final = "…"
-DECIDED: Final = "policies:list question:text? severity:text? snapshot:text tables:list verb:text"
-OUTCOME: Final = "bytes:count? masked:count rows:count? sqlstate:text status:text"
+DECIDED: Final = (
+    "enforced:flag? operation:text? policies:list question:text? severity:text? snapshot:text tables:list verb:text"
+)
+OUTCOME: Final = "bytes:count? enforced:flag? masked:count rows:count? sqlstate:text status:text"
 SHARED: Final = "count:count root:text"
 CHANGED: Final = "change:text? changed:object? group:text?"
 NOTHING: Final = ""
@@ -26,8 +28,8 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.ACTION_DENIED: f"{DECIDED} code:text reason:text",
     Event.ACTION_DONE: OUTCOME,
     Event.ACTION_FAILED: OUTCOME,
-    Event.ACTION_RELEASED: "hold:text node:text reviews:list snapshot:text",
-    Event.ACTION_UNCERTAIN: "bytes:count? masked:count? rows:count? sqlstate:text? status:text? verb:text?",
+    Event.ACTION_RELEASED: "enforced:flag? hold:text node:text reviews:list snapshot:text",
+    Event.ACTION_UNCERTAIN: "bytes:count? enforced:flag? masked:count? rows:count? sqlstate:text? status:text? verb:text?",
     Event.ACTIONS_ALLOWED: SHARED,
     Event.ACTIONS_DONE: SHARED,
     Event.AGENT_CHANGED: f"{CHANGED} because:list? reason:words? risk:object? status:text?",
@@ -54,15 +56,15 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.GATEWAY_STARTED: NOTHING,
     Event.GATEWAY_STOPPED: NOTHING,
     Event.HALTED: "credentials:count reason:words",
-    Event.HOLD_APPROVED: "reason:text? review:text",
-    Event.HOLD_ASKED: "again:flag? deadline:text? policies:list? requirement:object severity:text?",
-    Event.HOLD_DENIED: "reason:text review:text",
-    Event.HOLD_EXPIRED: NOTHING,
-    Event.HOLD_JOINED: "joined_by:text",
-    Event.HOLD_LAPSED: "because:text?",
+    Event.HOLD_APPROVED: "enforced:flag? reason:text? review:text",
+    Event.HOLD_ASKED: "again:flag? deadline:text? enforced:flag? policies:list? requirement:object severity:text?",
+    Event.HOLD_DENIED: "enforced:flag? reason:text review:text",
+    Event.HOLD_EXPIRED: "enforced:flag?",
+    Event.HOLD_JOINED: "enforced:flag? joined_by:text",
+    Event.HOLD_LAPSED: "because:text? enforced:flag?",
     Event.HOLD_RELEASED: NOTHING,
-    Event.HOLD_SETTLED: "status:text",
-    Event.HOLD_WITHDRAWN: "because:text? reason:text?",
+    Event.HOLD_SETTLED: "enforced:flag? status:text",
+    Event.HOLD_WITHDRAWN: "because:text? enforced:flag? reason:text?",
     Event.INCIDENT_ACKNOWLEDGED: NOTHING,
     Event.INCIDENT_ASSIGNED: "assignee:text?",
     Event.INCIDENT_CONTAINED: "at:text by:text",

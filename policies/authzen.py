@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.errors import Invalid
+from policies.arguments import NAME, readable
 from policies.context import CEDAR_TYPES, OURS
 from policies.decision import Ask, Decision, Verdict
 from policies.world import World
@@ -190,7 +191,9 @@ def _context(said: Mapping[str, Any]) -> dict[str, object]:
 
 def _readable(context: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     for name, value in context.items():
-        if name in CEDAR_TYPES:
+        if name == NAME and isinstance(value, dict):
+            yield name, readable(value)
+        elif name in CEDAR_TYPES:
             yield (
                 name,
                 frozenset(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value,

@@ -28,6 +28,7 @@ import yaml
 from accounts.quorum import Requirement
 from core.errors import Invalid
 from policies import moment
+from policies.arguments import NAME, readable
 from policies.context import misfit
 from policies.decision import Ask, Decision, Verdict
 from policies.evaluate import Engine
@@ -288,7 +289,9 @@ def _needs(said: Mapping[str, Any], line: int) -> str | None:
 
 
 def _sets(context: Mapping[str, object]) -> dict[str, object]:
-    return {name: frozenset(map(str, value)) if isinstance(value, list) else value for name, value in context.items()}
+    said = context.get(NAME)
+    given = dict(context) | ({NAME: readable(said)} if isinstance(said, dict) else {})
+    return {name: frozenset(map(str, value)) if isinstance(value, list) else value for name, value in given.items()}
 
 
 def _mapping(data: object, names: Collection[str] | None, line: int, what: str) -> dict[str, Any]:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
-import cedarpy
 from cedarpy import pst
 
 from accounts.quorum import Requirement
 from core.errors import Invalid, NarrowgateError
-from policies import schema, terms
+from policies import terms
 from policies.context import CEDAR_TYPES, OURS
 from policies.expressions import asked_of_context
 from policies.parse import LONGEST_TEXT, policies, templates
+from policies.parse import problems as refused_by_cedar
 from policies.source import Statement, statements
 from policies.world import Uid
 
@@ -49,9 +49,10 @@ class Registry:
 
 @dataclass(frozen=True)
 class _Parsed:
-    """A policy with the line it begins on."""
+    """A policy with its text and the line it begins on."""
 
     line: int
+    text: str = field(repr=False)
     policy: pst.Template = field(repr=False)
 
 
@@ -66,14 +67,14 @@ def check(text: str, registry: Registry | None = None) -> list[Problem]:
         problems += _meaning(item, known)
     problems += _repeated(parsed)
     if not problems:
-        problems = _validated(text, parsed) or _unbuildable(text)
+        problems = _validated(parsed) or _unbuildable(text)
     return sorted(set(problems), key=lambda problem: (problem.line, problem.reason))[:MOST_PROBLEMS]
 
 
 def _parse(text: str, problems: list[Problem]) -> Iterator[_Parsed]:
     for statement in statements(text):
         try:
-            yield from (_Parsed(statement.line, policy) for policy in templates(statement.text))
+            yield from (_Parsed(statement.line, statement.text, policy) for policy in templates(statement.text))
         except Invalid as error:
             problems.append(Problem(statement.line, error.message, error.remedy or _unfinished(statement)))
 
@@ -139,12 +140,9 @@ def _repeated(parsed: list[_Parsed]) -> Iterator[Problem]:
             first[name] = item.line
 
 
-def _validated(text: str, parsed: list[_Parsed]) -> list[Problem]:
-    lines = {f"policy{number}": item.line for number, item in enumerate(parsed)}
-    result = cedarpy.validate_policies(text, schema.handle())
-    return [
-        Problem(lines.get(error.policy_id, 1), _sentence(error.error), _hint(error.error)) for error in result.errors
-    ]
+def _validated(parsed: list[_Parsed]) -> list[Problem]:
+    found = refused_by_cedar([item.policy for item in parsed], [item.text for item in parsed])
+    return [Problem(parsed[place].line, _sentence(error), _hint(error)) for place, error in found]
 
 
 def _sentence(error: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Final
 
 from policies import moment
+from policies.arguments import NAME
 
 OURS: Final = frozenset({"approval", *moment.TYPES})
 """Attributes that only the engine sets: a caller that supplies one is refused."""
@@ -15,6 +16,8 @@ SET: Final = "Set<String>"
 TEXT: Final = "String"
 TRUTH: Final = "Bool"
 CLAIMS: Final = "{ purpose?: String }"
+ARGUMENTS: Final = "{}"
+"""In the schema of all policies; one that looks at arguments is validated against those it names."""
 
 CEDAR_TYPES: Final[Mapping[str, str]] = {
     "tables": SET,
@@ -30,6 +33,8 @@ CEDAR_TYPES: Final[Mapping[str, str]] = {
     "where": TRUTH,
     "claimed": CLAIMS,
     "on_behalf_of": TEXT,
+    "operation": TEXT,
+    NAME: ARGUMENTS,
 }
 """Every attribute a caller may give, all optional: a policy must ask `context has x` first."""
 
@@ -70,7 +75,9 @@ def _texts(value: object) -> Iterable[str]:
         return (value,)
     if isinstance(value, COLLECTIONS):
         return value
-    return value.values() if isinstance(value, Mapping) else ()
+    if isinstance(value, Mapping):
+        return (*value, *(text for inner in value.values() for text in _texts(inner)))
+    return ()
 
 
 def _is_text(value: object) -> bool:
@@ -85,11 +92,20 @@ def _is_claims(value: object) -> bool:
     return isinstance(value, Mapping) and value.keys() <= {"purpose"} and all(map(_is_text, value.values()))
 
 
+def _is_arguments(value: object) -> bool:
+    return isinstance(value, Mapping) and all(_is_text(name) and _is_argument(one) for name, one in value.items())
+
+
+def _is_argument(value: object) -> bool:
+    return isinstance(value, (str, int)) or _is_set(value) or _is_arguments(value)
+
+
 _FITS: Final[Mapping[str, Callable[[object], bool]]] = {
     SET: _is_set,
     TEXT: _is_text,
     TRUTH: lambda value: isinstance(value, bool),
     CLAIMS: _is_claims,
+    ARGUMENTS: _is_arguments,
     **moment.FITS,
 }
 
@@ -117,7 +133,7 @@ def plain(value: object) -> object:
     """Turn a context value that fits into what JSON can say; sets in a stable order."""
     if isinstance(value, COLLECTIONS):
         return sorted(value)
-    return dict(value) if isinstance(value, Mapping) else value
+    return {name: plain(inner) for name, inner in value.items()} if isinstance(value, Mapping) else value
 
 
 def for_cedar(name: str, value: object) -> object:

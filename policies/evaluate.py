@@ -137,6 +137,11 @@ class Engine:
     def _evaluate(self, ask: Ask, verb: str, ours: Mapping[str, object]) -> tuple[Ruling, Sequence[Terms]]:
         # 2. Cedar looks at the slice; its ids are ours.
         sliced = self._slice(self._matching(ask.agent, verb, ask.resource))
+        unlike = sliced.misfit(ask.context)
+        if unlike:
+            return refused(
+                Code.MALFORMED_REQUEST, f"The argument {unlike[:60]} is not of the kind that a policy expects it to be."
+            ), ()
         request = {
             "principal": {"type": "Agent", "id": ask.agent},
             "action": {"type": "Action", "id": verb},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,7 +10,8 @@ import cedarpy
 from cedarpy import pst
 
 from core.errors import Invalid
-from policies import schema
+from policies import arguments, schema
+from policies.arguments import Kinds
 from policies.context import for_cedar
 from policies.slicing import reads
 from policies.source import statements, too_nested
@@ -25,11 +26,12 @@ MOST_KNOWN: Final = 20_000
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy: what Cedar evaluates, what its annotations mean, what it reads of the context (None: all)."""
+    """One policy: what Cedar evaluates, what its annotations mean, what it reads of the context (None: all), and of arguments."""
 
     rule: pst.Template
     terms: Terms
     reads: frozenset[str] | None
+    arguments: Kinds
 
 
 _known: dict[str, Policy] = {}
@@ -93,7 +95,7 @@ def _read(pieces: Sequence[str]) -> list[Policy]:
         parsed = templates("".join(some))
         if len(parsed) != len(some):
             raise Invalid("text", "Cedar finds other policies in it than its semicolons say.", "Write it more plainly.")
-        _validate("".join(some))
+        _validate(parsed, some)
         read_now = [_understood(template) for template in parsed]
         if len(_known) > MOST_KNOWN:
             _known.clear()
@@ -104,27 +106,51 @@ def _read(pieces: Sequence[str]) -> list[Policy]:
 
 def _understood(template: pst.Template) -> Policy:
     terms = terms_of(template)
-    return Policy(replace(template, id=terms.id), terms, reads(template))
+    return Policy(replace(template, id=terms.id), terms, reads(template), arguments.kinds_of(template))
 
 
-def _validate(text: str) -> None:
-    result = cedarpy.validate_policies(text, schema.handle())
-    if not result.validation_passed:
-        first = result.errors[0].error if result.errors else "it does not fit the schema"
-        raise Invalid("text", f"Cedar refuses it: {first}.")
+def _validate(parsed: Sequence[pst.Template], pieces: Sequence[str]) -> None:
+    problem = next(problems(parsed, pieces), None)
+    if problem is not None:
+        raise Invalid("text", f"Cedar refuses it: {problem[1]}.")
+
+
+def problems(parsed: Sequence[pst.Template], pieces: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """What Cedar's validator says against policies, one a piece: the place of each among them, and its words.
+
+    Those that look at the same arguments, mostly at none, are validated together.
+    """
+    alike: dict[str, list[int]] = {}
+    for place, template in enumerate(parsed):
+        alike.setdefault(arguments.cedar_type(arguments.kinds_of(template)), []).append(place)
+    for kind, places in alike.items():
+        result = cedarpy.validate_policies("\n".join(pieces[place] for place in places), schema.handle(kind))
+        of_policy = {f"policy{number}": place for number, place in enumerate(places)}
+        yield from ((of_policy.get(error.policy_id, places[0]), error.error) for error in result.errors)
+        if not result.validation_passed and not result.errors:
+            yield places[0], "it does not fit the schema"
 
 
 @dataclass(frozen=True)
 class Slice:
-    """The policies that can match a request, and the context attributes they read (None: all)."""
+    """The policies that can match a request, the context attributes they read (None: all), and the arguments."""
 
     handle: cedarpy.PolicySet
     reads: frozenset[str] | None
+    arguments: tuple[Kinds, ...] = ()
 
     def needed(self, context: Mapping[str, object]) -> dict[str, object]:
         """The part of `context` that can make a difference: handing Cedar the rest is most of its cost."""
         read = self.reads
-        return {name: for_cedar(name, value) for name, value in context.items() if read is None or name in read}
+        found = {name: for_cedar(name, value) for name, value in context.items() if read is None or name in read}
+        said = found.get(arguments.NAME)
+        if isinstance(said, Mapping) and read is not None:
+            found[arguments.NAME] = arguments.needed(self.arguments, said)
+        return found
+
+    def misfit(self, context: Mapping[str, object]) -> str:
+        """Name the first argument that is of another kind than one of the policies expects; empty when all fit."""
+        return arguments.misfit(self.arguments, context.get(arguments.NAME)) if self.arguments else ""
 
 
 def slice_of(rules: Mapping[str, Policy], ids: frozenset[str]) -> Slice:
@@ -132,4 +158,5 @@ def slice_of(rules: Mapping[str, Policy], ids: frozenset[str]) -> Slice:
     chosen = {name: rules[name] for name in sorted(ids)}
     handle = cedarpy.PolicySet.from_pst(pst.PolicySet({}, {name: policy.rule for name, policy in chosen.items()}, ()))
     read = [policy.reads for policy in chosen.values()]
-    return Slice(handle, None if None in read else frozenset().union(*filter(None, read)))
+    expected = tuple(policy.arguments for policy in chosen.values() if policy.arguments)
+    return Slice(handle, None if None in read else frozenset().union(*filter(None, read)), expected)

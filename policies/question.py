@@ -68,4 +68,11 @@ def read(text: str) -> Asked:
 
 
 def _again(context: Mapping[str, object]) -> dict[str, object]:
-    return {name: frozenset(value) if isinstance(value, list) else value for name, value in context.items()}
+    return {name: _once_more(value) for name, value in context.items()}
+
+
+def _once_more(value: object) -> object:
+    """A value as it was before `plain` took it: lists were sets."""
+    if isinstance(value, list):
+        return frozenset(value)
+    return _again(value) if isinstance(value, Mapping) else value

@@ -15,6 +15,7 @@ from policies.terms import KNOWN
 from policies.verbs import GROUPS, VERBS, groups_of
 
 VERBS_SAY: Final[Mapping[str, str]] = {
+    "app:call": "An operation outside the data path, asked for at `POST /v1/actions` and carried out by the agent itself; `context.operation` says which.",
     "sql:call": "Calls a function that is not on the gate's list of harmless ones, or a procedure.",
     "sql:copy_in": "COPY … FROM STDIN.",
     "sql:ddl": "Makes, changes or drops what the database is made of: CREATE, ALTER, DROP, COMMENT and their like.",
@@ -29,12 +30,14 @@ VERBS_SAY: Final[Mapping[str, str]] = {
     "sql:update": "UPDATE.",
 }
 CONTEXT_SAYS: Final[Mapping[str, str]] = {
+    "args": "The arguments of the operation, as in `context.args.amount > 1000`. Which there are, and of what kind, each policy says by how it uses them; an argument of another kind denies. Fractions, null and lists of anything but texts are read as their JSON text.",
     "claimed": "What the agent says about itself: `claimed.purpose`. Never proof of anything.",
     "columns": 'The columns that are read or written, as `"public.customers.email"`.',
     "credential": 'How the agent proved who it is: `"svid"` is a client certificate, `"mtls"` a token bound to one, `"dpop"` a token bound to a key, `"bearer"` a token bound to nothing.',
     "credential_age": 'How long ago its credential was issued, to the minute: `context.credential_age < duration("5m")`.',
     "environment": "The agent's environment, as it is registered.",
     "on_behalf_of": "The user name of the person who let the agent act for them, here and now: proved by a delegation, never a claim.",
+    "operation": 'The operation that is asked for, as `"payments.transfer"`.',
     "purpose": "The agent's purpose, as it is registered.",
     "rows_estimated": "How many rows the resource's planner expects it to read or change: its figure, no count. Where it cannot say, the action is denied.",
     "shape": "The statement without its constants, as a fingerprint.",

@@ -7,6 +7,9 @@ from typing import Final
 SESSION: Final = "sql:session"
 """Statements that only arrange the session (BEGIN, SHOW, an allow-listed SET): they read and write nothing."""
 
+CALL: Final = "app:call"
+"""An operation that an agent carries out itself, once it has asked: `context.operation` says which."""
+
 GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "sql:read": frozenset({"sql:select"}),
@@ -25,9 +28,9 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 
-VERBS: Final = frozenset().union(*GROUPS.values(), {"sql:ddl", SESSION})
+VERBS: Final = frozenset().union(*GROUPS.values(), {"sql:ddl", SESSION, CALL})
 
 
 def groups_of(verb: str) -> frozenset[str]:
-    """Name the action groups that hold `verb`; empty for `sql:ddl`, `sql:session` and what is unknown."""
+    """Name the action groups that hold `verb`; empty for `sql:ddl`, `sql:session`, `app:call` and what is unknown."""
     return frozenset(group for group, verbs in GROUPS.items() if verb in verbs)

@@ -212,7 +212,7 @@ def _notable(actions: QuerySet[Action], names: _Names) -> Iterator[Row]:
 
 _FIELDS = (
     "asked_at", "agent_id", "resource_id", "verb", "decision", "masked", "shown", "reason", "status", "code", "policies",
-    "policy_version", "tables", "tags", "rows", "bytes", "masked_values", "digest", "session_id", "id", "entry_id",
+    "policy_version", "tables", "tags", "rows", "bytes", "masked_values", "digest", "session_id", "id", "entry_id", "enforced",
 )  # fmt: skip
 
 
@@ -227,7 +227,7 @@ def _rows(actions: QuerySet[Action], names: _Names) -> Iterator[Row]:
             "decision": "mask" if action["masked"] and action["decision"] == "allow" else action["decision"],
             "statement": action["shown"],
             "reason": action["reason"],
-            "status": action["status"],
+            "status": action["status"] if action["enforced"] else f"{action['status']}, not enforced",
             "rule": action["code"],
             "policies": ", ".join(action["policies"]),
             "policy_version": action["policy_version"],

@@ -215,6 +215,7 @@ def _holds(holds: QuerySet[Hold]) -> Iterator[Row]:
 def _row(hold: Any) -> Row:  # noqa: ANN401 -- a hold with what the query adds to it
     outcome = "approved" if hold.status in APPROVED else hold.status
     ran = "lapsed: not collected in time" if hold.status == Hold.Status.LAPSED else hold.ran
+    ran = ran if hold.enforced else f"{ran or outcome}, not enforced"
     decided = outcome in {"approved", "denied"}
     return {
         "asked_at": moment(hold.asked_at),

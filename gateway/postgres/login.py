@@ -18,9 +18,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from accounts.models import User
 from activity import actions
-from activity.actions import Opening
 from agents import svid, tokens
 from agents.access import Identity
 from agents.actors import resource_subject
@@ -28,8 +26,8 @@ from agents.binding import require_shown
 from agents.models import Credential, Resource, ResourceSecret
 from agents.vault import open_secret
 from core.errors import NarrowgateError, NotFound, Refused
-from core.ids import new_id
 from gateway.action import Caller
+from gateway.callers import caller_of, opening_of
 from gateway.pipeline import require_running
 from gateway.postgres import settings_allowed
 from gateway.postgres.client import Client
@@ -192,8 +190,8 @@ def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_
             targets = _target(resource, ResourceSecret.Use.ACTIONS), _reading(resource)
         except NarrowgateError as error:
             raise Refusal(error.message, code="no_login", sqlstate="08004", remedy=error.remedy) from None
-        caller = _caller(identity, credential, resource, source, node_id)
-        actions.open_session(_opening(caller, asked))
+        caller = caller_of(identity, credential, resource, source, node_id)
+        actions.open_session(opening_of(caller, protocol="postgres", client=asked.client))
         record(
             Event.SECRET_USED,
             actor=Actor(kind="gateway", id=str(node_id), name="gateway"),
@@ -206,53 +204,6 @@ def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_
 def is_alive(caller: Caller) -> bool:
     """Whether the credential of a session has not been revoked."""
     return Credential.objects.filter(id=caller.credential_id, revoked_at=None).exists()
-
-
-def _caller(identity: Identity, credential: Credential, resource: Resource, source: str, node_id: UUID) -> Caller:
-    return Caller(
-        session_id=new_id(),
-        node_id=node_id,
-        agent_id=credential.agent_id,
-        agent=identity.agent,
-        resource_id=resource.id,
-        resource=resource.name,
-        credential_id=identity.credential,
-        expires=identity.expires_at.timestamp(),
-        kind=identity.kind,
-        issued=credential.issued_at.timestamp(),
-        purpose=identity.purpose,
-        on_behalf_of=UUID(identity.on_behalf_of) if identity.on_behalf_of else None,
-        acts_for=_acts_for(identity),
-        through=identity.through,
-        verbs=identity.verbs,
-        source=source,
-    )
-
-
-def _acts_for(identity: Identity) -> str:
-    """The user name of the person who let the agent act for them; empty where it only claims so."""
-    if not identity.delegated:
-        return ""
-    person = User.objects.filter(id=identity.on_behalf_of, is_active=True).first()
-    if person is None:
-        raise Refusal("The person whom this is for has no account any more.", code="delegation_ended", sqlstate="28000")
-    return person.username
-
-
-def _opening(caller: Caller, asked: _Asked) -> Opening:
-    return Opening(
-        id=caller.session_id,
-        agent_id=caller.agent_id,
-        agent_name=caller.agent,
-        resource_id=caller.resource_id,
-        resource_name=caller.resource,
-        credential_id=caller.credential_id,
-        node_id=caller.node_id,
-        source=caller.source,
-        on_behalf_of=caller.on_behalf_of,
-        client=asked.client[:64],
-        purpose=caller.purpose[:300],
-    )
 
 
 def _target(resource: Resource, use: str) -> Target:

@@ -61,6 +61,12 @@ def _codes_of_refusals() -> set[str]:
                     for keyword in node.keywords
                     if keyword.arg == "code" and isinstance(keyword.value, ast.Constant)
                 }
+            elif (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) == "Problem"
+                and path.is_relative_to(ROOT / "gateway")
+            ):
+                found |= {str(code.value) for code in node.args[1:2] if isinstance(code, ast.Constant)}
     return found | {error.code for error in _all_errors(NarrowgateError) if "code" in vars(error)}
 
 

@@ -155,4 +155,6 @@ def test_every_attribute_of_the_schema_can_be_given() -> None:
         "where",
         "claimed",
         "on_behalf_of",
+        "operation",
+        "args",
     }

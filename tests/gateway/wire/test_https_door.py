@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import json
@@ -28,30 +27,19 @@ from agents import certificates, keys
 from agents.certificates import CertificateRequest
 from agents.models import Credential
 from agents.svid_authority import svid_authority
-from gateway import https
-from gateway.door import AT_ONCE, Door
+from gateway.door import AT_ONCE
 from ledger.events import Event
 from ledger.models import Outbox
+from tests.gateway.wire.doors import served
 from tests.gateway.wire.test_certificates import Holder
 from tests.gateway.wire.world import World, eventually, proven
 
 
 @pytest.fixture(scope="module")
 def door(standing_world: World) -> Iterator[str]:
-    """The door's address, served as the one-process server does."""
-    config = standing_world.config
-    assert config.agents_ca is not None
-    tls = https.context(config.certificate, config.key, config.key_password, config.agents_ca)
-    server = https.Server(Door(), tls)
-    listener = socket.create_server(("127.0.0.1", 0))
-    task = asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), standing_world.gateway.loop)
-    eventually(lambda: server.started)
-    kept = settings.GATEWAY_URL
-    settings.GATEWAY_URL = f"https://localhost:{listener.getsockname()[1]}"
-    yield settings.GATEWAY_URL
-    settings.GATEWAY_URL = kept
-    server.should_exit = True
-    task.result(10)
+    """The door's address."""
+    with served(standing_world) as address:
+        yield address
 
 
 @pytest.fixture
@@ -105,7 +93,7 @@ def test_curl_gets_a_token_with_its_certificate_alone(world: World, door: str, h
     status, asked = curl(
         world, door, f"/v1/actions/{uuid.uuid4()}", "-H", f"Authorization: Bearer {said['access_token']}", holder=holder
     )
-    assert (status, asked["error"]) == (404, "not_found")
+    assert (status, asked["code"]) == (404, "not_found")
 
 
 def test_a_token_bound_to_a_certificate_is_nothing_without_it(
@@ -114,11 +102,11 @@ def test_a_token_bound_to_a_certificate_is_nothing_without_it(
     _, said = curl(world, door, "/oauth/token", *token_form(world), holder=holder)
     ask = (f"/v1/actions/{uuid.uuid4()}", "-H", f"Authorization: Bearer {said['access_token']}")
     status, refused = curl(world, door, *ask)
-    assert (status, refused["error"]) == (401, "token_bound")
+    assert (status, refused["code"]) == (401, "token_bound")
     (tmp_path / "other").mkdir()
     other = Holder(tmp_path / "other")
     other.take(certificates.certify(CertificateRequest(**proven(world.agent, world.key), csr=other.csr)).chain)
-    assert curl(world, door, *ask, holder=other)[1]["error"] == "token_bound"
+    assert curl(world, door, *ask, holder=other)[1]["code"] == "token_bound"
     with pytest.raises(psycopg.OperationalError, match="bound to a client certificate"):
         world.connect(password=said["access_token"])
 
@@ -220,12 +208,12 @@ def test_a_token_bound_to_a_key_opens_with_proof_and_only_then(world: World, pro
     assert Credential.objects.latest("issued_at").kind == Credential.Kind.DPOP
     assert prover.send("GET", path, prover.proof("GET", path, token), token).status_code == 404
     plain = httpx.get(door + path, headers={"Authorization": f"Bearer {token}"}, verify=_trusting(world))
-    assert (plain.status_code, plain.json()["error"]) == (401, "token_bound")
+    assert (plain.status_code, plain.json()["code"]) == (401, "token_bound")
     stolen = Prover(world, door)
     stolen._nonce = prover._nonce
     with stolen.client:
         refused = stolen.send("GET", path, stolen.proof("GET", path, token), token)
-    assert (refused.status_code, refused.json()["error"]) == (401, "token_bound")
+    assert (refused.status_code, refused.json()["code"]) == (401, "token_bound")
     with pytest.raises(psycopg.OperationalError, match="bound to a key"):
         world.connect(password=token)
 
@@ -235,7 +223,7 @@ def test_a_proof_counts_once_for_one_request_and_one_token(world: World, prover:
     proof = prover.proof("GET", path, token)
     assert prover.send("GET", path, proof, token).status_code == 404
     again = prover.send("GET", path, proof, token)
-    assert (again.status_code, again.json()["error"]) == (401, "invalid_dpop_proof")
+    assert (again.status_code, again.json()["code"]) == (401, "invalid_dpop_proof")
     assert again.headers["WWW-Authenticate"].startswith('DPoP error="invalid_dpop_proof", algs=')
     assert prover.send("GET", path, prover.proof("POST", path, token), token).status_code == 401
     assert prover.send("GET", path, prover.proof("GET", path), token).status_code == 401

@@ -48,6 +48,13 @@ permit (principal in Function::"support", action in Action::"sql:write", resourc
 forbid (principal, action == Action::"sql:delete", resource == Resource::"shop") unless { context has approval };
 @id("no-truncate") @why("Nobody truncates.")
 forbid (principal, action == Action::"sql:truncate", resource == Resource::"shop");
+@id("pays") @why("Support pays back.")
+permit (principal in Function::"support", action == Action::"app:call", resource == Resource::"shop")
+when { context has operation && context.operation like "payments.*" };
+@id("large-needs-people") @hold("dba:1") @ttl("5m") @why("More than 1000 takes a person.")
+forbid (principal, action == Action::"app:call", resource)
+when { context has args && context.args has amount && context.args.amount > 1000 }
+unless { context has approval };
 """
 
 

@@ -1,0 +1,227 @@
+"""`/v1/actions` at the gateway's door: an agent asks before it does something itself, waits for people, and reports.
+
+The gate is not in the way of what happens then: such actions say `enforced: false` wherever they are told of.
+
+    POST /v1/actions                 ask; the header Idempotency-Key makes a repetition the same action
+    GET  /v1/actions/ID?wait=SECONDS what became of it; an approved one is released to whoever asks
+    POST /v1/actions/ID/outcome      what came of it
+    POST /v1/actions/ID/withdraw     take it back while it waits
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, cast
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from activity import asking
+from activity.asking import Report
+from activity.models import Action
+from agents.access import Identity
+from agents.actors import agent_actor
+from approvals import actions as approvals
+from approvals.models import Hold
+from core.errors import AlreadySettled, Invalid, NarrowgateError
+from gateway.asked import reading
+from gateway.asked.party import Asker
+from gateway.asked.reports import canonical_of, described, own_action
+from gateway.holds import Holds, Left
+from gateway.pipeline import Pipeline
+from gateway.refusal import Refusal
+from gateway.threads import in_thread
+from gateway.visits import Visit, Visits
+from gateway.web import Problem, Receive, Reply, Request, Scope, Send, answer, problem_of
+from ledger.entries import Actor
+
+PROTOCOL: Final = "ask"
+WITHIN: Final = 10.0
+"""Seconds that a request has to arrive whole."""
+LONGEST_WAIT: Final = 60
+"""Seconds that an answer is waited for in one request."""
+AGAIN: Final = "5"
+"""Seconds after which a client that does not wait may look again."""
+_PATH: Final = re.compile(r"/v1/actions(?:/([0-9a-fA-F-]{36})(?:/(outcome|withdraw))?)?\Z")
+_UNDECIDED: Final = frozenset({Hold.Status.WAITING, Hold.Status.APPROVED})
+Way = Callable[[Request, Identity], Awaitable[Reply]]
+
+
+class AskedDoor:
+    """Answers what comes to `/v1/actions`."""
+
+    def __init__(self, pipeline: Pipeline, holds: Holds, visits: Visits) -> None:
+        self._pipeline = pipeline
+        self._holds = holds
+        self._visits = visits
+        self._running: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        request = Request(scope, receive)
+        try:
+            reply = await self._answer(request)
+        except Problem as problem:
+            reply = problem.reply
+        except (Refusal, NarrowgateError) as error:
+            reply = problem_of(error).reply
+        except Left:
+            return
+        await reply.send(send)
+
+    async def _answer(self, request: Request) -> Reply:
+        way = self._way(request)
+        return await way(request, await request.identity())
+
+    def _way(self, request: Request) -> Way:
+        found = _PATH.match(request.path)
+        action_id = _identifier(found[1]) if found and found[1] else None
+        if found is None or (found[1] and action_id is None):
+            raise Problem(404, "not_found", "There is no such address at this door.")
+        if action_id is None:
+            return _only("POST", request, self._ask)
+        if found[2] is None:
+            return _only("GET", request, partial(self._look, action_id))
+        return _only("POST", request, partial(self._report if found[2] == "outcome" else self._withdraw, action_id))
+
+    # ---- asking ----
+    async def _ask(self, request: Request, identity: Identity) -> Reply:
+        key = reading.read_key(request.header("idempotency-key"))
+        wish = reading.read(await request.body(reading.LONGEST, WITHIN))
+        with await self._enter(request, identity) as visit:
+            form = reading.covered(wish, visit.caller)
+            action_id, first = await in_thread(asking.claim, visit.caller.agent_id, key, form)
+            known = None if first else await in_thread(_known, action_id)
+            if known is not None:
+                return _again(*known)
+            return await self._first(visit, wish, form, str(action_id))
+
+    async def _first(self, visit: Visit, wish: reading.Wish, form: bytes, action_id: str) -> Reply:
+        if action_id in self._running:
+            raise Problem(409, "in_progress", "The same request is being decided.", remedy="Ask again in a moment.")
+        self._running.add(action_id)
+        try:
+            action = reading.action_of(wish, form, action_id=action_id, number=visit.next())
+            party = Asker(form, action_id, action.number, asyncio.Event())
+            begun = await self._pipeline.begin(visit.caller, action, party)
+        except Refusal as refusal:
+            raise problem_of(refusal, action_id) from None
+        finally:
+            self._running.discard(action_id)
+        found = await in_thread(_known, begun.action_id if isinstance(begun, Hold) else UUID(begun.action_id))
+        return _told(*cast("tuple[Action, Hold | None]", found))  # it was committed before `begin` returned
+
+    async def _enter(self, request: Request, identity: Identity) -> Visit:
+        client = request.header("user-agent")
+        try:
+            return await self._visits.enter(identity, protocol=PROTOCOL, source=request.source, client=client)
+        except Refusal as refusal:
+            await request.refused(identity.agent, identity.resource, refusal.code, refusal.message)
+            raise
+
+    # ---- looking ----
+    async def _look(self, action_id: UUID, request: Request, identity: Identity) -> Reply:
+        wait = _wait(request.query)
+        await request.body(0, WITHIN)
+        found, hold = await in_thread(own_action, action_id, identity)
+        if hold is None or hold.status not in _UNDECIDED:
+            return _told(found, hold)
+        with await self._enter(request, identity) as visit:
+            async with request.watched(visit.ended) as left:
+                await self._settled(visit, found, hold, wait, left)
+        return _told(*await in_thread(own_action, action_id, identity))
+
+    async def _settled(self, visit: Visit, found: Action, hold: Hold, wait: int, left: asyncio.Event) -> None:
+        """Wait for people; release what they approved, unless it passes through the gate: whoever waits there gets it."""
+        timer = asyncio.get_running_loop().call_later(wait, left.set)
+        try:
+            form = b"" if found.enforced else await in_thread(canonical_of, found.id)
+            party = Asker(form, str(found.id), found.number, left)
+            if found.enforced:
+                await self._holds.approval(hold, party)
+            else:
+                await self._pipeline.collect(visit.caller, hold, party)
+        except (Left, Refusal):
+            return  # what became of it is read again
+        finally:
+            timer.cancel()
+
+    # ---- afterwards ----
+    async def _report(self, action_id: UUID, request: Request, identity: Identity) -> Reply:
+        said = _report_of(await request.body(reading.LONGEST, WITHIN))
+        found, hold = await in_thread(own_action, action_id, identity)
+        agent = Actor(kind="agent", id=str(found.agent_id), name=identity.agent)
+        return _told(await in_thread(asking.report, action_id, said, agent=agent), hold)
+
+    async def _withdraw(self, action_id: UUID, request: Request, identity: Identity) -> Reply:
+        await request.body(0, WITHIN)
+        await in_thread(_take_back, action_id, identity)
+        return _told(*await in_thread(own_action, action_id, identity))
+
+
+def _take_back(action_id: UUID, identity: Identity) -> None:
+    _, hold = own_action(action_id, identity)
+    if hold is None:
+        raise AlreadySettled("Nothing waits for people here.", "There is nothing to take back.")
+    approvals.withdraw(hold.id, by=agent_actor(hold.agent), because="The agent took it back.")
+
+
+def _only(method: str, request: Request, way: Way) -> Way:
+    if request.method != method:
+        raise Problem(
+            405, "method_not_allowed", f"This address takes {method}.", field="method", headers={"allow": method}
+        )
+    return way
+
+
+def _identifier(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _known(action_id: UUID) -> tuple[Action, Hold | None] | None:
+    found = Action.objects.filter(id=action_id).first()
+    return None if found is None else (found, Hold.objects.filter(action_id=action_id).first())
+
+
+def _told(found: Action, hold: Hold | None) -> Reply:
+    """An action as it is now: 202 while people think."""
+    said, here = described(found, hold), {"location": f"/v1/actions/{found.id}"}
+    if found.status == Action.Status.HELD:
+        return answer(said, 202, here | {"retry-after": AGAIN})
+    return answer(said, 200, here)
+
+
+def _again(found: Action, hold: Hold | None) -> Reply:
+    """The answer to a repetition: what was refused is refused again."""
+    if found.status == Action.Status.DENIED:
+        words = found.message or found.reason
+        raise Problem(403, found.code, f"{words} (action {found.id})", action=str(found.id))
+    return _told(found, hold)
+
+
+def _wait(query: str) -> int:
+    given = parse_qs(query, keep_blank_values=True)
+    text = given.pop("wait", ["0"])[-1]
+    if given or not text.isascii() or not text.isdigit() or int(text) > LONGEST_WAIT:
+        raise Invalid("wait", f"wait is a number of seconds, up to {LONGEST_WAIT}; there is nothing else to ask.")
+    return int(text)
+
+
+def _report_of(body: bytes) -> Report:
+    said: Mapping[str, Any] = reading.object_of(body)
+    unknown = sorted(said.keys() - {"status", "message", "rows"})
+    if unknown:
+        raise Invalid(unknown[0][:40], "There is no such field.", "Send status, message and rows.")
+    status, message, rows = said.get("status"), said.get("message", ""), said.get("rows")
+    if not isinstance(status, str) or not isinstance(message, str):
+        raise Invalid(
+            "status" if not isinstance(status, str) else "message", "It is a text.", "status is done or failed."
+        )
+    if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool)):
+        raise Invalid("rows", "rows is a count.", "Leave it out where there is nothing to count.")
+    return Report(status, message, rows)

@@ -1,0 +1,203 @@
+"""Sessions of protocols that keep no connection: one agent at one resource with one credential, until five silent minutes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Self
+from uuid import UUID
+
+from django.db import transaction
+
+from activity import actions
+from agents.access import Identity
+from agents.models import Credential, Resource
+from gateway.action import Caller
+from gateway.callers import caller_of, opening_of
+from gateway.pipeline import require_running
+from gateway.refusal import Refusal
+from gateway.snapshot import Watch
+from gateway.threads import in_thread
+from policies.snapshot import Snapshot
+
+SILENT = 300.0
+"""Seconds without a request after which a session is over."""
+SWEEP = 5.0
+MOST = 10_000
+"""Sessions of one gateway at a time; beyond it a new one is refused."""
+OVER = "Five minutes without a request."
+
+Key = tuple[UUID, str]
+"""A credential and a protocol."""
+
+
+@dataclass(eq=False)
+class Visit:
+    """A session without a connection. `ended` is set once nothing more may happen in it, `because` says why."""
+
+    caller: Caller
+    number: int = 0
+    rows: int = 0
+    bytes: int = 0
+    """What its actions returned so far."""
+    running: int = 0
+    """Requests that are on their way."""
+    heard: float = field(default_factory=time.monotonic)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    because: str = ""
+
+    def next(self) -> int:
+        """The number of its next action."""
+        self.number += 1
+        return self.number
+
+    def end(self, because: str) -> None:
+        """Let nothing more happen in it. A second time does nothing."""
+        if not self.ended.is_set():
+            self.because = because
+            self.ended.set()
+
+    def __enter__(self) -> Self:
+        self.running += 1
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.running -= 1
+        self.heard = time.monotonic()
+
+
+class Visits:
+    """The open sessions of this gateway that have no connection."""
+
+    def __init__(self, watch: Watch, node_id: UUID) -> None:
+        self._watch = watch
+        self._node_id = node_id
+        self._open: dict[Key, Visit] = {}
+        self._opening: dict[Key, asyncio.Lock] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to end those that are silent."""
+        self._sweeper = asyncio.create_task(self._sweep(), name="visits")
+
+    async def stop(self) -> None:
+        """End all of them."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        for visit in self._open.values():
+            visit.end("The gate is shutting down.")
+        await self._close_ended()
+
+    @property
+    def credentials(self) -> set[UUID]:
+        """The credentials of those that are open."""
+        return {credential for credential, _ in self._open}
+
+    async def enter(self, identity: Identity, *, protocol: str, source: str, client: str) -> Visit:
+        """The session of a proved identity, opened where there is none. Raises Refusal.
+
+        `client` is what the agent calls its program.
+        """
+        key = (identity.credential, protocol)
+        known = self._open.get(key)
+        if known is not None and not known.ended.is_set():
+            return known
+        lock = self._opening.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                known = self._open.get(key)
+                if known is not None and not known.ended.is_set():
+                    return known
+                return await self._begin(key, identity, source, client)
+        finally:
+            if not lock.locked():
+                self._opening.pop(key, None)
+
+    async def _begin(self, key: Key, identity: Identity, source: str, client: str) -> Visit:
+        if len(self._open) >= MOST:
+            raise Refusal("The gate takes no more sessions.", code="too_many_connections", sqlstate="53300")
+        await self._watch.heard()
+        agent_id = _known(self._watch.current(), identity)
+        if key in self._open:  # it was cut, and not closed yet
+            await self._close(key)
+        visit = Visit(
+            await in_thread(_opened, identity, agent_id, self._node_id, protocol=key[1], source=source, client=client)
+        )
+        self._open[key] = visit
+        # From here on a revocation finds it; one that came meanwhile is found here.
+        if not await in_thread(_is_alive, identity.credential):
+            visit.end("The credential was revoked.")
+            raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
+        return visit
+
+    def changed(self, snapshot: Snapshot, revoked: frozenset[UUID]) -> None:
+        """End those that may not go on."""
+        for visit in self._open.values():
+            caller = visit.caller
+            if caller.credential_id in revoked:
+                visit.end("The credential was revoked.")
+            elif snapshot.halted:
+                visit.end("Everything is stopped.")
+            elif gone := next((name for name in (caller.agent, *caller.through) if name not in snapshot.agents), ""):
+                visit.end(f"The agent {gone} is not active any more.")
+            elif caller.resource not in snapshot.resources:
+                visit.end(f"The resource {caller.resource} is not behind the gate any more.")
+
+    def cut(self, session_id: UUID, reason: str) -> None:
+        """A person ended this session."""
+        for visit in self._open.values():
+            if visit.caller.session_id == session_id:
+                visit.end(f"This session was cut: {reason}")
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            self.end_silent(time.monotonic() - SILENT)
+            with suppress(Refusal):
+                await self._close_ended()
+
+    def end_silent(self, before: float) -> None:
+        """End those in which nothing happened since `before`, a `time.monotonic()`."""
+        for visit in self._open.values():
+            if not visit.running and visit.heard < before:
+                visit.end(OVER)
+
+    async def _close_ended(self) -> None:
+        for key in [key for key, visit in self._open.items() if visit.ended.is_set() and not visit.running]:
+            await self._close(key)
+
+    async def _close(self, key: Key) -> None:
+        visit = self._open.pop(key)
+        await in_thread(actions.close_session, visit.caller.session_id, because=visit.because)
+
+
+def _known(snapshot: Snapshot, identity: Identity) -> UUID:
+    """The agent's identifier. Raises Refusal."""
+    require_running(snapshot)
+    if identity.agent not in snapshot.agents:
+        raise Refusal(f"The agent {identity.agent} is not active.", code="agent_not_active", sqlstate="28000")
+    if identity.resource not in snapshot.resources:
+        raise Refusal(f"There is no resource {identity.resource}.", code="unknown_resource", sqlstate="3D000")
+    return snapshot.agents[identity.agent].id
+
+
+def _opened(
+    identity: Identity, agent_id: UUID, node_id: UUID, *, protocol: str, source: str, client: str
+) -> Caller:  # one transaction: no session without its entry
+    with transaction.atomic():
+        credential = Credential.objects.filter(id=identity.credential, kind=identity.kind, agent=agent_id).first()
+        if credential is None or credential.revoked_at is not None:
+            raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
+        resource = Resource.objects.filter(name=identity.resource, retired_at=None).first()
+        if resource is None:
+            raise Refusal(f"There is no resource {identity.resource}.", code="unknown_resource", sqlstate="3D000")
+        caller = caller_of(identity, credential, resource, source, node_id)
+        actions.open_session(opening_of(caller, protocol=protocol, client=client))
+    return caller
+
+
+def _is_alive(credential: UUID) -> bool:
+    return Credential.objects.filter(id=credential, revoked_at=None).exists()

@@ -1,0 +1,210 @@
+"""HTTP at the gateway's door, on its event loop: a request as it arrives, an answer, and refusals as problems (RFC 9457)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.handlers.asgi import ASGIRequest
+
+from activity import actions
+from agents.access import Identity
+from core.errors import Invalid, NarrowgateError
+from gateway.presented import Challenge, identify
+from gateway.refusal import Refusal
+from gateway.threads import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+PROBLEM: Final = "application/problem+json"
+STATUSES: Final[Mapping[str, int]] = {
+    "too_many_holds": 429,
+    "too_many_connections": 429,
+    "credential_expired": 401,
+    "credential_revoked": 401,
+    "deaf": 503,
+    "record_unavailable": 503,
+    "no_login": 502,
+    "resource_unavailable": 502,
+    "resource_timeout": 504,
+    "unknown_resource": 404,
+}
+"""Of refusals that are not 403."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that is there whole."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    async def send(self, send: Send) -> None:
+        """Answer with it. What it says is never stored."""
+        given = {"cache-control": "no-store", "x-content-type-options": "nosniff", **self.headers}
+        given |= {"content-length": str(len(self.body))}
+        headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in given.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class Problem(Exception):
+    """What is wrong with a request, as RFC 9457 says it: `field` names the part, `remedy` what to do."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        remedy: str = "",
+        field: str = "",
+        action: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.action = status, code, detail, action
+        self.remedy, self.field, self.headers = remedy, field, headers or {}
+
+    @property
+    def reply(self) -> Reply:
+        """The answer that says so."""
+        said = {
+            "type": f"urn:narrowgate:problem:{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        said |= {"remedy": self.remedy} if self.remedy else {}
+        said |= {"field": self.field} if self.field else {}
+        said |= {"action": self.action} if self.action else {}
+        return Reply(self.status, _json(said), {"content-type": PROBLEM, **self.headers})
+
+
+def answer(said: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """An answer in JSON."""
+    return Reply(status, _json(said), {"content-type": "application/json", **(headers or {})})
+
+
+def _json(said: Mapping[str, object]) -> bytes:
+    return json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def problem_of(error: Refusal | NarrowgateError, action: str = "") -> Problem:
+    """A refusal of an action, or what went wrong in it, in the form of HTTP."""
+    if isinstance(error, Refusal):
+        return Problem(STATUSES.get(error.code, 403), error.code, error.message, remedy=error.remedy, action=action)
+    named = error.field if isinstance(error, Invalid) else ""
+    return Problem(error.status, error.code, error.message, remedy=error.remedy, field=named)
+
+
+@dataclass
+class Request:
+    """A request whose head has arrived. `path` is as it was sent, escapes and all."""
+
+    scope: Scope
+    receive: Receive
+
+    @property
+    def method(self) -> str:
+        """As it was sent."""
+        return str(self.scope["method"])
+
+    @property
+    def path(self) -> str:
+        """Without the query."""
+        return bytes(self.scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1")
+
+    @property
+    def query(self) -> str:
+        """What comes after the first question mark."""
+        return bytes(self.scope["query_string"]).decode("latin-1")
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Names in small letters, with values, as often as they came."""
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.scope["headers"]]
+
+    @property
+    def source(self) -> str:
+        """The client's address."""
+        return str((self.scope.get("client") or ("",))[0])
+
+    def header(self, name: str) -> str:
+        """The value of a header that may come once. Raises Problem where it came twice."""
+        found = [value for given, value in self.headers if given == name]
+        if len(found) > 1:
+            raise Problem(400, "invalid_request", f"The header {name} is given twice.", field=name)
+        return found[0] if found else ""
+
+    async def identity(self) -> Identity:
+        """Step 1: who asks. Raises Problem, recorded, for whoever proves nobody."""
+        try:
+            return await in_thread(identify, ASGIRequest(dict(self.scope), BytesIO()))
+        except Challenge as challenge:
+            if challenge.code != "use_dpop_nonce":  # every client's first proof is answered so
+                await self.refused("", "", challenge.code, challenge.message)
+            raise Problem(401, challenge.code, challenge.message, headers=challenge.headers) from None
+
+    async def refused(self, agent: str, resource: str, code: str, because: str) -> None:
+        """Record that nothing came of it."""
+        await in_thread(
+            actions.refuse_session, agent=agent, resource=resource, source=self.source, code=code, because=because
+        )
+
+    async def body(self, most: int, within: float) -> bytes:
+        """All of the body. Raises Problem where it is longer than `most` bytes or takes more than `within` seconds."""
+        try:
+            async with asyncio.timeout(within):
+                return await self._whole(most)
+        except TimeoutError:
+            raise Problem(
+                408, "invalid_request", "The request did not arrive in time.", headers={"connection": "close"}
+            ) from None
+
+    async def _whole(self, most: int) -> bytes:
+        parts, size = [], 0
+        while True:
+            message = await self.receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > most:
+                raise Problem(
+                    413, "too_long", f"The request has more than {most} bytes.", headers={"connection": "close"}
+                )
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+    @asynccontextmanager
+    async def watched(self, ended: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+        """Watch, once the body is read, for the client's leaving and for the session's end: the event is set at the first of them."""
+        left = asyncio.Event()
+
+        async def leaves() -> None:
+            while (await self.receive())["type"] != "http.disconnect":
+                pass
+            left.set()
+
+        async def ends() -> None:
+            await ended.wait()
+            left.set()
+
+        tasks = [asyncio.create_task(leaves()), asyncio.create_task(ends())]
+        try:
+            yield left
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

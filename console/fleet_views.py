@@ -18,21 +18,20 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import Role, User
 from accounts.requests import ANY_ROLE, person_of
 from activity.asked import filters
-from activity.models import Session
 from agents import actions
 from agents.form_views import UNUSABLE, answer, both
 from agents.forms import AgentForm, ReasonForm
+from agents.halt_actions import MAY_HALT
 from agents.locking import MAY_REINSTATE, answerable
 from agents.models import Agent
 from agents.queries import reinstatements_for, visible_agents, visible_segments
 from agents.reinstating_actions import may_confirm
-from approvals.models import Hold
 from audit.reading import note_read, note_taken
 from console.agent_page import agent_page
 from console.fleet import FleetForm, all_agents, fleet_page, matching
 from console.saved_views import query_of, views_of
+from console.stopping import ends_of
 from core.cells import Value
-from core.db import db_now
 from core.keyset import Page
 from core.streaming import csv_file
 
@@ -98,6 +97,7 @@ def agent(request: HttpRequest, name: str) -> HttpResponse:
         "now": timezone.now(),
         "door": settings.GATEWAY_URL,
         "may_stop": may_stop(user, shown.agent),
+        "may_halt": user.has_role(*MAY_HALT),
         "may_reinstate": may_reinstate,
     }
     return render(request, "console/fleet/agent.html", context)
@@ -175,16 +175,15 @@ def stop(request: HttpRequest, name: str, how: str) -> HttpResponse:
         if form.act(lambda: (told.action(found.id, actor=user, reason=reason),)):
             messages.success(request, f"{found.name} {told.done}.")
             return redirect("console:agent", found.name)
-    return answer(request, "console/fleet/stop.html", form, agent=found, stop=told, how=how, ends=_ends(found))
-
-
-def _ends(agent: Agent) -> dict[str, int]:
-    """What is live of an agent just now."""
-    return {
-        "connections": Session.objects.filter(agent_id=agent.id, ended_at=None).count(),
-        "credentials": agent.credentials.filter(revoked_at=None, expires_at__gt=db_now()).count(),
-        "holds": Hold.objects.filter(agent=agent, status=Hold.Status.WAITING).count(),
-    }
+    return answer(
+        request,
+        "console/fleet/stop.html",
+        form,
+        agent=found,
+        stop=told,
+        how=how,
+        ends=ends_of(Agent.objects.filter(id=found.id)),
+    )
 
 
 def found_agent(user: User, name: str) -> Agent:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from accounts.models import Role
 from accounts.queries import READS_EVERYTHING
 from accounts.requests import person_of
+from agents.halt_actions import MAY_HALT
 from agents.models import Agent
 from agents.queries import visible_resources
 from audit.reading import note_read
@@ -53,11 +54,13 @@ def reach(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def segments(request: HttpRequest) -> HttpResponse:
     """The segments drawn, with what may cross between them."""
-    person_of(request, *READS_EVERYTHING)
+    user = person_of(request, *READS_EVERYTHING)
     found = segment_map()
     drawing = drawn(
         [(one.name, one.agents) for one in found.segments if one.agents],
         [(one.name, one.resources) for one in found.segments if one.resources],
         [(one.begins, one.ends, verdict) for one in found.crossings for verdict in one.verdicts],
     )
-    return render(request, "console/fleet/segments.html", {"map": found, "drawing": drawing})
+    return render(
+        request, "console/fleet/segments.html", {"map": found, "drawing": drawing, "may_halt": user.has_role(*MAY_HALT)}
+    )

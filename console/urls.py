@@ -6,7 +6,7 @@ from console.health import health
 from console.people.account import account, revoke
 from console.people.delegations import delegations, end
 from console.people.joining import join
-from console.stop_views import stop
+from console.stop_views import stop, stop_how
 from console.views import no_reset
 from policies.first_steps import first_steps
 
@@ -16,7 +16,7 @@ urlpatterns = [
     path("account/password/reset/<path:step>", no_reset),
     path("account/", account, name="account"),
     path("stop/", stop, name="stop"),
-    path("stop/<slug:how>/", stop, name="stop_how"),
+    path("stop/<slug:how>/", stop_how, name="stop_how"),
     path("account/delegations/", delegations, name="delegations"),
     path("account/delegations/<uuid:delegation_id>/end/", end, name="end_delegation"),
     path("account/tokens/<uuid:token_id>/revoke/", revoke, name="revoke_token"),

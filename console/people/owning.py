@@ -14,12 +14,13 @@ _MOST = 50
 
 @dataclass(frozen=True)
 class Owning:
-    """Live agents owned, agents stood in for, resources owned; each list holds 50 at most, `agent_count` counts all."""
+    """Live agents owned, agents stood in for, resources owned; each list holds 50 at most, `agent_count` counts all, `acting` those that act."""
 
     agents: list[Agent]
     deputised: list[Agent]
     resources: list[Resource]
     agent_count: int
+    acting: int
 
     def __bool__(self) -> bool:
         return bool(self.agents or self.deputised or self.resources)
@@ -34,6 +35,7 @@ def owned_by(user: User) -> Owning:
         deputised=list(live.filter(deputy=user)[:_MOST]),
         resources=list(Resource.objects.filter(owner=user, retired_at=None).order_by("name")[:_MOST]),
         agent_count=owned.count(),
+        acting=owned.filter(status=Agent.Status.ACTIVE).count(),
     )
 
 

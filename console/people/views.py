@@ -38,6 +38,7 @@ from accounts.refusals import noting
 from accounts.requests import person_of
 from accounts.role_actions import confirm_change, drop_change
 from agents.form_views import answer
+from agents.halt_actions import MAY_HALT
 from console.people.changes import both, found, posted, show_link
 from console.people.editing import edit_person, invite_person
 from console.people.forms import InviteForm, JoinForm, PersonForm
@@ -191,6 +192,7 @@ def _person(request: HttpRequest, reader: User, one: User, form: JoinForm) -> Ht
         "accounts": User.objects.filter(person=one.person).exclude(id=one.id).order_by("name"),
         "changes": waiting_changes().filter(user=one),
         "owning": owned_by(one),
+        "may_halt": reader.has_role(*MAY_HALT),
         "tokens": one.api_tokens.count(),
         "factors": second_factors(one),
         "invitation": one.invitations.filter(used_at=None).first(),

@@ -78,6 +78,9 @@ PAGES = {
         "/account/",
         "/account/delegations/",
         "/stop/",
+        "/stop/owner/?of=omar",
+        "/stop/owner/?of=nobody",
+        "/stop/everything/",
     ],
     "otto": [
         "/",

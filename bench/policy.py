@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,10 @@ def functions(size: int) -> int:
     return max(1, size // A_FUNCTION)
 
 
-def text(size: int) -> str:
-    """A set of policies."""
-    return "\n".join(piece for number in range(functions(size)) for piece in _policies(number))
+def text(size: int, edition: str = "first") -> str:
+    """A set of policies; no policy of one edition is in another."""
+    pieces = (piece for number in range(functions(size)) for piece in _policies(number))
+    return "\n".join(f'@why("The {edition} edition.") {piece}' for piece in pieces)
 
 
 def _policies(number: int) -> Iterator[str]:
@@ -205,10 +207,34 @@ def measured(sizes: tuple[int, ...]) -> dict[tuple[str, int, str], float]:
     return found
 
 
-def activation(size: int) -> tuple[float, float]:
-    """Seconds until a new version of `size` policies can decide, and the longest that decisions stood still meanwhile."""
+def activation(size: int) -> tuple[float, float, float]:
+    """Seconds until a new version of `size` policies can decide beside a thread that decides without rest, and what it costs.
+
+    First read ahead, as gateways do with whatever waits to come into force, and not; then the longest, in seconds, that
+    decisions stood still meanwhile.
+    """
+    from policies import parse
+    from policies.snapshot import A_BREATH
+
+    known, ahead = world(size), text(size, "third")
+    with _deciding(size) as gaps:
+        unread = _timed(text(size, "second"), known)
+        parse.policies(ahead, rest=lambda: time.sleep(A_BREATH))
+        took = _timed(ahead, known)
+    return took, unread, max(gaps)
+
+
+def _timed(new: str, known: Any) -> float:  # noqa: ANN401 -- as `world` gives it
     from policies.evaluate import Engine
 
+    began = time.perf_counter()
+    Engine.build(new, known, version=2)
+    return time.perf_counter() - began
+
+
+@contextmanager
+def _deciding(size: int) -> Iterator[list[float]]:
+    """Decide in a thread of its own until the block ends; gives the seconds between one decision and the next."""
     decide, done = ours(size), threading.Event()
     gaps: list[float] = []
 
@@ -221,15 +247,13 @@ def activation(size: int) -> tuple[float, float]:
             gaps.append(now - last)
             last = now
 
-    new, known = text(size).replace("dba:1", "dba:2"), world(size)
     thread = threading.Thread(target=deciding)
     thread.start()
-    began = time.perf_counter()
-    Engine.build(new, known, version=2)
-    took = time.perf_counter() - began
-    done.set()
-    thread.join()
-    return took, max(gaps)
+    try:
+        yield gaps
+    finally:
+        done.set()
+        thread.join()
 
 
 def figures(found: dict[tuple[str, int, str], float], sizes: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -249,10 +273,11 @@ def figures(found: dict[tuple[str, int, str], float], sizes: tuple[int, ...]) ->
                 mark = f"< {MOST_US:.0f} µs and <= {MOST_GROWTH} times that of {sizes[0]} ({least:.1f})"
                 figure |= {"mark": mark, "holds": mine < MOST_US and mine <= MOST_GROWTH * least}
             result.append(figure)
-    took, still = activation(GROWN)
+    took, unread, still = activation(GROWN)
     active = _figure("activation_s", f"{GROWN} policies", "s", took, {})
     active |= {"mark": f"< {MOST_ACTIVATION}", "holds": took < MOST_ACTIVATION}
-    return [*result, active, _figure("longest_pause_ms", "decisions while it is built", "ms", still * 1000, {})]
+    cold = _figure("activation_s", f"{GROWN} policies that nobody read ahead", "s", unread, {})
+    return [*result, active, cold, _figure("longest_pause_ms", "decisions while it is built", "ms", still * 1000, {})]
 
 
 def _figure(metric: str, case: str, unit: str, mine: float, by: dict[str, float]) -> dict[str, Any]:

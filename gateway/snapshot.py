@@ -33,6 +33,11 @@ BEAT = 1.0
 RECONNECT_AFTER = 0.2
 REVOKED_SQL = "SELECT id FROM agents_credential WHERE revoked_at IS NOT NULL AND id = ANY(%s)"
 HOLDS_SQL = "SELECT id, status, settled_because, deadline FROM approvals_hold WHERE id = ANY(%s)"
+NEXT_SQL = """
+    (SELECT id FROM policies_policyversion WHERE status IN ('proposed', 'approved') ORDER BY number DESC LIMIT 3)
+    UNION ALL
+    (SELECT id FROM policies_policyversion WHERE status = 'retired' ORDER BY activated_at DESC LIMIT 1)"""
+"""What may come into force next: whatever waits for it, and what was in force last."""
 RISKS_SQL = "SELECT name, risk FROM agents_agent WHERE status = 'active' AND risk > 0"
 CUT_SQL = "SELECT id, cut_reason FROM activity_session WHERE node_id = %s AND cut_at IS NOT NULL AND ended_at IS NULL"
 log = structlog.get_logger()
@@ -54,6 +59,8 @@ class Watch:
         self._beat = 0.0
         self._again = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._ahead: frozenset[UUID] = frozenset()
+        self._reading: asyncio.Task[None] | None = None
         self.credentials: Callable[[], set[UUID]] = set
         """The credentials of open sessions."""
         self.holds: Callable[[], list[UUID]] = list
@@ -71,9 +78,10 @@ class Watch:
 
     async def stop(self) -> None:
         """End listening."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._reading) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def current(self) -> Snapshot:
         """The snapshot to decide by. Raises Refusal when the database has not been heard for DEAF_AFTER seconds."""
@@ -137,6 +145,7 @@ class Watch:
         self._heard = asked
         self._again.set()
         await self._hear_holds(connection)
+        await self._look_ahead(connection)
         for session, reason in await (await connection.execute(CUT_SQL, [self._node_id])).fetchall():
             self.on_cut(session, reason)
         if asked - self._beat > BEAT:
@@ -144,6 +153,18 @@ class Watch:
             await connection.execute(
                 "UPDATE activity_gatewaynode SET beat_at = clock_timestamp() WHERE id = %s", [self._node_id]
             )
+
+    async def _look_ahead(self, connection: AsyncConnection[Any]) -> None:
+        """Have what may come into force next read beside everything else, so that activating it takes no reading."""
+        found = frozenset(row[0] for row in await (await connection.execute(NEXT_SQL)).fetchall())
+        fresh = found - self._ahead
+        if fresh and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read_ahead(fresh), name="read ahead")
+            self._ahead = found
+
+    async def _read_ahead(self, versions: Iterable[UUID]) -> None:
+        for version in versions:
+            await in_thread(policies.read_ahead, version)
 
     async def _load(self) -> Snapshot:
         self._snapshot = await in_thread(policies.load)

@@ -10,12 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cedarpy import pst
-
-from policies.expressions import asked_of_principal
 from policies.parse import Policy
-from policies.slicing import scope_of
-from policies.world import AgentFacts, ResourceFacts
+from policies.world import AgentFacts, ResourceFacts, Uid
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,9 @@ class Alike:
 
     def __init__(self, rules: Mapping[str, Policy]) -> None:
         policies = tuple(rules.values())
-        self._named = frozenset((str(uid.type), uid.id) for policy in policies for uid in pst.entity_uids(policy.rule))
+        self._named = frozenset[Uid]().union(*(policy.names for policy in policies))
         self._reads = frozenset().union(*(_agent_reads(policy) for policy in policies))
-        permits = [policy.rule for policy in policies if policy.terms.effect == "permit"]
-        self._permits = frozenset(scope_of(permit) for permit in permits)
+        self._permits = frozenset(policy.scope.sides for policy in policies if policy.terms.effect == "permit")
 
     def kinds(self, agents: Iterable[AgentFacts]) -> list[Kind]:
         """The agents by kind, in the order of their first names."""
@@ -68,4 +63,4 @@ def _agent_reads(policy: Policy) -> frozenset[str]:
     What an agent is in is told by its segment and the names in the policies: conditions compare with nothing else.
     """
     repeated = frozenset({"environment", "purpose"})
-    return asked_of_principal(policy.rule) | (repeated if policy.reads is None else policy.reads & repeated)
+    return policy.of_agent | (repeated if policy.reads is None else policy.reads & repeated)

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from cedarpy import pst
-
 from accounts.quorum import Requirement, Seat, satisfied
 from core.words import listing, plural
 from policies.parse import Policy
-from policies.slicing import scope_of
+from policies.slicing import Scope
 from policies.verbs import VERBS
 from policies.world import Uid, World, action_lineage
 
@@ -71,7 +69,7 @@ def _met(rules: Mapping[str, Policy], world: World) -> frozenset[str]:
     agents = frozenset[Uid]().union(*(agent.lineage for agent in world.agents.values()))
     resources = frozenset[Uid]().union(*(resource.lineage for resource in world.resources.values()))
     return frozenset(
-        name for name, policy in rules.items() if all(map(_within, scope_of(policy.rule), (agents, resources)))
+        name for name, policy in rules.items() if all(map(_within, policy.scope.sides, (agents, resources)))
     )
 
 
@@ -81,7 +79,7 @@ def _within(scope: Uid | None, lineage: frozenset[Uid]) -> bool:
 
 def _idle(permits: Iterable[Policy], world: World) -> Iterator[Finding]:
     """Agents that no permit can match."""
-    scopes = {scope_of(policy.rule)[0] for policy in permits}
+    scopes = {policy.scope.agent for policy in permits}
     if None in scopes:
         return
     idle = sorted(agent.name for agent in world.agents.values() if not agent.lineage & scopes)
@@ -100,35 +98,31 @@ def _beaten(rules: Mapping[str, Policy], world: World) -> Iterator[Finding]:
     plain = [
         policy
         for policy in rules.values()
-        if policy.terms.effect == "forbid" and not policy.rule.clauses and not policy.terms.hold
+        if policy.terms.effect == "forbid" and not policy.conditional and not policy.terms.hold
     ]
     for name, permit in sorted(rules.items()):
         if permit.terms.effect != "permit":
             continue
         for forbid in plain:
-            if _covers(forbid.rule, permit.rule, lineages):
+            if _covers(forbid.scope, permit.scope, lineages):
                 yield Finding(Kind.BEATEN, f"The policy {forbid.terms.id} forbids all that it permits.", name)
                 break
 
 
-def _covers(outer: pst.Template, inner: pst.Template, lineages: Mapping[Uid, frozenset[Uid]]) -> bool:
+def _covers(outer: Scope, inner: Scope, lineages: Mapping[Uid, frozenset[Uid]]) -> bool:
     """Whether whatever `inner` matches, `outer` matches."""
-    sides = zip(scope_of(outer), scope_of(inner), strict=True)
-    return _verbs(inner.action) <= _verbs(outer.action) and all(_contains(one, other, lineages) for one, other in sides)
+    sides = zip(outer.sides, inner.sides, strict=True)
+    return _verbs(inner) <= _verbs(outer) and all(_contains(one, other, lineages) for one, other in sides)
 
 
 def _contains(outer: Uid | None, inner: Uid | None, lineages: Mapping[Uid, frozenset[Uid]]) -> bool:
     return outer is None or outer == inner or (inner is not None and outer in lineages.get(inner, ()))
 
 
-def _verbs(scope: pst.ActionConstraint) -> frozenset[str]:
-    if isinstance(scope, pst.ActionEq):
-        named = {("Action", scope.entity.id)}
-    elif isinstance(scope, pst.ActionIn):
-        named = {("Action", entity.id) for entity in scope.entities}
-    else:
+def _verbs(scope: Scope) -> frozenset[str]:
+    if None in scope.actions:
         return VERBS
-    return frozenset(verb for verb in VERBS if action_lineage(verb) & named)
+    return frozenset(verb for verb in VERBS if action_lineage(verb).intersection(scope.actions))
 
 
 def _wide(rules: Mapping[str, Policy]) -> Iterator[Finding]:
@@ -136,7 +130,7 @@ def _wide(rules: Mapping[str, Policy]) -> Iterator[Finding]:
     for name, policy in sorted(rules.items()):
         if policy.terms.effect != "permit":
             continue
-        sides = zip(("agent", "resource"), scope_of(policy.rule), strict=True)
+        sides = zip(("agent", "resource"), policy.scope.sides, strict=True)
         missing = [word for word, named in sides if named is None]
         if missing:
             every = listing([f"every {word}" for word in missing])

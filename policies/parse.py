@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import gc
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import cedarpy
@@ -13,27 +17,46 @@ from core.errors import Invalid
 from policies import arguments, schema
 from policies.arguments import Kinds
 from policies.context import for_cedar
-from policies.slicing import reads
+from policies.expressions import asked_of_principal
+from policies.slicing import Scope, reads, scope_of
 from policies.source import statements, too_nested
 from policies.terms import Terms, terms_of
+from policies.world import Uid
 
 LONGEST_TEXT: Final = 16 * 1024 * 1024
 AT_ONCE: Final = 50
 """Policies that Cedar reads in one go."""
-MOST_KNOWN: Final = 20_000
+MOST_KNOWN: Final = 30_000
 """Policies that are remembered, each a few kilobytes."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy: what Cedar evaluates, what its annotations mean, what it reads of the context (None: all), and of arguments."""
+    """One policy: its Cedar, what its annotations mean, what its head names, what it reads of the context (None: all), and of arguments.
 
-    rule: pst.Template
+    Ten thousand of them are kept, so little is kept of each: the syntax tree is made again for whoever looks at it.
+    """
+
+    text: str
     terms: Terms
+    scope: Scope
     reads: frozenset[str] | None
     arguments: Kinds
+    names: frozenset[Uid]
+    """Every entity in it."""
+    of_agent: frozenset[str]
+    """The attributes of the agent that it looks at."""
+    conditional: bool
+    """Whether it has conditions."""
+
+    @cached_property
+    def rule(self) -> pst.Template:
+        """Its syntax tree."""
+        (template,) = templates(self.text)
+        return template
 
 
+_PLACE: Final = re.compile(r"`policy(\d+)`")
 _known: dict[str, Policy] = {}
 """Policies by their text, which is all that they are made of."""
 
@@ -67,17 +90,19 @@ def _position(policy: pst.Template) -> int:
     return int(policy.id.removeprefix("policy"))
 
 
-def policies(text: str) -> Mapping[str, Policy]:
+def policies(text: str, rest: Callable[[], object] = lambda: None) -> Mapping[str, Policy]:
     """Parse and validate `text`; the policies by their @id. Raises Invalid for the first problem.
 
     A policy that was read before is not read again: a new version is mostly the one before it. What is new is read a
-    few at a time, because Cedar holds the interpreter while it reads, and sessions wait for that.
+    few at a time, because Cedar holds the interpreter while it reads, and sessions wait for that; `rest` is called
+    after each few, by whoever is in no hurry.
     """
     _require_readable(text)
     pieces = [statement.text for statement in statements(text)]
     known = {piece: policy for piece in set(pieces) if (policy := _known.get(piece)) is not None}
     fresh = [piece for piece in dict.fromkeys(pieces) if piece not in known]
-    known |= zip(fresh, _read(fresh), strict=True)
+    with _uncollected():
+        known |= zip(fresh, _read(fresh, rest), strict=True)
     found: dict[str, Policy] = {}
     for piece in pieces:
         policy = known[piece]
@@ -87,7 +112,24 @@ def policies(text: str) -> Mapping[str, Policy]:
     return found
 
 
-def _read(pieces: Sequence[str]) -> list[Policy]:
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Nothing that is read has cycles: looking for them in thousands of policies, again and again, would stop every session.
+
+    What was read is old at once. Whoever found collecting on turns it on again, so that two at a time leave it on.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.freeze()
+            gc.unfreeze()  # now all that was young is old
+            gc.enable()
+
+
+def _read(pieces: Sequence[str], rest: Callable[[], object]) -> list[Policy]:
     """Read policies, one a piece, and keep them. Raises Invalid."""
     found: list[Policy] = []
     for begin in range(0, len(pieces), AT_ONCE):
@@ -96,17 +138,26 @@ def _read(pieces: Sequence[str]) -> list[Policy]:
         if len(parsed) != len(some):
             raise Invalid("text", "Cedar finds other policies in it than its semicolons say.", "Write it more plainly.")
         _validate(parsed, some)
-        read_now = [_understood(template) for template in parsed]
+        read_now = [_understood(*one) for one in zip(some, parsed, strict=True)]
         if len(_known) > MOST_KNOWN:
             _known.clear()
         _known.update(zip(some, read_now, strict=True))
         found += read_now
+        rest()
     return found
 
 
-def _understood(template: pst.Template) -> Policy:
-    terms = terms_of(template)
-    return Policy(replace(template, id=terms.id), terms, reads(template), arguments.kinds_of(template))
+def _understood(text: str, template: pst.Template) -> Policy:
+    return Policy(
+        text,
+        terms_of(template),
+        scope_of(template),
+        reads(template),
+        arguments.kinds_of(template),
+        frozenset((str(uid.type), uid.id) for uid in pst.entity_uids(template)),
+        asked_of_principal(template),
+        bool(template.clauses),
+    )
 
 
 def _validate(parsed: Sequence[pst.Template], pieces: Sequence[str]) -> None:
@@ -133,8 +184,9 @@ def problems(parsed: Sequence[pst.Template], pieces: Sequence[str]) -> Iterator[
 
 @dataclass(frozen=True)
 class Slice:
-    """The policies that can match a request, the context attributes they read (None: all), and the arguments."""
+    """The policies that can match a request by @id, the context attributes they read (None: all), and the arguments."""
 
+    ids: tuple[str, ...]
     handle: cedarpy.PolicySet
     reads: frozenset[str] | None
     arguments: tuple[Kinds, ...] = ()
@@ -148,15 +200,19 @@ class Slice:
             found[arguments.NAME] = arguments.needed(self.arguments, said)
         return found
 
+    def named(self, words: str) -> str:
+        """What Cedar says of one of them, which it knows by its place, with its @id."""
+        return _PLACE.sub(lambda place: f"`{self.ids[int(place[1])]}`", words, count=1)
+
     def misfit(self, context: Mapping[str, object]) -> str:
         """Name the first argument that is of another kind than one of the policies expects; empty when all fit."""
         return arguments.misfit(self.arguments, context.get(arguments.NAME)) if self.arguments else ""
 
 
 def slice_of(rules: Mapping[str, Policy], ids: frozenset[str]) -> Slice:
-    """Build the handle Cedar evaluates from the policies named by `ids`."""
-    chosen = {name: rules[name] for name in sorted(ids)}
-    handle = cedarpy.PolicySet.from_pst(pst.PolicySet({}, {name: policy.rule for name, policy in chosen.items()}, ()))
-    read = [policy.reads for policy in chosen.values()]
-    expected = tuple(policy.arguments for policy in chosen.values() if policy.arguments)
-    return Slice(handle, None if None in read else frozenset().union(*filter(None, read)), expected)
+    """Build the handle Cedar evaluates from the policies named by `ids`. Its answers name them by @id."""
+    chosen = [rules[name] for name in sorted(ids)]
+    handle = cedarpy.PolicySet.from_str("".join([policy.text for policy in chosen]))
+    read = [policy.reads for policy in chosen]
+    expected = tuple(policy.arguments for policy in chosen if policy.arguments)
+    return Slice(tuple(sorted(ids)), handle, None if None in read else frozenset().union(*filter(None, read)), expected)

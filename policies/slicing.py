@@ -7,10 +7,10 @@ policy out wrongly is the only mistake possible here, and `tests/policies` compa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from itertools import product
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from cedarpy import pst
 
@@ -20,14 +20,27 @@ Key: TypeAlias = tuple[Uid | None, Uid | None, Uid | None]
 Lineage: TypeAlias = frozenset[Uid]
 
 
-class ScopeIndex:
-    """Policies by what their scope names; None stands for a part that names nothing."""
+class Scope(NamedTuple):
+    """What the head of a policy names: an agent, function or segment; verbs and groups; a resource or segment. None: nothing."""
 
-    def __init__(self, policies: Iterable[pst.Template]) -> None:
+    agent: Uid | None
+    actions: tuple[Uid | None, ...]
+    resource: Uid | None
+
+    @property
+    def sides(self) -> tuple[Uid | None, Uid | None]:
+        """Who and where."""
+        return self.agent, self.resource
+
+
+class ScopeIndex:
+    """Policies by what their scope names."""
+
+    def __init__(self, scopes: Mapping[str, Scope]) -> None:
         index: dict[Key, list[str]] = defaultdict(list)
-        for policy in policies:
-            for key in _keys(policy):
-                index[key].append(policy.id)
+        for policy, scope in scopes.items():
+            for action in scope.actions:
+                index[scope.agent, action, scope.resource].append(policy)
         self._index = dict(index)
 
     def matching(self, agent: Lineage, action: Lineage, resource: Lineage) -> frozenset[str]:
@@ -36,15 +49,9 @@ class ScopeIndex:
         return frozenset(policy for key in wanted for policy in self._index.get(key, ()))
 
 
-def _keys(policy: pst.Template) -> Iterator[Key]:
-    agent, resource = _named(policy.principal), _named(policy.resource)
-    for action in _actions(policy.action):
-        yield agent, action, resource
-
-
-def scope_of(policy: pst.Template) -> tuple[Uid | None, Uid | None]:
-    """The agent, function or segment, and the resource or segment, that a policy's scope names; None for none."""
-    return _named(policy.principal), _named(policy.resource)
+def scope_of(policy: pst.Template) -> Scope:
+    """What the head of a policy names."""
+    return Scope(_named(policy.principal), tuple(_actions(policy.action)), _named(policy.resource))
 
 
 def _named(scope: pst.PrincipalOrResourceConstraint) -> Uid | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
@@ -12,10 +14,13 @@ from agents.models import Agent, ColumnTag, Halt, Resource, Revision
 from core.errors import Invalid
 from policies.evaluate import Engine
 from policies.models import PolicyVersion
+from policies.parse import policies
 from policies.queries import active
 from policies.world import AgentFacts, ResourceFacts, World
 
 ATTEMPTS = 10
+A_BREATH = 0.01
+"""Seconds between a few policies and the next, in which decisions go on."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,13 @@ def load() -> Snapshot:
     number = version.number if version else 0
     everything = MappingProxyType(agents), MappingProxyType(resources), MappingProxyType(tags)
     return Snapshot(engine, revision, number, *everything, halted)
+
+
+def read_ahead(version_id: UUID) -> None:
+    """Read a version's policies without haste, so that coming into force takes no reading."""
+    version = PolicyVersion.objects.filter(id=version_id).first()
+    with suppress(Invalid):  # whoever activates it is told
+        policies(version.text if version else "", rest=lambda: time.sleep(A_BREATH))
 
 
 def registered(agents: Collection[str] | None = None, resources: Collection[str] | None = None) -> World:

@@ -155,6 +155,7 @@ def test_a_policy_that_errors_denies_even_beside_a_permit() -> None:
     broken = '@id("broken") forbid (principal, action, resource) when { 9223372036854775807 + 1 > 0 };'
     decision = engine(READS, broken).decide(ask("sql:select"))
     assert (decision.verdict, decision.code) == (Verdict.DENY, Code.EVALUATION_ERROR)
+    assert "`broken`" in decision.why
 
 
 def test_an_error_in_the_probe_denies_too() -> None:

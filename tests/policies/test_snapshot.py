@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents import actions as inventory
 from agents.revision import current_revision
-from policies import actions, snapshot
+from core.ids import new_id
+from policies import actions, parse, snapshot
 from policies.evaluate import Ask, Code, Verdict
 from policies.models import PolicyVersion
 from tests.approvals.world import World, assemble
@@ -64,3 +67,15 @@ def test_loading_takes_few_queries_however_much_there_is(world: World) -> None:
     ) as captured:
         snapshot.load()
     assert len(captured) <= 7
+
+
+def test_reading_ahead_leaves_collecting_on_and_never_raises(cast: Cast) -> None:
+    actions.install(READS, actor=cast.engineer)
+    version = PolicyVersion.objects.get()
+    parse._known.clear()
+    snapshot.read_ahead(version.id)
+    assert [policy.terms.id for policy in parse._known.values()] == ["reads"]
+    PolicyVersion.objects.update(text="permit (")
+    snapshot.read_ahead(version.id)
+    snapshot.read_ahead(new_id())
+    assert gc.isenabled()

@@ -13,9 +13,11 @@ from agents import actions as inventory
 from agents.revision import current_revision
 from ledger.entries import Actor
 from policies import actions as policies
+from policies import parse
 from policies.evaluate import Engine
 from policies.models import PolicyVersion
 from policies.question import question_of, read
+from policies.source import statements
 from tests.gateway.wire.world import POLICIES, World, eventually
 
 READ = "SELECT name FROM customers WHERE id < 11"
@@ -125,3 +127,11 @@ def test_an_agent_whose_risk_rises_is_denied_without_a_new_snapshot(world: World
         assert current_revision() == revision
         inventory.set_risk(world.agent.id, 0, because=["Over."], actor=actor)
         assert eventually(lambda: says(connection) == "allowed")
+
+
+def test_what_waits_to_come_into_force_is_read_ahead(world: World) -> None:
+    text = f"{POLICIES}\n{forbid('context has time && context.time.hour == 25')}"
+    policies.propose(policies.draft(text, actor=world.cast.engineer).id, actor=world.cast.engineer)
+    own = [statement.text for statement in statements(text)][-1]
+    parse._known.pop(own)  # the console read it when it was proposed, and is this same process
+    assert eventually(lambda: own in parse._known)

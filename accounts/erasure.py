@@ -22,8 +22,8 @@ NAME = "Erased person"
 WORDS = "Erased with the person who wrote it."
 
 erased = Signal()
-"""In the same transaction, with `user` and `texts`, all that entries committed to of them: apps that this one does not know forget
-the names and words they keep.
+"""In the same transaction, with `user`, the `actor` and `texts`, all that entries committed to of them: apps that this one does not
+know forget the names and words they keep.
 """
 
 
@@ -41,6 +41,6 @@ def erase(user: User, actor: User | Actor) -> None:
     user.invitations.all().delete()
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
-    erased.send(User, user=user, texts=texts)
+    erased.send(User, user=user, texts=texts, actor=actor)
     subject = Subject(kind="person", id=str(user.id), name="")
     record(Event.PERSON_ERASED, actor=actor_of(actor), subject=subject)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
@@ -50,6 +51,7 @@ class Session(models.Model):
     cut_at = models.DateTimeField(null=True, blank=True)
     cut_by = models.CharField(max_length=150, blank=True)  # the name they had
     cut_reason = models.CharField(max_length=300, blank=True)
+    erasure_id = models.UUIDField(null=True, blank=True)  # by which all that was recorded in it was erased
 
     class Meta:
         ordering: ClassVar = ["-began_at", "-id"]
@@ -124,6 +126,7 @@ class Action(models.Model):
     question_id = models.UUIDField(null=True, blank=True)  # what it was decided by
     entry_id = models.UUIDField(null=True, blank=True)  # the ledger's outbox entry that recorded the intent
     outcome_entry_id = models.UUIDField(null=True, blank=True)
+    erasure_id = models.UUIDField(null=True, blank=True)  # by which its texts, salt and frame were erased
 
     class Meta:
         ordering: ClassVar = ["-asked_at", "-id"]
@@ -148,6 +151,11 @@ class Action(models.Model):
                 fields=["asked_at"], condition=models.Q(policy_version=0, decision="allow"), name="action_undecided"
             ),
             models.Index(fields=["asked_at"], condition=models.Q(enforced=False), name="action_not_enforced"),
+            models.Index(
+                fields=["erasure_id", "-asked_at", "-id"],
+                condition=models.Q(erasure_id__isnull=False),
+                name="action_erased",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -194,3 +202,31 @@ class Frame(models.Model):
 
     def __str__(self) -> str:
         return str(self.action_id)
+
+
+class Erasure(models.Model):
+    """Recordings that somebody asked to erase, and a second person erased. Every change is a function in `activity/erasing_actions.py`."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    sessions = ArrayField(models.UUIDField(), default=list, blank=True)  # chosen as a whole
+    actions = ArrayField(models.UUIDField(), default=list, blank=True)  # chosen one by one
+    because = models.CharField(max_length=300)
+    # None: it went with the person whom it was done for
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    asked_at = models.DateTimeField(default=timezone.now)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    erased_at = models.DateTimeField(null=True, blank=True)
+    count = models.PositiveIntegerField(default=0)  # actions that were erased
+
+    class Meta:
+        """The newest first."""
+
+        ordering: ClassVar = ["-asked_at", "-id"]
+        indexes: ClassVar = [models.Index(fields=["-asked_at", "-id"], name="erasure_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.count} recordings" if self.erased_at else "recordings"

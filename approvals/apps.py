@@ -10,8 +10,10 @@ class ApprovalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """What is kept here of a person's name and words goes when they are erased."""
+        """What is kept here of a person's name and words goes when they are erased, and what is kept of a recording with it."""
         from accounts.erasure import erased
-        from approvals.forgetting import forget
+        from activity.erasing_actions import recordings_erased
+        from approvals.forgetting import forget, forget_recordings
 
         erased.connect(forget, dispatch_uid="approvals")
+        recordings_erased.connect(forget_recordings, dispatch_uid="approvals")

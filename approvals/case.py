@@ -11,7 +11,8 @@ from django.http import Http404
 from django.utils import timezone
 
 from accounts.models import User
-from activity.models import Action, Session
+from activity.models import Action, Erasure, Session
+from activity.queries import erasure_of
 from activity.visibility import may_read
 from agents.locking import answerable
 from agents.models import Credential
@@ -107,6 +108,11 @@ class Case:
     def arms(self) -> bool:
         """Whether approving takes a second to arm."""
         return self.hold.risk >= 80
+
+    @cached_property
+    def erasure(self) -> Erasure | None:
+        """By which what was recorded of its action was erased; while people can decide, there is none."""
+        return None if self.waiting else erasure_of(Action.objects.filter(id=self.hold.action_id).first())
 
     @cached_property
     def session(self) -> Session | None:

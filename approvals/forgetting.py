@@ -1,7 +1,8 @@
-"""What holds say in the words of a person who is erased."""
+"""What holds say in the words of a person who is erased, and of an action whose recording is."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from accounts.erasure import WORDS
@@ -34,3 +35,9 @@ def _forget_why(holds: list[UUID], because: str) -> None:
     held = Hold.objects.filter(id__in=holds)
     held.update(settled_because=because)
     Action.objects.filter(id__in=held.values("action_id")).update(message=because)
+
+
+def forget_recordings(actions: Collection[UUID], words: str, **_sent: object) -> None:
+    """Erase what holds keep of these actions. In the transaction that erases."""
+    held = Hold.objects.filter(action_id__in=actions)
+    held.update(shown=words, summary=words, salt=b"", purpose="", estimate=None)

@@ -13,8 +13,10 @@ from django.db.models import Q
 from django.http import Http404
 
 from accounts.models import User
+from activity.actions import OPEN
 from activity.listing import Row, named
-from activity.models import Action, Frame, Session
+from activity.models import Action, Erasure, Frame, Session
+from activity.queries import erasure_of
 from activity.visibility import actions_visible_to
 from approvals.models import Hold
 from approvals.queries import visible_to
@@ -80,6 +82,16 @@ class ActionPage:
     def session(self) -> Session | None:
         """The session it was asked in."""
         return Session.objects.filter(id=self.action.session_id).first()
+
+    @cached_property
+    def erasure(self) -> Erasure | None:
+        """By which what was recorded of it was erased."""
+        return erasure_of(self.action)
+
+    @property
+    def can_be_erased(self) -> bool:
+        """Whether it is over, and what was recorded of it is there."""
+        return self.action.erasure_id is None and self.action.status not in {Action.Status.HELD, *OPEN}
 
     @cached_property
     def frame(self) -> Frame | None:

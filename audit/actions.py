@@ -197,6 +197,23 @@ def _remove(report_id: UUID) -> None:
         _unlink(report)
 
 
+def withdraw(report_id: UUID, *, erasure: UUID) -> None:
+    """Take back a report that states what is erased: its files and the rows on its page; its figures and hashes stay."""
+    with transaction.atomic():
+        report = _locked(report_id)
+        if report.summary is not None:
+            report.summary = {**report.summary, "tables": []}
+            report.save(update_fields=["summary"])
+        if report.is_unfinished:
+            _end(report, Status.FAILED, Event.REPORT_FAILED, "What it states was erased meanwhile. Ask for it again.")
+        if report.status != Status.READY:
+            return
+        report.status, report.removed_at, report.why = Status.REMOVED, db_now(), "What it stated was erased."
+        report.save(update_fields=["status", "removed_at", "why"])
+        _record(Event.REPORT_REMOVED, report, MAKER, {"erasure": str(erasure)})
+        _unlink(report)
+
+
 def _end(report: Report, status: Status, event: Event, why: str, actor: User | Actor = MAKER) -> None:
     report.status, report.why, report.doing, report.finished_at = status, why[:500], "", db_now()
     report.save(update_fields=["status", "why", "doing", "finished_at"])

@@ -54,12 +54,12 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         model = Session
         fields: ClassVar = [
             "id", "agent_id", "agent_name", "resource_id", "resource_name", "credential_id", "on_behalf_of", "protocol",
-            "source", "client", "purpose", "began_at", "ended_at", "end_reason", "cut_at", "cut_by", "cut_reason",
+            "source", "client", "purpose", "began_at", "ended_at", "end_reason", "cut_at", "cut_by", "cut_reason", "erasure_id",
         ]  # fmt: skip
 
 
 class ActionSerializer(serializers.ModelSerializer[Action]):
-    """An action. `shown` has the literals of tagged positions masked."""
+    """An action. `shown` has the literals of tagged positions masked; `erasure_id` says by what it was erased."""
 
     agent = serializers.SerializerMethodField()
     resource = serializers.SerializerMethodField()
@@ -71,7 +71,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
         fields: ClassVar = [
             "id", "session_id", "agent", "agent_id", "resource", "resource_id", "number", "verb", "shown", "summary", "shape", "tables", "tags",
             "digest", "decision", "enforced", "masked", "reason", "code", "policies", "policy_version", "status", "asked_at",
-            "released_at", "finished_at", "rows", "bytes", "masked_values", "sqlstate", "message", "entry_id",
+            "released_at", "finished_at", "rows", "bytes", "masked_values", "sqlstate", "message", "entry_id", "erasure_id",
         ]  # fmt: skip
 
     def get_agent(self, action: Action) -> str:

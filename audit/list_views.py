@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.requests import ANY_ROLE, person_of
 from activity.asked import ActionsForm, FindForm, SessionsForm, filters, read
+from activity.erasing_actions import MAY_ASK
 from activity.listing import Listed, Row, actions_page, all_actions, all_sessions, sessions_page
 from activity.models import Session
 from agents.queries import visible_resources
@@ -50,7 +51,11 @@ def actions(request: HttpRequest) -> HttpResponse:
     user, form = person_of(request, *ANY_ROLE), ActionsForm(request.GET)
     page = actions_page(user, form.cleaned_data, request.GET.get("after", "")) if form.is_valid() else Listed([])
     note_read(user, "actions", "", filters(form))
-    context = {"verbs": sorted(VERBS), "resources": visible_resources(user).order_by("name")[:500]}
+    context = {
+        "verbs": sorted(VERBS),
+        "resources": visible_resources(user).order_by("name")[:500],
+        "may_erase": user.has_role(*MAY_ASK),
+    }
     return _list(request, "audit/actions.html", form, page, **context)
 
 
@@ -62,6 +67,7 @@ def action(request: HttpRequest, action_id: UUID) -> HttpResponse:
     found = action_page(action_id, user)
     note_read(user, "action", str(action_id), {}, session=str(found.action.session_id))
     roles = {"reads_ledger": user.has_role(*READERS), "reads_policies": user.has_role(*POLICY_READERS)}
+    roles["may_erase"] = user.has_role(*MAY_ASK) and found.can_be_erased
     return render(request, "audit/action.html", {"it": found, **roles})
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from audit import list_views, report_views, views
+from audit import erasing_views, list_views, report_views, views
 
 app_name = "record"
 urlpatterns = [
@@ -12,6 +12,13 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/cut/", views.cut, name="cut"),
     path("actions/", list_views.actions, name="actions"),
     path("actions/export/", list_views.actions_file, name="actions_file"),
+    path("actions/erase/", erasing_views.erase_found, name="erase_found"),
+    path("actions/<uuid:action_id>/erase/", erasing_views.erase_action, name="erase_action"),
+    path("sessions/<uuid:session_id>/erase/", erasing_views.erase_session, name="erase_session"),
+    path("erasures/", erasing_views.erasures, name="erasures"),
+    path("erasures/<uuid:erasure_id>/", erasing_views.erasure, name="erasure"),
+    path("erasures/<uuid:erasure_id>/confirm/", erasing_views.confirm, name="erasure_confirm"),
+    path("erasures/<uuid:erasure_id>/drop/", erasing_views.drop, name="erasure_drop"),
     path("actions/<uuid:action_id>/", list_views.action, name="action"),
     path("actions/<uuid:action_id>/again/", list_views.again, name="action_again"),
     path("ledger/", views.ledger, name="ledger"),

@@ -17,8 +17,10 @@ from accounts.models import User
 from accounts.requests import person_of
 from activity.actions import MAY_CUT, OPEN, cut_session
 from activity.asked import filters, read
+from activity.erasing_actions import MAY_ASK
 from activity.listing import Listed
 from activity.models import Action
+from activity.queries import erasure_of
 from activity.visibility import sessions_visible_to
 from agents.form_views import answer, both
 from agents.forms import ReasonForm
@@ -63,6 +65,8 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "it": replay_of(found, _number_asked(request, "at")),
         "may_cut": user.has_role(*MAY_CUT) and not found.ended_at and not found.cut_at,
         "keys": KEYS,
+        "erasure": erasure_of(found),
+        "may_erase": user.has_role(*MAY_ASK) and found.ended_at and not found.erasure_id,
         "reads_ledger": user.has_role(*READERS),
     }
     return render(request, "audit/replay.html", context)

@@ -10,6 +10,7 @@ from agents.halt_api import HaltViewSet
 from approvals.api import HoldViewSet
 from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
+from audit.erasing_api import ErasureViewSet
 from audit.report_api import ReportViewSet
 from console.carrying_api import CarryView
 from console.people.api import ChangeViewSet, GroupViewSet, PersonViewSet
@@ -35,6 +36,7 @@ router.register("changes", ChangeViewSet, basename="changes")
 router.register("policies", PolicyVersionViewSet, basename="policies")
 router.register("incidents", IncidentViewSet, basename="incidents")
 router.register("reports", ReportViewSet, basename="reports")
+router.register("erasures", ErasureViewSet, basename="erasures")
 router.register("ledger/entries", EntryViewSet, basename="entries")
 
 urlpatterns = [

@@ -1,7 +1,8 @@
-"""What passes through the pipeline, whatever the protocol: who asks, what for, what was decided. Pure."""
+"""What passes through the pipeline, whatever the protocol: who asks, what for, what was decided. Pure, but for a secret of the process."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,6 +31,7 @@ class Moment(NamedTuple):
 
 STILL: Final = Moment()
 """Where no policy looks at any of it."""
+_SECRET = secrets.token_bytes(32)  # of this process, for the salts of questions
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,12 @@ class Action:
         reads = (self.verbs, self.tables, self.columns, self.tags, self.has_where, self.shape)
         if self.operation:
             ask = _ask(caller.says, agent, reads, {"operation": self.operation, "args": self.arguments})
-            self.question = question_of(ask, agent, resource)
+            self.question = question_of(ask, agent, resource, _SECRET)
         else:
             ask, self.question = _asked(caller.says, agent, resource, reads)
         if moment is not STILL:
             ask = replace(ask, context={**ask.context, **moment.context}, ours=moment.ours)
-            self.question = question_of(ask, agent, resource)
+            self.question = question_of(ask, agent, resource, _SECRET)
         return ask
 
 
@@ -131,7 +133,7 @@ def _asked(
 ) -> tuple[Ask, Question]:
     """What policies may read of an action, and the same to keep."""
     ask = _ask(caller, agent, reads, {})
-    return ask, question_of(ask, agent, resource)
+    return ask, question_of(ask, agent, resource, _SECRET)
 
 
 def _ask(caller: tuple[str, str, str, str, str], agent: AgentFacts, reads: Reads, more: Mapping[str, object]) -> Ask:

@@ -25,6 +25,7 @@ class Event(StrEnum):
     ACTION_ALLOWED = "action:allowed", "Policy allowed an action; recorded before it was released."
     ACTION_DENIED = "action:denied", "An action was denied, and why."
     ACTION_DONE = "action:done", "A released action ended well: rows, bytes, duration, masked values."
+    ACTION_ERASED = "action:erased", "What was recorded of an action was erased: its texts, salt and frame."
     ACTION_FAILED = "action:failed", "A released action ended with the resource's error."
     ACTION_RELEASED = "action:released", "An approved action was let through to its resource, once."
     ACTION_UNCERTAIN = "action:uncertain", "The gate lost sight of a released action: it may or may not have run."
@@ -75,6 +76,12 @@ class Event(StrEnum):
         "token_key:changed",
         "Access tokens are signed by another key from here on; what the one before signed is good until it expires.",
     )
+
+    # ---- erasing recordings ----
+    ERASURE_ASKED = "erasure:asked", "Somebody asked that recordings be erased, and why."
+    ERASURE_CONFIRMED = "erasure:confirmed", "A second person confirmed an erasure, which was done."
+    ERASURE_DROPPED = "erasure:dropped", "A wish to erase recordings was dropped."
+    ERASURE_REFUSED = "erasure:refused", "Somebody tried to confirm or drop an erasure and was refused, and why."
 
     # ---- exports and reads of the record ----
     EXPORT_MADE = "export:made", "Somebody took a copy of a part of the record."
@@ -160,7 +167,10 @@ class Event(StrEnum):
     REPORT_CANCELLED = "report:cancelled", "A person stopped the making of a report."
     REPORT_FAILED = "report:failed", "A report could not be made, and why."
     REPORT_MADE = "report:made", "A report was made: the hash of each of its files, and the checkpoint it is based on."
-    REPORT_REMOVED = "report:removed", "The files of a report were removed, their time being over."
+    REPORT_REMOVED = (
+        "report:removed",
+        "The files of a report were removed: their time was over, or what they stated was erased.",
+    )
 
     # ---- resources and segments ----
     RESOURCE_ADDED = "resource:added", "A resource was put behind the gate."
@@ -183,6 +193,10 @@ class Event(StrEnum):
     # ---- sessions ----
     SESSION_CLOSED = "session:closed", "A session ended, and why."
     SESSION_CUT = "session:cut", "A person ended a live session, and why."
+    SESSION_ERASED = (
+        "session:erased",
+        "What was recorded in a session was erased: every action's texts, salt and frame.",
+    )
     SESSION_OPENED = "session:opened", "An agent connected to a resource."
     SESSION_RENEWED = "session:renewed", "A live session goes on under a newer credential of the same agent."
     SESSION_REFUSED = "session:refused", "A connection was refused before it became a session, and why."

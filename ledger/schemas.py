@@ -1,7 +1,7 @@
 """What the details of each kind of entry hold, by version of the event's schema. Pure: no Django, no I/O.
 
 A field without a mark is in every entry of its event, one with `?` in some. Types are JSON's: text, count, flag, list, object;
-`…` says that an event's details are the filters of a page, by their names there. `words` is what a person typed: the leaf holds a commitment
+`…` says that an event's details are the filters of a page, by their names there, besides those named. `words` is what a person typed: the leaf holds a commitment
 to it, whose opening is kept beside the log under the key of whoever wrote it: the actor, or whom the field in parentheses names.
 A test holds what a gateway and people record against this.
 """
@@ -14,7 +14,7 @@ from typing import Final
 
 from ledger.events import Event, schema_of
 
-FILTERS: Final = "…"
+FILTERS: Final = "… q:words?"
 DECIDED: Final = (
     "enforced:flag? operation:text? policies:list question:text? severity:text? snapshot:text tables:list verb:text"
 )
@@ -27,6 +27,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.ACTION_ALLOWED: DECIDED,
     Event.ACTION_DENIED: f"{DECIDED} code:text reason:text",
     Event.ACTION_DONE: OUTCOME,
+    Event.ACTION_ERASED: "erasure:text",
     Event.ACTION_FAILED: OUTCOME,
     Event.ACTION_RELEASED: "enforced:flag? hold:text node:text reviews:list snapshot:text",
     Event.ACTION_UNCERTAIN: "bytes:count? enforced:flag? masked:count? rows:count? sqlstate:text? status:text? verb:text?",
@@ -52,6 +53,10 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.CREDENTIAL_REVOKED: "reason:words",
     Event.DELEGATION_ENDED: "credentials:count delegation:text reason:words",
     Event.DELEGATION_GRANTED: "delegation:text expires_at:text passes_on:flag purpose:words resource:text verbs:list?",
+    Event.ERASURE_ASKED: "actions:count reason:words sessions:count",
+    Event.ERASURE_CONFIRMED: "actions:count asked_by:text",
+    Event.ERASURE_DROPPED: NOTHING,
+    Event.ERASURE_REFUSED: "code:text",
     Event.EXPORT_MADE: FILTERS,
     Event.GATEWAY_STARTED: NOTHING,
     Event.GATEWAY_STOPPED: NOTHING,
@@ -102,7 +107,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.REPORT_CANCELLED: "why:text?",
     Event.REPORT_FAILED: "why:text?",
     Event.REPORT_MADE: "entries:count files:object kind:text root:text scope:text since:text until:text",
-    Event.REPORT_REMOVED: "after_days:count",
+    Event.REPORT_REMOVED: "after_days:count? erasure:text?",
     Event.RESOURCE_ADDED: "database:text host:text kind:text? segment:text",
     Event.RESOURCE_CHANGED: CHANGED,
     Event.RESOURCE_RETIRED: "credentials:count logins:count reason:words",
@@ -118,6 +123,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.SEGMENT_RETIRED: "reason:words",
     Event.SESSION_CLOSED: "reason:text",
     Event.SESSION_CUT: "agent:text reason:words resource:text",
+    Event.SESSION_ERASED: "erasure:text",
     Event.SESSION_OPENED: "credential:text protocol:text",
     Event.SESSION_RENEWED: "credential:text expires_at:text kind:text",
     Event.SESSION_REFUSED: "code:text more:count? reason:text",
@@ -157,9 +163,9 @@ def _plain(kind: str) -> str:
 
 def problem_of(event: str, details: Mapping[str, object]) -> str:
     """What in the details of an entry is not as its event's schema has it; empty where nothing is."""
-    fields = dict(one.split(":") for one in FIELDS[event].split() if one != FILTERS)
     if FIELDS[event] == FILTERS:
         return ""
+    fields = dict(one.split(":") for one in FIELDS[event].split())
     if unknown := sorted(details.keys() - fields.keys()):
         return f"{event} says {unknown[0]}, which its schema does not have"
     for name, kind in fields.items():
@@ -174,10 +180,9 @@ def problem_of(event: str, details: Mapping[str, object]) -> str:
 
 def fields_in_words(event: Event) -> str:
     """The fields of an event's details, for the page that documents them."""
-    if FIELDS[event] == FILTERS:
-        return "what was asked for, by name"
-    found = []
-    for one in FIELDS[event].split():
+    filters = FIELDS[event] == FILTERS
+    found = ["what was asked for, by name"] if filters else []
+    for one in FIELDS[event].split()[filters:]:
         name, _, kind = one.partition(":")
         found.append(f"`{name}` {_plain(kind)}" + (", or not" if kind.endswith("?") else ""))
     return "; ".join(found)

@@ -9,7 +9,7 @@ from core.errors import NotFound, Refused
 from core.words import listing
 from policies.evaluate import Engine
 from policies.models import PolicyVersion
-from policies.question import Asked, question_of, read
+from policies.question import Asked, identifier_of, read
 from policies.trial import effect, in_words, not_kept
 
 
@@ -58,19 +58,20 @@ def _kept(action: Action) -> tuple[Asked, str]:
     """The question, if it is the one that the action's row and entry name."""
     kept = Question.objects.filter(id=action.question_id) if action.question_id else Question.objects.none()
     text = kept.values_list("text", flat=True).first()
+    if text is None and action.erasure_id is not None:
+        raise NotFound("What it was decided by was erased.", "Its entry still says how it was decided.")
     if text is None:
         raise NotFound(
             "Nothing is kept to decide it by again.",
             "It was refused before any policy was asked, or is older than the keeping.",
         )
     try:
-        asked = read(text)
+        if identifier_of(text) == str(action.question_id):
+            return read(text), text
     except ValueError:
-        asked = None
-    if asked is None or question_of(*asked).id != str(action.question_id):
-        raise Refused(
-            "What is kept of it is not what its entry names: somebody changed it.",
-            "Compare with a backup, and with the ledger.",
-            code="question_changed",
-        )
-    return asked, text
+        pass
+    raise Refused(
+        "What is kept of it is not what its entry names: somebody changed it.",
+        "Compare with a backup, and with the ledger.",
+        code="question_changed",
+    )

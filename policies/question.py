@@ -2,10 +2,14 @@
 
 Policies see of a request the agent, the resource, what each is in, the verbs and the context, and nothing else: with these
 and a version's text the same answer comes out years later, and another version's answer can be had of what really happened.
+
+Entries name a question by an identifier made of its text. A salt in the text keeps whoever reads entries from guessing what was
+asked, claims of agents among it, once the text is erased.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -39,9 +43,13 @@ class Asked(NamedTuple):
         return World.of((self.agent,), (self.resource,) if self.resource else ())
 
 
-def question_of(ask: Ask, agent: AgentFacts, resource: ResourceFacts | None) -> Question:
-    """The question in canonical JSON (RFC 8785). `resource` is None where the registry has none of that name."""
-    said = {
+def question_of(ask: Ask, agent: AgentFacts, resource: ResourceFacts | None, secret: bytes) -> Question:
+    """The question in canonical JSON (RFC 8785). `resource` is None where the registry has none of that name.
+
+    `secret` is the asking process's own and is kept nowhere: from it and the question comes the salt, so that the same question
+    of one process is the same text, and no text leads to another's salt.
+    """
+    said: dict[str, object] = {
         "agent": asdict(agent),
         "context": {name: plain(value) for name, value in ask.context.items()},
         "resource": asdict(resource) if resource else ask.resource,
@@ -49,8 +57,15 @@ def question_of(ask: Ask, agent: AgentFacts, resource: ResourceFacts | None) -> 
     }
     if ask.ours:
         said["ours"] = {name: plain(value) for name, value in ask.ours.items()}
-    text = canonical(said)
-    return Question(str(UUID(bytes=sha256(text).digest()[:16])), text.decode())
+    unsalted = canonical(said)
+    salt = hmac.digest(secret, unsalted, "sha256").hex()
+    text = f'{unsalted.decode()[:-1]},"with_salt":"{salt}"}}'  # the last key in order, so it is canonical too
+    return Question(identifier_of(text), text)
+
+
+def identifier_of(text: str) -> str:
+    """What names a question: half of its text's SHA-256."""
+    return str(UUID(bytes=sha256(text.encode()).digest()[:16]))
 
 
 def read(text: str) -> Asked:

@@ -103,6 +103,7 @@ REVIEW: Final[Says] = {
     "not_found": ("It is not there, or is not for you: the two are never told apart.", "Check the address; ask somebody whose role shows it."),
     "refused": ("A rule forbids it.", "The message says which, and what to do."),
     "not_eligible": ("You may not review this hold.", "The sentence says why; [why can I not review this?](reviewer.md#why-can-i-not-review-this) says what can be done."),
+    "still_open": ("What should be erased still runs, or waits for people.", "Cut the session or settle the hold, or wait for its end."),
     "stale": ("It changed since it was shown to you.", "Look at it again, and decide what you see now."),
     "already_settled": ("Somebody settled it first.", "Nothing: the page shows who and how."),
     "own_account": ("Nobody changes their own roles or groups.", "Ask another administrator."),

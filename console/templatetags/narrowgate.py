@@ -69,6 +69,7 @@ _CHIPS = {
     "claim": ("unknown", "quote", "Its claim, not checked"),
     "ready": ("allow", "check", "Ready"),
     "cancelled": ("unknown", "ban", "Cancelled"),
+    "erased": ("unknown", "eraser", "Erased"),
     "removed": ("unknown", "archive", "Files removed"),
     "broken": ("deny", "shield-x", "Broken"),
     "low": ("unknown", "chevron-down", "Low"),

@@ -37,6 +37,8 @@ PAGES = {
         "a.row-link",
         "/record/?agent=nobody-at-all",
         "/record/actions/?agent=nobody-at-all",
+        "/record/actions/erase/?decision=deny",
+        "/record/erasures/",
         "/record/reports/new/",
         "/record/reports/?status=failed",
     ],

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts import actions as people
 from accounts.models import PendingChange, Role
+from activity.erasing_actions import ask_to_erase
 from activity.models import Question
 from agents import actions as inventory
 from agents import halt_actions as halts
@@ -40,6 +41,7 @@ from tests.activity import asking
 from tests.approvals.world import World, assemble, enrol, held
 from tests.cast import Cast
 from tests.monitoring.conftest import sequenced
+from tests.policies.worlds import SECRET
 
 ROLES = ("reviewer", "ciso", "auditor", "engineer", "owner", "administrator", "outsider")
 """Who is asked for: one of each role, and somebody with none."""
@@ -72,9 +74,11 @@ class Everything:
             Ask(agent.name, frozenset({"sql:select"}), resource.name),
             AgentFacts(agent.name, agent.function, agent.environment, agent.segment.name),
             ResourceFacts(resource.name, resource.kind, resource.segment.name),
+            SECRET,
         )
         Question.objects.create(id=asked.id, text=asked.text)
         self.action = asking.asked(agent, resource, session_id=self.session.id, question_id=asked.id)
+        self.erasure = ask_to_erase(because=WHY, actor=self.cast.auditor, actions=[self.action.id])
         self.hold = held(self.world, session_id=self.session.id)
         began, kind = now - timedelta(minutes=1), Incident.Kind.DENIALS
         self.incident = Incident.objects.create(
@@ -124,7 +128,7 @@ class Everything:
             "actions": self.action.id, "sessions": self.session.id, "holds": self.hold.id, "queue": self.hold.id,
             "incidents": self.incident.id, "credentials": self.credential.id, "changes": self.change.id,
             "tokens": self.token.id, "reports": self.report.id, "notifications": self.notification.id,
-            "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id,
+            "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id, "erasures": self.erasure.id,
         }  # fmt: skip
         words = route.split("/")
         about = [word for word in words if word in named or word in identified][-1:] or [""]
@@ -135,7 +139,18 @@ class Everything:
         }  # fmt: skip
 
 
-_IDENTIFIED = ("action", "session", "hold", "incident", "change", "token", "report", "notification", "delegation")
+_IDENTIFIED = (
+    "action",
+    "session",
+    "hold",
+    "incident",
+    "change",
+    "token",
+    "report",
+    "notification",
+    "delegation",
+    "erasure",
+)
 
 
 @contextmanager

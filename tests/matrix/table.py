@@ -123,10 +123,14 @@ RECORD = [
         ("record/sessions/<uuid:session_id>/cut/", "CE"),
         ("record/ledger/", READERS), ("record/ledger/<int:index>/", READERS), ("ledger/tile/entries/<path:place>", READERS),
         ("record/ledger/from/<int:after>/", READERS),
+        ("record/erasures/", READERS), ("record/erasures/<uuid:erasure_id>/", READERS),
+        ("record/sessions/<uuid:session_id>/erase/", "AM"), ("record/actions/<uuid:action_id>/erase/", "AM"), ("record/actions/erase/", "AM"),
     ),
     *_posts(
         ("record/sessions/export/", ROLES), ("record/actions/export/", ROLES), ("record/evidence/", READERS), ("record/ledger/export/", READERS),
         ("record/sessions/<uuid:session_id>/cut/", "CE", WHY),
+        ("record/sessions/<uuid:session_id>/erase/", "AM", WHY), ("record/actions/<uuid:action_id>/erase/", "AM", WHY), ("record/actions/erase/", "AM", WHY),
+        ("record/erasures/<uuid:erasure_id>/confirm/", "M"), ("record/erasures/<uuid:erasure_id>/drop/", "AM"),
     ),
 ]  # fmt: skip
 
@@ -202,7 +206,7 @@ REPORTS = [
     *_pages(
         ("record/reports/", "CA"), ("record/reports/new/", "CA"), ("record/reports/<uuid:report_id>/", "CA"),
         ("record/reports/<uuid:report_id>/progress/", "CA"),
-        ("api/v1/reports", EVERYBODY), ("api/v1/reports/<uuid:pk>", "CA"),
+        ("api/v1/reports", EVERYBODY), ("api/v1/reports/<uuid:pk>", "CA"), ("api/v1/erasures", EVERYBODY), ("api/v1/erasures/<uuid:pk>", READERS),
         ("api/v1/reports/<uuid:pk>/progress", "CA"), ("api/v1/reports/<uuid:pk>/files/<str:name>", "CA"),
     ),
     *_posts(
@@ -210,6 +214,8 @@ REPORTS = [
         ("record/reports/<uuid:report_id>/files/<str:name>/", "CA"),
         ("api/v1/reports", "CA", {"kind": "oversight", "period": "7d", "formats": ["csv"]}), ("api/v1/reports/entries", "CA", {"formats": ["csv"]}),
         ("api/v1/reports/<uuid:pk>/cancel", "CA"),
+        ("api/v1/erasures", "AM", WHY),
+        ("api/v1/erasures/<uuid:pk>/confirm", "M"), ("api/v1/erasures/<uuid:pk>/drop", "AM"),
     ),
 ]  # fmt: skip
 

@@ -17,6 +17,7 @@ from tests.activity.asking import asked
 from tests.approvals.world import assemble
 from tests.bring.callers import Caller, browser
 from tests.cast import Cast
+from tests.policies.worlds import SECRET
 
 pytestmark = pytest.mark.django_db
 FIRST = '@id("reads") @why("Everybody reads.") permit (principal, action in Action::"sql:read", resource);'
@@ -31,7 +32,10 @@ def action(cast: Cast) -> Action:
     actions.draft(SECOND, actor=cast.engineer)
     facts = AgentFacts("gone.production", "gone", "production", "production")
     kept = question_of(
-        Ask(facts.name, frozenset({"sql:select"}), "attic"), facts, ResourceFacts("attic", "postgres", "production")
+        Ask(facts.name, frozenset({"sql:select"}), "attic"),
+        facts,
+        ResourceFacts("attic", "postgres", "production"),
+        SECRET,
     )
     Question.objects.create(id=kept.id, text=kept.text)
     return asked(world.agent, world.resource, question_id=kept.id)

@@ -14,6 +14,7 @@ from policies.decision import Ask, Code, Verdict
 from policies.evaluate import Engine
 from policies.question import question_of, read
 from policies.world import AgentFacts, ResourceFacts, World
+from tests.policies.worlds import SECRET
 
 AGENT = AgentFacts("billing.production", "billing", "production", "production")
 RESOURCE = ResourceFacts("payments", "app", "production")
@@ -122,10 +123,10 @@ def test_names_that_cedar_keeps_for_itself_are_refused(args: Mapping[str, object
 def test_what_was_asked_is_asked_again_alike() -> None:
     context = {"operation": "x.y", "args": readable({"labels": ["b", "a"], "to": {"tags": ["z", "y"], "n": 1}})}
     asked = Ask("billing.production", frozenset({"app:call"}), "payments", context)
-    kept = question_of(asked, AGENT, RESOURCE)
+    kept = question_of(asked, AGENT, RESOURCE, SECRET)
     again = read(kept.text)
     assert again.ask.context == context
-    assert question_of(*again) == kept
+    assert question_of(*again, SECRET) == kept
 
 
 def test_a_use_that_contradicts_another_is_refused_with_its_line() -> None:

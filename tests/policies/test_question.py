@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.entries import canonical
 from policies.context import misfit
 from policies.decision import Ask
 from policies.evaluate import Engine, Verdict
 from policies.moment import TYPES, time_text
-from policies.question import question_of, read
+from policies.question import identifier_of, question_of, read
 from policies.world import AgentFacts, ResourceFacts
-from tests.policies.worlds import AGENT, HELD, READS, WORLD, WRITES, ask, engine
+from tests.policies.worlds import AGENT, HELD, READS, SECRET, WORLD, WRITES, ask, engine
 
 names = st.text(max_size=12)
 sets = st.frozensets(names, max_size=4)
@@ -45,23 +47,36 @@ def test_what_is_kept_reads_the_same_again(
     agent, resource = WORLD.agents[AGENT], WORLD.resources["shop"]
     asked = Ask(AGENT, verbs, "shop", context, ours)
     assert not misfit(ours, TYPES)
-    kept = question_of(asked, agent, resource)
+    kept = question_of(asked, agent, resource, SECRET)
     again = read(kept.text)
     assert (again.ask.keyed, again.agent, again.resource) == (asked.keyed, agent, resource)
-    assert question_of(*again) == kept
+    assert question_of(*again, SECRET) == kept
 
 
 def test_the_order_of_what_is_asked_is_no_other_question() -> None:
     agent, resource = WORLD.agents[AGENT], WORLD.resources["shop"]
-    one = question_of(ask("sql:select", tables={"a", "b"}), agent, resource)
-    assert one == question_of(ask("sql:select", tables=["b", "a"]), agent, resource)
-    assert one.id != question_of(ask("sql:select", tables=["b"]), agent, resource).id
+    one = question_of(ask("sql:select", tables={"a", "b"}), agent, resource, SECRET)
+    assert one == question_of(ask("sql:select", tables=["b", "a"]), agent, resource, SECRET)
+    assert one.id != question_of(ask("sql:select", tables=["b"]), agent, resource, SECRET).id
     assert UUID(one.id)
+
+
+def test_the_salt_cannot_be_had_from_anything_that_is_kept() -> None:
+    asked, agent, resource = (
+        ask("sql:select", claimed={"purpose": "Jane"}),
+        WORLD.agents[AGENT],
+        WORLD.resources["shop"],
+    )
+    kept = question_of(asked, agent, resource, SECRET)
+    assert kept.id == identifier_of(kept.text)
+    assert kept.id != question_of(asked, agent, resource, b"another process").id
+    assert canonical(json.loads(kept.text)).decode() == kept.text
+    assert read(kept.text).ask.keyed == asked.keyed
 
 
 def test_its_own_world_decides_as_the_registry_did() -> None:
     for asked in (ask("sql:select"), ask("sql:delete"), ask("sql:ddl"), ask("sql:select", resource="attic")):
-        kept = question_of(asked, WORLD.agents[AGENT], WORLD.resources[asked.resource])
+        kept = question_of(asked, WORLD.agents[AGENT], WORLD.resources[asked.resource], SECRET)
         again = read(kept.text)
         small = Engine.build(f"{READS}\n{WRITES}\n{HELD}", again.world, version=7).decide(again.ask)
         whole = engine(READS, WRITES, HELD).decide(asked)
@@ -74,7 +89,7 @@ def test_its_own_world_decides_as_the_registry_did() -> None:
 
 
 def test_a_resource_that_was_not_there_is_not_there_again() -> None:
-    kept = question_of(ask("sql:select", resource="gone"), WORLD.agents[AGENT], None)
+    kept = question_of(ask("sql:select", resource="gone"), WORLD.agents[AGENT], None, SECRET)
     again = read(kept.text)
     assert again.ask.resource == "gone"
     assert Engine.build(READS, again.world, version=1).decide(again.ask).verdict is Verdict.DENY
@@ -88,7 +103,7 @@ def test_other_text_is_refused(text: str) -> None:
 
 def test_facts_stay_apart() -> None:
     asked = ask("sql:select")
-    here = question_of(asked, WORLD.agents[AGENT], WORLD.resources["shop"])
+    here = question_of(asked, WORLD.agents[AGENT], WORLD.resources["shop"], SECRET)
     moved = AgentFacts(AGENT, "support", "production", "elsewhere", "Answers customers")
-    assert question_of(asked, moved, WORLD.resources["shop"]).id != here.id
-    assert question_of(asked, WORLD.agents[AGENT], ResourceFacts("shop", "postgres", "x")).id != here.id
+    assert question_of(asked, moved, WORLD.resources["shop"], SECRET).id != here.id
+    assert question_of(asked, WORLD.agents[AGENT], ResourceFacts("shop", "postgres", "x"), SECRET).id != here.id

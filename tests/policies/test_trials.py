@@ -21,7 +21,7 @@ from tests.activity.asking import asked as acted
 from tests.bring.callers import Caller, browser
 from tests.cast import Cast
 from tests.policies.test_versions import events
-from tests.policies.worlds import HELD, READS, WRITES, ask, engine
+from tests.policies.worlds import HELD, READS, SECRET, WRITES, ask, engine
 
 UNMASKS = '@id("sees") @unmask("email") @limit("10") permit (principal, action in Action::"sql:read", resource == Resource::"shop");'
 
@@ -67,7 +67,9 @@ SECOND = '@id("reads") permit (principal, action in Action::"sql:read", resource
 def _happened(verb: str, *, times: int = 1, days: float = 1, name: str = "gone.production") -> Action:
     """Actions of an agent that the registry does not hold any more."""
     facts = AgentFacts(name, "gone", "production", "production")
-    kept = question_of(Ask(name, frozenset({verb}), "attic"), facts, ResourceFacts("attic", "postgres", "production"))
+    kept = question_of(
+        Ask(name, frozenset({verb}), "attic"), facts, ResourceFacts("attic", "postgres", "production"), SECRET
+    )
     Question.objects.get_or_create(id=kept.id, defaults={"text": kept.text})
     for _ in range(times):
         last = acted(Agent(name=name), Resource(name="attic"), ago=days * 86_400, verb=verb, question_id=kept.id)

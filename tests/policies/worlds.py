@@ -4,6 +4,7 @@ from policies.evaluate import Ask, Engine
 from policies.world import AgentFacts, ResourceFacts, World
 
 AGENT = "support.production.01"
+SECRET = bytes(32)
 
 WORLD = World.of(
     [

@@ -16,7 +16,7 @@ from policies import actions as policies
 from policies import parse
 from policies.evaluate import Engine
 from policies.models import PolicyVersion
-from policies.question import question_of, read
+from policies.question import identifier_of, read
 from policies.source import statements
 from tests.gateway.wire.world import POLICIES, World, eventually
 
@@ -91,8 +91,9 @@ def test_a_statement_is_decided_by_it(world: World, condition: str, statement: s
         said = says(connection, statement)
         assert ("Not now." in said, said == "allowed") == (denied, not denied)
     action = Action.objects.filter(policy_version=version.number).latest("asked_at")
-    asked = read(Question.objects.get(id=str(action.question_id)).text)
-    assert question_of(*asked).id == str(action.question_id)
+    text = Question.objects.get(id=str(action.question_id)).text
+    asked = read(text)
+    assert identifier_of(text) == str(action.question_id)
     again = Engine.build(version.text, asked.world, version=version.number).decide(asked.ask)
     assert (again.verdict, list(again.policies)) == (action.decision, action.policies)
 

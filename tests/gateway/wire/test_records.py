@@ -11,7 +11,7 @@ from ledger.models import Outbox
 from ledger.schemas import problem_of
 from policies.evaluate import Engine
 from policies.models import PolicyVersion
-from policies.question import question_of
+from policies.question import identifier_of
 from policies.question import read as read_question
 from tests.gateway.wire.world import World, eventually
 
@@ -50,7 +50,7 @@ def test_what_was_asked_is_kept_once_and_bound_by_the_ledger(world: World) -> No
         assert action.question_id
         kept = Question.objects.get(id=action.question_id)
         asked = read_question(kept.text)
-        assert question_of(*asked).id == str(kept.id)
+        assert identifier_of(kept.text) == str(kept.id)
         assert asked.agent.name == world.agent.name
         version = PolicyVersion.objects.get(number=action.policy_version)
         decided = Engine.build(version.text, asked.world, version=version.number).decide(asked.ask)

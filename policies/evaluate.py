@@ -13,7 +13,7 @@ The steps of a decision, numbered again in the code:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Final
 
@@ -153,10 +153,8 @@ class Engine:
         if answer.decision is cedarpy.Decision.NoDecision:
             return refused(Code.MALFORMED_REQUEST, f"The request does not fit the schema: {_first(answer)}."), ()
         if answer.diagnostics.errors:
-            return refused(
-                Code.EVALUATION_ERROR, f"A policy could not be evaluated: {sliced.named(_first(answer))}."
-            ), ()
-        determining = [self._rules[policy].terms for policy in sorted(_named(answer))]
+            return refused(Code.EVALUATION_ERROR, f"A policy could not be evaluated: {_first(answer)}."), ()
+        determining = [self._rules[policy].terms for policy in sorted(answer.diagnostics.reasons)]
         if answer.decision is cedarpy.Decision.Allow:
             return allowed(determining) if verb != SESSION else _arranging(determining), ()
         return (forbidden(determining), determining) if determining else (self._unmatched(ask, verb), ())
@@ -185,11 +183,6 @@ def _arranging(permits: Sequence[Terms]) -> Ruling:
 def _never(once_approved: Ruling, ruling: Ruling) -> Ruling:
     """Approval would not help: tell what stands in its way, unless that is the same forbids again."""
     return ruling if once_approved.code is Code.FORBIDDEN else once_approved
-
-
-def _named(answer: cedarpy.AuthzResult) -> Collection[str]:
-    """The determining policies by @id: each has one of its own, or was refused."""
-    return answer.diagnostics.id_annotations_by_reason.values()
 
 
 def _first(answer: cedarpy.AuthzResult) -> str:

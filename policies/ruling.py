@@ -77,6 +77,8 @@ def held(forbids: Sequence[Terms], once_approved: Ruling) -> Ruling:
 
 def combine(rulings: Sequence[Ruling], *, version: int, snapshot: str) -> Decision:
     """One decision out of an answer per verb: the strictest verdict, with its reasons. Needs at least one."""
+    if len(rulings) == 1:
+        return _alone(rulings[0], version=version, snapshot=snapshot)
     worst = max((ruling.verdict for ruling in rulings), key=_STRICTNESS.index)
     said = [ruling for ruling in rulings if ruling.verdict is worst]
     allows = worst is not Verdict.DENY
@@ -94,6 +96,25 @@ def combine(rulings: Sequence[Ruling], *, version: int, snapshot: str) -> Decisi
         limit=_smallest(ruling.limit for ruling in rulings) if allows else None,
         severity=gravest(ruling.severity for ruling in said),
         breakglass=strictest(glass),
+        policy_version=version,
+        snapshot=snapshot,
+    )
+
+
+def _alone(ruling: Ruling, *, version: int, snapshot: str) -> Decision:
+    """What most actions have: one verb."""
+    allows = ruling.verdict is not Verdict.DENY
+    return Decision(
+        verdict=ruling.verdict,
+        code=ruling.code,
+        why=ruling.why,
+        reasons=ruling.reasons,
+        requirement=ruling.requirement,
+        ttl=ruling.ttl,
+        unmask=(ruling.unmask or frozenset()) if allows else frozenset(),
+        limit=ruling.limit if allows else None,
+        severity=ruling.severity,
+        breakglass=ruling.breakglass or frozenset(),
         policy_version=version,
         snapshot=snapshot,
     )

@@ -6,17 +6,14 @@ policy out wrongly is the only mistake possible here, and `tests/policies` compa
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from itertools import product
 from typing import NamedTuple, TypeAlias
 
 from cedarpy import pst
 
 from policies.world import Uid
 
-Key: TypeAlias = tuple[Uid | None, Uid | None, Uid | None]
 Lineage: TypeAlias = frozenset[Uid]
 
 
@@ -37,16 +34,19 @@ class ScopeIndex:
     """Policies by what their scope names."""
 
     def __init__(self, scopes: Mapping[str, Scope]) -> None:
-        index: dict[Key, list[str]] = defaultdict(list)
+        index: dict[Uid | None, dict[Uid | None, dict[Uid | None, list[str]]]] = {}
         for policy, scope in scopes.items():
             for action in scope.actions:
-                index[scope.agent, action, scope.resource].append(policy)
-        self._index = dict(index)
+                by_agent = index.setdefault(action, {})
+                by_agent.setdefault(scope.agent, {}).setdefault(scope.resource, []).append(policy)
+        self._index = index
 
     def matching(self, agent: Lineage, action: Lineage, resource: Lineage) -> frozenset[str]:
         """The ids of the policies whose scope can match: at most (|a|+1)(|b|+1)(|c|+1) look-ups."""
-        wanted = product((None, *agent), (None, *action), (None, *resource))
-        return frozenset(policy for key in wanted for policy in self._index.get(key, ()))
+        by_agent = [self._index[one] for one in (None, *action) if one in self._index]
+        agents, resources = (None, *agent), (None, *resource)
+        by_resource = [named[one] for named in by_agent for one in agents if one in named]
+        return frozenset([policy for named in by_resource for one in resources for policy in named.get(one, ())])
 
 
 def scope_of(policy: pst.Template) -> Scope:

@@ -55,6 +55,8 @@ class Identity:
     """The only networks that it may be used from; none for any."""
     issued_at: datetime | None = field(default=None, compare=False)
     """When it was signed; None before."""
+    proved_at: datetime | None = field(default=None, compare=False)
+    """When it was proved that the key is held: by this connection or request, not by the token."""
 
     def claims(self, issuer: str) -> dict[str, Any]:
         """What the token says of it, by the names of RFC 9068 and our own."""

@@ -33,6 +33,8 @@ class DpopProof:
     thumbprint: str
     jti: str
     expires_at: datetime
+    made_at: datetime
+    """No later than now."""
 
 
 def verify(
@@ -66,7 +68,7 @@ def verify(
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 8 <= len(jti) <= LONGEST_JTI:
         raise invalid_dpop_proof(f"The DPoP proof needs a jti of 8 to {LONGEST_JTI} characters.")
-    return DpopProof(kid_of(key), jti, made_at + SKEW)
+    return DpopProof(kid_of(key), jti, made_at + SKEW, min(made_at, now))
 
 
 def nonce(secret: bytes, now: datetime) -> str:

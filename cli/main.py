@@ -17,7 +17,7 @@ from cli.segment import segment
 from cli.session import session
 from cli.sql import sql
 from cli.state import STATE_VARIABLE, StateOption
-from cli.token import token
+from cli.token import proof, token
 from cli.verify import verify
 from cli.witness import witness
 from core.errors import NarrowgateError
@@ -28,7 +28,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (token, sql, verify, witness):
+for command in (token, proof, sql, verify, witness):
     commands.command()(command)
 for commands_of in (agent, segment, resource, policy, person, group, session, report):
     commands.add_typer(commands_of)

@@ -21,6 +21,7 @@ from core.errors import NarrowgateError
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFE = 60  # seconds
+PROOF_TYPE = "narrowgate-proof+jwt"
 DEFAULT_RESOURCE = "shop"
 
 
@@ -74,6 +75,19 @@ def assertion(agent: str, key: ECKey | OKPKey, *, audience: str) -> str:
     }
     algorithm = "ES256" if isinstance(key, ECKey) else "Ed25519"
     return jwt.encode({"alg": algorithm, "kid": key.thumbprint()}, claims, key, algorithms=[algorithm])
+
+
+def proof(
+    agent: Annotated[str, typer.Argument(help="The agent's name, as in support.production.")],
+    challenge: Annotated[str, typer.Argument(help="What the gate asked: it stands in the refusal's hint.")],
+    key: Annotated[Path | None, typer.Option(help="The agent's private key (JWK).")] = None,
+    state: StateOption = None,
+) -> None:
+    """Print a proof that an agent holds its key, for SET narrowgate.proof: an answer to one challenge in one session."""
+    held = read_key(key or read(state).key_of(agent))
+    algorithm = "ES256" if isinstance(held, ECKey) else "Ed25519"
+    head = {"alg": algorithm, "typ": PROOF_TYPE, "kid": held.thumbprint()}
+    typer.echo(jwt.encode(head, {"iss": agent, "challenge": challenge}, held, algorithms=[algorithm]))
 
 
 def read_key(path: Path) -> ECKey | OKPKey:

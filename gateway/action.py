@@ -50,6 +50,8 @@ class Caller:
     kind: str = "bearer"
     issued: float = 0.0
     """When its credential was, seconds since 1970."""
+    proved: float = 0.0
+    """When it was last proved that the agent's key is held, seconds since 1970; 0 for never."""
     purpose: str = ""
     on_behalf_of: UUID | None = None
     acts_for: str = ""

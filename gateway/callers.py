@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from accounts.models import User
@@ -26,6 +27,7 @@ def caller_of(identity: Identity, credential: Credential, resource: Resource, so
         expires=identity.expires_at.timestamp(),
         kind=identity.kind,
         issued=credential.issued_at.timestamp(),
+        proved=identity.proved_at.timestamp() if identity.proved_at else 0.0,
         purpose=identity.purpose,
         on_behalf_of=UUID(identity.on_behalf_of) if identity.on_behalf_of else None,
         acts_for=_acts_for(identity),
@@ -33,6 +35,11 @@ def caller_of(identity: Identity, credential: Credential, resource: Resource, so
         verbs=identity.verbs,
         source=source,
     )
+
+
+def as_proved(caller: Caller, identity: Identity) -> Caller:
+    """The caller of a session, for a request that brought a proof of its own, or none."""
+    return replace(caller, proved=identity.proved_at.timestamp() if identity.proved_at else 0.0)
 
 
 def _acts_for(identity: Identity) -> str:

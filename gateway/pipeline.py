@@ -94,6 +94,10 @@ class Pipeline:
         # 4. Hold.
         if decision.verdict is Verdict.HOLD:
             return await self._ask(caller, action, decision, party)
+        try:
+            _require_proof(caller, decision)
+        except Refusal as refusal:
+            raise await self.refuse(caller, action, refusal, decision) from None
         # 5. Record intent.
         intent = intent_of(action, caller, decision, status="released")
         intent.masked = party.masks(obligations)
@@ -163,6 +167,7 @@ class Pipeline:
             if decided.verdict is Verdict.DENY:  # the hold lapses in `release`, which says why
                 obligations, masked = None, False
             else:
+                _require_proof(caller, decided)  # the hold stays approved, for whoever asks again and proves it
                 obligations = party.obligations(decided)
                 masked = party.masks(obligations)
             # 5. The intent is recorded by the release itself, in the transaction that uses the approval up.
@@ -179,6 +184,17 @@ def require_running(snapshot: Snapshot) -> None:
             code="halted",
             sqlstate="28000",
             remedy="Two people can lift it; then get a new credential.",
+        )
+
+
+def _require_proof(caller: Caller, decision: Decision) -> None:
+    """Raise Refusal where policy asks that the agent has proved lately that it holds its key, and it has not."""
+    within = decision.proof.total_seconds() if decision.proof is not None else None
+    if within is not None and time.time() - caller.proved > within:
+        raise Refusal(
+            f"Policy asks for a proof, at most {within:.0f} s old, that the agent's key is held.",
+            code="proof_needed",
+            remedy="Over HTTP, ask with a token that is bound to a key: its DPoP proof is one.",
         )
 
 

@@ -6,6 +6,7 @@ RFC 6750 for a token alone or bound to the connection's certificate (RFC 8705), 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -62,7 +63,7 @@ def _identify(request: HttpRequest, scheme: str, token: str) -> Identity:
     require_shown(identity, source=source, key=proof.thumbprint if proof else "", certificate=certificate)
     # 4. Revocation.
     _require_alive(identity, certificate)
-    return identity
+    return replace(identity, proved_at=proof.made_at) if proof else identity
 
 
 def dpop_proof(request: HttpRequest, token: str = "") -> DpopProof | None:

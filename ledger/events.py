@@ -198,6 +198,7 @@ class Event(StrEnum):
         "What was recorded in a session was erased: every action's texts, salt and frame.",
     )
     SESSION_OPENED = "session:opened", "An agent connected to a resource."
+    SESSION_PROVED = "session:proved", "An agent proved anew, in a live session, that it holds its key."
     SESSION_RENEWED = "session:renewed", "A live session goes on under a newer credential of the same agent."
     SESSION_REFUSED = "session:refused", "A connection was refused before it became a session, and why."
 

@@ -125,6 +125,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.SESSION_CUT: "agent:text reason:words resource:text",
     Event.SESSION_ERASED: "erasure:text",
     Event.SESSION_OPENED: "credential:text protocol:text",
+    Event.SESSION_PROVED: "kid:text",
     Event.SESSION_RENEWED: "credential:text expires_at:text kind:text",
     Event.SESSION_REFUSED: "code:text more:count? reason:text",
     Event.SIGNED_IN: NOTHING,

@@ -103,6 +103,8 @@ def answer(decision: Decision) -> dict[str, Any]:
         context["requirement"] = str(decision.requirement)
     if decision.limit is not None:
         context["limit"] = decision.limit
+    if decision.proof is not None:
+        context["proof_within"] = int(decision.proof.total_seconds())
     if decision.severity:
         context["severity"] = decision.severity
     if decision.breakglass:

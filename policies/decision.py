@@ -72,7 +72,8 @@ class Decision:
     """The answer. `snapshot` and `policy_version` name what it was made from, so it can be made again.
 
     `requirement` and `ttl` are there for a hold; `unmask` names the tags that every determining permit
-    unmasks; `limit` is the most rows that may be returned, None where no permit sets one. `severity` is the gravest that the
+    unmasks; `limit` is the most rows that may be returned, None where no permit sets one; `proof` is how
+    long ago, at most, the agent has to have proved that it holds its key, None where nobody asks. `severity` is the gravest that the
     forbids say (empty where none does); `breakglass` names the groups that every one of the holds lets break the glass.
     """
 
@@ -84,6 +85,7 @@ class Decision:
     ttl: timedelta | None = None
     unmask: frozenset[str] = frozenset()
     limit: int | None = None
+    proof: timedelta | None = None
     severity: str = ""
     breakglass: frozenset[str] = frozenset()
     policy_version: int = 0

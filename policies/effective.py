@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import groupby
 from typing import Final
 
@@ -65,6 +66,7 @@ class Permission:
     masked: tuple[str, ...] = ()
     unmasked: tuple[str, ...] = ()
     limit: int | None = None
+    proof: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ def _permission(decision: Decision, verb: str, table: str, tag: str, touched: fr
     return Permission(
         "", verb, table, decision.verdict, decision.policies, tag, decision.requirement,
         tuple(sorted(seen - decision.unmask)), tuple(sorted(seen & decision.unmask)), decision.limit,
+        decision.proof,
     )  # fmt: skip
 
 
@@ -170,6 +173,8 @@ class Told:
     masked: tuple[str, ...]
     unmasked: tuple[str, ...]
     limit: int | None
+    proof: timedelta | None
+    """How long ago, at most, it has to have proved that it holds its key."""
 
 
 def told(permissions: Iterable[Permission]) -> list[Told]:
@@ -177,7 +182,8 @@ def told(permissions: Iterable[Permission]) -> list[Told]:
 
     def alike(one: Permission) -> tuple[str, ...]:
         needs = str(one.requirement or "")
-        return one.resource, one.outcome, str(one.policies), needs, str(one.masked), str(one.unmasked), str(one.limit)
+        more = str(one.limit), str(one.proof)
+        return one.resource, one.outcome, str(one.policies), needs, str(one.masked), str(one.unmasked), *more
 
     lines = []
     for _, group in groupby(sorted(permissions, key=alike), key=alike):
@@ -187,7 +193,7 @@ def told(permissions: Iterable[Permission]) -> list[Told]:
             by_objects.setdefault(_objects_told(of_verb), []).append(verb)
         one = same[0]
         lines += [
-            Told(one.resource, one.outcome, verbs_told(verbs), objects, one.policies, one.requirement, one.masked, one.unmasked, one.limit)
+            Told(one.resource, one.outcome, verbs_told(verbs), objects, one.policies, one.requirement, one.masked, one.unmasked, one.limit, one.proof)
             for objects, verbs in by_objects.items()
         ]  # fmt: skip
     return sorted(lines, key=lambda line: (line.resource, _STRICTNESS.index(line.outcome), line.verbs, line.objects))

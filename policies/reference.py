@@ -66,6 +66,10 @@ NOTES_SAY: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "unmask": ('@unmask("email")', "On a permit: the tags whose values stay readable."),
     "limit": ('@limit("1000")', "On a permit: the most rows that come back."),
+    "proof": (
+        '@proof("60s")',
+        "On a permit, or on a forbid with @hold: how long ago, at most, the agent has to have proved that it holds its key when the action is released; at most 1h. The shortest counts.",
+    ),
 }
 HEAD: Final = """# What a policy can read
 

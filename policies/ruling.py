@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
-from typing import Final
+from typing import Final, TypeVar
 
 from accounts.quorum import Requirement
 from policies.decision import Code, Decision, Reason, Verdict
 from policies.terms import DEFAULT_TTL, Terms, gravest
 
+T = TypeVar("T", int, timedelta)
 _STRICTNESS: Final = (Verdict.ALLOW, Verdict.HOLD, Verdict.DENY)
 
 
@@ -27,6 +28,7 @@ class Ruling:
     ttl: timedelta | None = None
     unmask: frozenset[str] | None = None
     limit: int | None = None
+    proof: timedelta | None = None
     severity: str = ""
     breakglass: frozenset[str] | None = None
 
@@ -55,6 +57,7 @@ def allowed(permits: Sequence[Terms]) -> Ruling:
         reasons_of(permits),
         unmask=strictest(terms.unmask for terms in permits),
         limit=_smallest(terms.limit for terms in permits),
+        proof=_smallest(terms.proof for terms in permits),
     )
 
 
@@ -70,6 +73,7 @@ def held(forbids: Sequence[Terms], once_approved: Ruling) -> Ruling:
         ttl=min(terms.ttl or DEFAULT_TTL for terms in forbids),
         unmask=once_approved.unmask,
         limit=once_approved.limit,
+        proof=_smallest([once_approved.proof, *(terms.proof for terms in forbids)]),
         severity=gravest(terms.severity for terms in forbids),
         breakglass=strictest(terms.breakglass for terms in forbids),
     )
@@ -94,6 +98,7 @@ def combine(rulings: Sequence[Ruling], *, version: int, snapshot: str) -> Decisi
         ttl=min((ruling.ttl for ruling in said if ruling.ttl), default=None),
         unmask=strictest(masks) if allows else frozenset(),
         limit=_smallest(ruling.limit for ruling in rulings) if allows else None,
+        proof=_smallest(ruling.proof for ruling in rulings) if allows else None,
         severity=gravest(ruling.severity for ruling in said),
         breakglass=strictest(glass),
         policy_version=version,
@@ -131,7 +136,7 @@ def reasons_of(policies: Iterable[Terms]) -> tuple[Reason, ...]:
     return tuple(Reason(terms.id, terms.why, terms.effect) for terms in policies)
 
 
-def _smallest(limits: Iterable[int | None]) -> int | None:
+def _smallest(limits: Iterable[T | None]) -> T | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 

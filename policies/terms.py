@@ -1,4 +1,4 @@
-"""Pure: what a policy's annotations mean: @id @hold @ttl @why @unmask @limit @severity @breakglass."""
+"""Pure: what a policy's annotations mean: @id @hold @ttl @why @unmask @limit @proof @severity @breakglass."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from cedarpy import pst
 from accounts.quorum import Requirement
 from core.errors import Invalid, NarrowgateError
 
-KNOWN: Final = ("id", "why", "hold", "ttl", "severity", "breakglass", "unmask", "limit")
+KNOWN: Final = ("id", "why", "hold", "ttl", "severity", "breakglass", "unmask", "limit", "proof")
 SEVERITIES: Final = ("low", "medium", "high", "critical")
 """The mildest first."""
 DEFAULT_TTL: Final = timedelta(minutes=15)
 LONGEST_TTL: Final = timedelta(hours=24)
+LONGEST_PROOF: Final = timedelta(hours=1)
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*\Z")
 _TTL: Final = re.compile(r"([1-9][0-9]{0,5})([smh])\Z")
@@ -38,6 +39,8 @@ class Terms:
     ttl: timedelta | None = None
     unmask: frozenset[str] = frozenset()
     limit: int | None = None
+    proof: timedelta | None = None
+    """How long ago the agent may have proved, at most, that it holds its key."""
     severity: str = ""
     breakglass: frozenset[str] = frozenset()
     """Groups of which one person may let a held action through in an emergency."""
@@ -57,6 +60,7 @@ def terms_of(policy: pst.Template) -> Terms:
         ttl=ttl(notes["ttl"]) if "ttl" in notes else None,
         unmask=tags(notes["unmask"]) if "unmask" in notes else frozenset(),
         limit=limit(notes["limit"]) if "limit" in notes else None,
+        proof=proof(notes["proof"]) if "proof" in notes else None,
         severity=notes.get("severity", ""),
         breakglass=groups(notes["breakglass"]) if "breakglass" in notes else frozenset(),
     )
@@ -66,7 +70,8 @@ def problems(policy: pst.Template) -> list[NarrowgateError]:
     """Everything wrong with a policy's annotations, each with what to write instead."""
     found: list[NarrowgateError] = list(_misplaced(policy))
     readers = {
-        "id": _id, "hold": Requirement.parse, "ttl": ttl, "unmask": tags, "limit": limit, "severity": severity,
+        "id": _id, "hold": Requirement.parse, "ttl": ttl, "unmask": tags, "limit": limit, "proof": proof,
+        "severity": severity,
         "breakglass": groups,
     }  # fmt: skip
     for name, read in readers.items():
@@ -90,6 +95,10 @@ def _misplaced(policy: pst.Template) -> list[Invalid]:
         "breakglass": ("hold" in notes, "@breakglass says who alone may end a hold, and this policy holds nothing."),
         "unmask": (policy.effect == "permit", "@unmask belongs on a permit."),
         "limit": (policy.effect == "permit", "@limit belongs on a permit."),
+        "proof": (
+            policy.effect == "permit" or "hold" in notes,
+            "@proof belongs on a permit, or on a forbid with @hold: it says what is asked of the agent before it may.",
+        ),
     }
     found += [
         Invalid(name, message, "Remove it or move it.")
@@ -117,8 +126,7 @@ def _id(text: str) -> str:
 
 def ttl(text: str) -> timedelta:
     """Read how long a hold waits: `90s`, `15m`, `2h`; at most 24 hours. Raises Invalid."""
-    match = _TTL.match(text)
-    wait = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
+    wait = _time(text)
     if not timedelta() < wait <= LONGEST_TTL:
         raise Invalid(
             "ttl",
@@ -126,6 +134,23 @@ def ttl(text: str) -> timedelta:
             'Write a whole number and s, m or h, up to 24h: "15m".',
         )
     return wait
+
+
+def proof(text: str) -> timedelta:
+    """Read how long ago, at most, possession of the key was proved: `60s`, `5m`; at most an hour. Raises Invalid."""
+    age = _time(text)
+    if not timedelta() < age <= LONGEST_PROOF:
+        raise Invalid(
+            "proof",
+            f'@proof("{text[:40]}") is no age that a proof may have.',
+            'Write a whole number and s, m or h, up to 1h: "60s".',
+        )
+    return age
+
+
+def _time(text: str) -> timedelta:
+    match = _TTL.match(text)
+    return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
 
 
 def tags(text: str) -> frozenset[str]:

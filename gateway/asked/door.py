@@ -26,9 +26,11 @@ from agents.actors import agent_actor
 from approvals import actions as approvals
 from approvals.models import Hold
 from core.errors import AlreadySettled, Invalid, NarrowgateError
+from gateway.action import Caller
 from gateway.asked import reading
 from gateway.asked.party import Asker
 from gateway.asked.reports import canonical_of, described, own_action
+from gateway.callers import as_proved
 from gateway.holds import Holds, Left
 from gateway.pipeline import Pipeline
 from gateway.refusal import Refusal
@@ -96,16 +98,16 @@ class AskedDoor:
             known = None if first else await in_thread(_known, action_id)
             if known is not None:
                 return _again(*known)
-            return await self._first(visit, wish, form, str(action_id))
+            return await self._first(visit, as_proved(visit.caller, identity), wish, form, str(action_id))
 
-    async def _first(self, visit: Visit, wish: reading.Wish, form: bytes, action_id: str) -> Reply:
+    async def _first(self, visit: Visit, caller: Caller, wish: reading.Wish, form: bytes, action_id: str) -> Reply:
         if action_id in self._running:
             raise Problem(409, "in_progress", "The same request is being decided.", remedy="Ask again in a moment.")
         self._running.add(action_id)
         try:
             action = reading.action_of(wish, form, action_id=action_id, number=visit.next())
             party = Asker(form, action_id, action.number, asyncio.Event())
-            begun = await self._pipeline.begin(visit.caller, action, party)
+            begun = await self._pipeline.begin(caller, action, party)
         except Refusal as refusal:
             raise problem_of(refusal, action_id) from None
         finally:
@@ -130,10 +132,10 @@ class AskedDoor:
             return _told(found, hold)
         with await self._enter(request, identity) as visit:
             async with request.watched(visit.ended) as left:
-                await self._settled(visit, found, hold, wait, left)
+                await self._settled(as_proved(visit.caller, identity), found, hold, wait, left)
         return _told(*await in_thread(own_action, action_id, identity))
 
-    async def _settled(self, visit: Visit, found: Action, hold: Hold, wait: int, left: asyncio.Event) -> None:
+    async def _settled(self, caller: Caller, found: Action, hold: Hold, wait: int, left: asyncio.Event) -> None:
         """Wait for people; release what they approved, unless it passes through the gate: whoever waits there gets it."""
         timer = asyncio.get_running_loop().call_later(wait, left.set)
         try:
@@ -142,7 +144,7 @@ class AskedDoor:
             if found.enforced:
                 await self._holds.approval(hold, party)
             else:
-                await self._pipeline.collect(visit.caller, hold, party)
+                await self._pipeline.collect(caller, hold, party)
         except (Left, Refusal):
             return  # what became of it is read again
         finally:

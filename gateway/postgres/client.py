@@ -142,5 +142,16 @@ class Client(asyncio.Protocol):
 
     def certificate(self) -> bytes | None:
         """The client's certificate (DER), whose chain and times TLS has verified; None where it gave none."""
-        tls: ssl.SSLObject | None = self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        tls = self._tls()
         return tls.getpeercert(binary_form=True) if tls is not None else None
+
+    def is_fresh(self) -> bool:
+        """Whether this handshake showed that the certificate's key is held: one that resumes another does not."""
+        tls = self._tls()
+        return tls is not None and not tls.session_reused
+
+    def _tls(self) -> ssl.SSLObject | None:
+        found: ssl.SSLObject | None = (
+            self.transport.get_extra_info("ssl_object") if self.transport is not None else None
+        )
+        return found

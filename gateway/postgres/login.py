@@ -13,6 +13,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -131,7 +132,7 @@ def _settings(given: Mapping[str, str]) -> dict[str, str]:
 async def _identify(client: Client, asked: _Asked, source: str) -> Identity:
     # 2. The client's certificate, which TLS has verified; else a token, over TLS, where nobody else reads it.
     certificate = client.certificate()
-    identity = _certified(certificate, asked) if certificate else await _by_token(client, asked, source)
+    identity = _certified(client, certificate, asked) if certificate else await _by_token(client, asked, source)
     if identity.agent != asked.agent:
         raise Refusal(
             f"The credential belongs to {identity.agent}, not to {asked.agent}.",
@@ -142,12 +143,15 @@ async def _identify(client: Client, asked: _Asked, source: str) -> Identity:
     return identity
 
 
-def _certified(certificate: bytes, asked: _Asked) -> Identity:
+def _certified(client: Client, certificate: bytes, asked: _Asked) -> Identity:
     try:
         found = svid.read(certificate, settings.TRUST_DOMAIN)
     except Refused as error:
         raise Refusal(error.message, code=error.code, sqlstate="28000", remedy=error.remedy) from None
-    return Identity(found.agent, asked.resource, found.credential, found.expires_at, kind=Credential.Kind.SVID)
+    proved_at = datetime.now(UTC) if client.is_fresh() else None
+    return Identity(
+        found.agent, asked.resource, found.credential, found.expires_at, kind=Credential.Kind.SVID, proved_at=proved_at
+    )
 
 
 async def _by_token(client: Client, asked: _Asked, source: str) -> Identity:

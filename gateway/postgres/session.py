@@ -13,7 +13,7 @@ import structlog
 
 from gateway.holds import Left
 from gateway.pipeline import Admission, Pipeline
-from gateway.postgres import renewing
+from gateway.postgres import proving, renewing
 from gateway.postgres.asking import Asking
 from gateway.postgres.catalog import Catalog
 from gateway.postgres.classified import Classified, Statement
@@ -66,6 +66,7 @@ class Session:
         self._admitting = False
         self._late = False
         """What runs was admitted after its credential ended: people had been asked before."""
+        self._challenge: proving.Challenge | None = None
         self._closing = False
         self._unanswered = False
         self.transactions = Transactions(self._report)
@@ -250,6 +251,11 @@ class Session:
         self._admitting = True
         try:
             admission = await self._pipeline.admit(self.caller, asking.action, asking)
+        except Refusal as refusal:
+            if refusal.code != "proof_needed":
+                raise
+            self._challenge = proving.Challenge.to(self.caller)
+            raise proving.asked(refusal, self.caller, self._challenge) from None
         finally:
             self._admitting = False
         self._late = time.time() >= self.caller.expires
@@ -302,9 +308,7 @@ class Session:
     async def _query(self, received: Message) -> None:
         try:
             sql = read_text(received.body)
-            token = renewing.token_in(sql)
-            if token is not None:
-                await self._renew(token)
+            if await self._set(sql):
                 return
             classified = await self.read(sql)
             run = await self.admit(classified) if classified.statements else None
@@ -315,15 +319,24 @@ class Session:
         self.send(received.raw)
         self._unanswered = True
 
-    async def _renew(self, token: str) -> None:
-        """Go on under a newer credential. The text that brings it is neither recorded nor sent up."""
+    async def _set(self, sql: str) -> bool:
+        """Take a text that is for the gate alone, neither recorded nor sent up; whether it was one. Raises Refusal."""
+        token, proof = renewing.token_in(sql), proving.proof_in(sql)
+        if token is None and proof is None:
+            return False
+        idle = not self.relay.replies and not self.extended.unsynced
         try:
-            idle = not self.relay.replies and not self.extended.unsynced
-            self.caller = await renewing.renewed(self.caller, token, self.client.certificate(), idle=idle)
+            if token is not None:
+                self.caller = await renewing.renewed(self.caller, token, self.client.certificate(), idle=idle)
+            elif proof is not None:
+                challenge, self._challenge = self._challenge, None  # good for one answer, right or wrong
+                self.caller = await proving.proved(self.caller, proof, challenge, idle=idle)
         except Refusal as refusal:
-            raise await self._pipeline.refuse(self.caller, self.reader.unread(renewing.SHOWN), refusal) from None
+            shown = renewing.SHOWN if token is not None else proving.SHOWN
+            raise await self._pipeline.refuse(self.caller, self.reader.unread(shown), refusal) from None
         self.reader.caller = self.caller
         self.client.write(message(b"C", b"SET\x00") + ready_for_query(self.transactions.status))
+        return True
 
     async def refuse_query(self, refusal: Refusal) -> None:
         """Let the resource fail a text in place of the one refused; ours are the words the client gets."""

@@ -230,3 +230,12 @@ def test_a_denial_is_grave_and_nobody_breaks_its_glass() -> None:
     decision = engine(WRITES, GRAVE, never).decide(ask("sql:delete", "sql:ddl"))
     assert (decision.verdict, decision.severity, decision.breakglass) == (Verdict.DENY, "critical", frozenset())
     assert engine(READS, GRAVE).decide(ask("sql:select")).severity == ""
+
+
+def test_the_freshest_proof_that_anybody_asks_for_counts() -> None:
+    lax = '@id("lax") @proof("5m") permit (principal, action == Action::"sql:delete", resource);'
+    held = HELD.replace('@id("held")', '@id("held") @proof("90s")')
+    decide = engine(lax, WRITES, READS, held).decide
+    assert decide(ask("sql:delete")).proof == timedelta(seconds=90)
+    assert engine(lax, WRITES, HELD).decide(ask("sql:delete")).proof == timedelta(minutes=5)
+    assert decide(ask("sql:select")).proof is None

@@ -118,6 +118,7 @@ def _alone(ruling: Ruling, *, version: int, snapshot: str) -> Decision:
         ttl=ruling.ttl,
         unmask=(ruling.unmask or frozenset()) if allows else frozenset(),
         limit=ruling.limit if allows else None,
+        proof=ruling.proof if allows else None,
         severity=ruling.severity,
         breakglass=ruling.breakglass or frozenset(),
         policy_version=version,

@@ -1,11 +1,14 @@
 """What is allowed, held and denied, and that nothing is allowed by absence."""
 
+from dataclasses import fields
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from accounts.quorum import Requirement
-from policies.evaluate import Ask, Code, Engine, Verdict
+from policies.evaluate import Ask, Code, Engine, Reason, Verdict
+from policies.ruling import Ruling, combine
 from policies.verbs import VERBS
 from policies.world import AgentFacts, World
 from tests.policies.worlds import AGENT, HELD, READS, WORLD, WRITES, ask, engine
@@ -239,3 +242,16 @@ def test_the_freshest_proof_that_anybody_asks_for_counts() -> None:
     assert decide(ask("sql:delete")).proof == timedelta(seconds=90)
     assert engine(lax, WRITES, HELD).decide(ask("sql:delete")).proof == timedelta(minutes=5)
     assert decide(ask("sql:select")).proof is None
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_one_verb_is_obliged_to_as_much_as_two(verdict: Verdict) -> None:
+    """Every term of an answer: one that is forgotten on the short way would not be asked for."""
+    terms: dict[str, Any] = {
+        "verdict": verdict, "code": Code.PERMITTED, "why": "Why.", "reasons": (Reason("a", "Why.", "permit"),),
+        "requirement": Requirement({"dba": 2}), "ttl": timedelta(minutes=3), "unmask": frozenset({"email"}), "limit": 7,
+        "proof": timedelta(seconds=60), "severity": "high", "breakglass": frozenset({"oncall"}),
+    }  # fmt: skip
+    assert terms.keys() == {field.name for field in fields(Ruling)}
+    ruling = Ruling(**terms)
+    assert combine([ruling], version=3, snapshot="x") == combine([ruling, ruling], version=3, snapshot="x")

@@ -122,6 +122,14 @@ def keep_summary(report_id: UUID, *, summary: dict[str, Any], entries: int, root
         report.save(update_fields=["summary", "entries", "root"])
 
 
+def keep_basis(report_id: UUID, *, entries: int, root: str) -> None:
+    """Note the checkpoint that entries are taken under, before the first file of them."""
+    with transaction.atomic():
+        report = _making(report_id)
+        report.entries, report.root = entries, root
+        report.save(update_fields=["entries", "root"])
+
+
 def state_files(report_id: UUID) -> UUID:
     """Record the files with their hashes; gives the entry's identifier. Said once, whoever asks again."""
     with transaction.atomic():

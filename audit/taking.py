@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connection, transaction
@@ -15,9 +14,10 @@ from audit.explorer import found_in, matching
 from core.cells import Value, csv_lines
 from core.errors import Invalid, NotFound
 from core.streaming import streamed
-from ledger import checkpoint, export_selected, queries
+from ledger import checkpoint, export_selected
 from ledger.entries import PERSON
-from ledger.models import Checkpoint, Entry
+from ledger.export import Basis, newest_basis
+from ledger.models import Entry
 
 COLUMNS = (
     "entry", "recorded", "event", "who", "who kind", "who id", "about", "about kind", "about id", "session", "action", "node", "number",
@@ -25,7 +25,7 @@ COLUMNS = (
 )  # fmt: skip
 AT_ONCE = 20_000  # entries that are sent while they are found; more are made in the background
 COUNTED_WITHIN = 500  # milliseconds
-Parts = Callable[[Iterable[list[Entry]], Checkpoint], Iterator[bytes]]
+Parts = Callable[[Iterable[list[Entry]], Basis], Iterator[bytes]]
 
 
 class Form(NamedTuple):
@@ -40,12 +40,9 @@ class Form(NamedTuple):
 def take(asked: Mapping[str, Any], form: str) -> StreamingHttpResponse:
     """The entries that were asked for, as a file of one of FORMS. Raises Invalid for another, NotFound where nothing is signed or found."""
     made = form_of(form)
-    newest = signed()
-    pages = matching(asked, newest.size)
-    first = next(pages, None)
-    if first is None:
-        raise NotFound("No signed entry matches.", "Change the filters.")
-    return streamed(made.parts(chain([first], pages), newest), name=made.name, kind=made.kind)
+    basis = basis_of(asked)
+    pages = matching(asked, basis.checkpoint.size)
+    return streamed(made.parts(pages, basis), name=made.name, kind=made.kind)
 
 
 def form_of(name: str) -> Form:
@@ -56,12 +53,13 @@ def form_of(name: str) -> Form:
     return found
 
 
-def signed() -> Checkpoint:
-    """The newest checkpoint. Raises NotFound before the first."""
-    newest = queries.last_checkpoint()
-    if newest is None:
-        raise NotFound("The ledger has no checkpoint yet.", "Record something, and wait a second.")
-    return newest
+def basis_of(asked: Mapping[str, Any]) -> Basis:
+    """What proves the entries that were asked for. Raises NotFound where nothing is signed or found."""
+    size = newest_basis().checkpoint.size
+    last = found_in(asked, size).order_by("-index").values_list("index", flat=True).first()
+    if last is None:
+        raise NotFound("No signed entry matches.", "Change the filters.")
+    return export_selected.basis_over(last)
 
 
 def are_many(asked: Mapping[str, Any]) -> bool:
@@ -69,26 +67,26 @@ def are_many(asked: Mapping[str, Any]) -> bool:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", [COUNTED_WITHIN])
-            return found_in(asked, signed().size)[: AT_ONCE + 1].count() > AT_ONCE
+            return found_in(asked, newest_basis().checkpoint.size)[: AT_ONCE + 1].count() > AT_ONCE
     except DatabaseError:
         return True
 
 
-def _evidence(pages: Iterable[list[Entry]], newest: Checkpoint) -> Iterator[bytes]:
-    return export_selected.stream(export_selected.pages(pages), newest)
+def _evidence(pages: Iterable[list[Entry]], basis: Basis) -> Iterator[bytes]:
+    return export_selected.stream(export_selected.pages(pages), basis)
 
 
-def _jsonl(pages: Iterable[list[Entry]], newest: Checkpoint) -> Iterator[bytes]:
+def _jsonl(pages: Iterable[list[Entry]], basis: Basis) -> Iterator[bytes]:
     return _lines({"index": entry.index, **says(entry)} for page in pages for entry in page)
 
 
-def _ocsf(pages: Iterable[list[Entry]], newest: Checkpoint) -> Iterator[bytes]:
-    log = checkpoint.parse_body(checkpoint.split_note(newest.note)[0]).origin
+def _ocsf(pages: Iterable[list[Entry]], basis: Basis) -> Iterator[bytes]:
+    log = checkpoint.parse_body(checkpoint.split_note(basis.checkpoint.note)[0]).origin
     told = (ocsf.Told(entry.index, says(entry), bytes(entry.leaf)) for page in pages for entry in page)
     return _lines(ocsf.events(told, log))
 
 
-def _csv(pages: Iterable[list[Entry]], newest: Checkpoint) -> Iterator[bytes]:
+def _csv(pages: Iterable[list[Entry]], basis: Basis) -> Iterator[bytes]:
     return (piece.encode() for piece in csv_lines(COLUMNS, (_cells(entry) for page in pages for entry in page)))
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import ast
 import base64
-import io
 import json
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from django.db import connection
 
@@ -34,6 +33,7 @@ from ledger import (
     verify_primitives,
     verify_report,
     verify_witnesses,
+    zipped,
 )
 from ledger.events import Event
 from ledger.models import Checkpoint, Cosignature, Entry, Key, Timestamp
@@ -53,8 +53,8 @@ LEFT JOIN pending ON pending.node = name LEFT JOIN newer ON newer.node = name OR
 PAGE_FOLDER = Path(__file__).parent / "verify_page"
 PAGE_PARTS = ("page.html", "primitives.js", "package.js", "checks.js", "show.js")
 
-# In a leaf, which is canonical. Reasons are all that people type: what else is found so has nothing that opens it.
-PERSON = re.compile(rb'(?:"kind":"person","name"|"reason"):"(sha256:[0-9a-f]{64})"')
+# In a leaf, which is canonical. Reasons, and what was looked for, are what people type: what else is found so has nothing that opens it.
+PERSON = re.compile(rb'(?:"kind":"person","name"|"reason"|"q"):"(sha256:[0-9a-f]{64})"')
 
 HEAD_SQL = """
 SELECT size - (SELECT count(*) FROM ledger_entry WHERE index >= %s), snapshot FROM ledger_head WHERE id = 1
@@ -114,22 +114,38 @@ class Package:
     size: int
     checkpoint: Checkpoint
     attached: Attached | None = None
+    made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def plan(first: int = 0, last: int | None = None, attached: Attached | None = None) -> Package:
+class Basis(NamedTuple):
+    """The checkpoint that a package ends under and the time that it says it was made: with the same two it is the same, bit by bit."""
+
+    checkpoint: Checkpoint
+    made: datetime
+
+
+def newest_basis() -> Basis:
+    """The newest checkpoint, and now. Raises NotFound before the first checkpoint."""
+    newest = queries.last_checkpoint()
+    if newest is None:
+        raise NotFound("The ledger has no checkpoint yet.", "Record something, and wait a second.")
+    return Basis(newest, datetime.now(UTC))
+
+
+def plan(
+    first: int = 0, last: int | None = None, attached: Attached | None = None, basis: Basis | None = None
+) -> Package:
     """What an export of these entries would hold; `last` is exclusive, by default all that is signed.
 
     Raises NotFound where there are no such entries under a checkpoint, that of the attached report included.
     """
-    newest = queries.last_checkpoint()
-    if newest is None:
-        raise NotFound("The ledger has no checkpoint yet.", "Record something, and wait a second.")
+    newest, made = basis or newest_basis()
     end = newest.size if last is None else last
     if not 0 <= first < end <= newest.size:
         raise NotFound(f"The ledger has no signed entries {first} to {end - 1}.")
     if attached is not None and attached.index >= newest.size:
         raise NotFound("No checkpoint holds the report's entry yet.", "Wait a second.")
-    return Package(first, end, newest.size, newest, attached)
+    return Package(first, end, newest.size, newest, attached, made)
 
 
 def export(
@@ -137,9 +153,9 @@ def export(
 ) -> Package:
     """Write a package to a file or a stream, which need not be seekable. Raises NotFound, and what `target` raises."""
     package = plan(first, last, attached)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for name, parts in _files(package):
-            with archive.open(name, "w", force_zip64=True) as file:
+            with archive.open(zipped.member(name, package.made), "w", force_zip64=True) as file:
                 for part in parts:
                     file.write(part)
     return package
@@ -147,37 +163,7 @@ def export(
 
 def stream(package: Package) -> Iterator[bytes]:
     """The package's bytes as they are made, for a response that is sent while it is written."""
-    sink = Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, parts in _files(package):
-            with archive.open(name, "w", force_zip64=True) as file:
-                for part in parts:
-                    file.write(part)
-                    yield sink.taken()
-    yield sink.taken()
-
-
-class Sink(io.RawIOBase):
-    """Keeps what is written until it is taken; cannot seek, so ZipFile writes its sizes after each file."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def writable(self) -> bool:
-        """Always."""
-        return True
-
-    def write(self, data: object, /) -> int:
-        """Keep it."""
-        part = bytes(data)  # type: ignore[call-overload]  # any buffer
-        self._parts.append(part)
-        return len(part)
-
-    def taken(self) -> bytes:
-        """What was written since the last time."""
-        data = b"".join(self._parts)
-        self._parts.clear()
-        return data
+    return zipped.streamed(_files(package), package.made)
 
 
 def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
@@ -189,7 +175,7 @@ def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield from common_files(package)
     yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
     yield "checkpoints.ndjson", _checkpoints(sizes)
-    yield from _stamps(sizes)
+    yield from stamps(sizes)
     people: set[str] = set()
     yield "entries.ndjson", _entries(package, people)
     yield verify_package.NAMES, names(people)
@@ -249,7 +235,7 @@ def _manifest(package: Package) -> dict[str, object]:
     return {
         "format": verify_package.FORMAT,
         "origin": origin_of(package),
-        "made": datetime.now(UTC).isoformat(),
+        "made": package.made.isoformat(),
         "first": package.first,
         "last": package.last,
         "size": package.size,
@@ -282,7 +268,7 @@ def _checkpoint_sizes(package: Package) -> list[int]:
     return sorted({*sizes, package.size, *(size for found in outside for size in found)})
 
 
-def _stamps(sizes: Sequence[int]) -> Iterator[tuple[str, Iterable[bytes]]]:
+def stamps(sizes: Sequence[int]) -> Iterator[tuple[str, Iterable[bytes]]]:
     """The time stamps over checkpoints of these sizes, each with the note that was stamped: as the log signed it."""
     notes = dict(Checkpoint.objects.filter(size__in=sizes).values_list("size", "note"))
     for size, response in Timestamp.objects.filter(size__in=sizes).order_by("size").values_list("size", "response"):

@@ -6,13 +6,15 @@ Written as a stream, like a package of a span (`ledger/export.py`), and checked 
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from ledger import export, merkle, queries, verify_package
-from ledger.models import Checkpoint, Entry
+from django.db.models import Max
+
+from ledger import export, merkle, queries, verify_package, zipped
+from ledger.events import Event
+from ledger.models import Checkpoint, Cosignature, Entry, Timestamp
 
 README = """{count} selected entries from the ledger of {origin}, under the checkpoint of {size}.
 
@@ -22,38 +24,48 @@ the project's sources. Each entry is shown to be in the ledger; that no other en
 manifest.json       what the package says it holds
 entries.ndjson      an entry a line: its index, the hash of its leaf, the leaf's text, and the path to the root (RFC 6962)
 checkpoints.ndjson  the signed root (C2SP tlog-checkpoint)
+stamps/             an RFC 3161 time stamp over it and the text that it is over, where an authority gave one: for `openssl ts -verify`
 keys.txt, handovers.ndjson, names.ndjson   as in every package
 """
 
 Row = tuple[int, bytes, bytes]  # index, leaf hash, leaf
 
 
-def stream(entries: Iterable[list[Row]], newest: Checkpoint) -> Iterator[bytes]:
-    """The package's bytes as they are made. `entries` come in pages by index, all under the checkpoint `newest`."""
-    sink = export.Sink()
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, parts in _files(entries, newest):
-            with archive.open(name, "w", force_zip64=True) as file:
-                for part in parts:
-                    file.write(part)
-                    yield sink.taken()
-    yield sink.taken()
+def basis_over(last: int) -> export.Basis:
+    """What entries up to number `last` are proved by: the first checkpoint over them that bears a time stamp, else the newest with a
+    witness's cosignature, else the newest. Raises NotFound before the first checkpoint.
+
+    None is from before the log's key changed last: a package holds every key, and the entries that introduce them.
+    """
+    changed = Entry.objects.filter(event=Event.LEDGER_KEY_CHANGED).aggregate(last=Max("index"))["last"]
+    after = last if changed is None else max(last, changed)
+    stamped = Timestamp.objects.filter(size__gt=after).order_by("size").values_list("size", flat=True)
+    cosigned = Cosignature.objects.filter(size__gt=after).order_by("-size").values_list("size", flat=True)
+    outside = stamped.filter(size__in=Cosignature.objects.values("size")).first() or stamped.first() or cosigned.first()
+    newest = export.newest_basis()
+    return newest if outside is None else newest._replace(checkpoint=Checkpoint.objects.get(size=outside))
 
 
-def _files(entries: Iterable[list[Row]], newest: Checkpoint) -> Iterator[tuple[str, Iterable[bytes]]]:
+def stream(entries: Iterable[list[Row]], basis: export.Basis) -> Iterator[bytes]:
+    """The package's bytes as they are made. `entries` come in pages by index, all under the checkpoint of `basis`."""
+    return zipped.streamed(_files(entries, *basis), basis.made)
+
+
+def _files(entries: Iterable[list[Row]], newest: Checkpoint, made: datetime) -> Iterator[tuple[str, Iterable[bytes]]]:
     people: set[str] = set()
     counted = [0]
     whole = export.Package(0, 0, newest.size, newest)
     yield "entries.ndjson", _entries(entries, newest.size, people, counted)
     origin = export.origin_of(whole)
     says: dict[str, Any] = {
-        "format": verify_package.FORMAT, "selected": True, "origin": origin, "made": datetime.now(UTC).isoformat(),
+        "format": verify_package.FORMAT, "selected": True, "origin": origin, "made": made.isoformat(),
         "first": 0, "last": 0, "size": newest.size, "entries": counted[0], "existing_checkpoints": 1,
     }  # fmt: skip
     yield "manifest.json", [json.dumps(says, indent=1, sort_keys=True).encode()]
     yield "README.txt", [README.format(count=counted[0], origin=origin, size=newest.size).encode()]
     yield verify_package.NAMES, export.names(people)
     yield from export.common_files(whole)
+    yield from export.stamps([newest.size])
     note = {"size": newest.size, "note": export.cosigned([newest.size])[newest.size]}
     yield "checkpoints.ndjson", [json.dumps(note, ensure_ascii=False).encode() + b"\n"]
 

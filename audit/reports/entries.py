@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,12 @@ from audit.reports.integrity import span_of
 from audit.reports.period import Period
 from audit.reports.shape import Summary
 from audit.taking import FORMS
+from audit.taking import basis_of as basis_of_found
 from core.db import db_now
 from core.errors import NotFound
 from ledger import export
-from ledger.models import Checkpoint, Entry
+from ledger.export import Basis, newest_basis
+from ledger.models import Entry
 
 TIMES = ("period", "since", "until")
 
@@ -45,29 +46,35 @@ def _first_time() -> datetime:
     return first.recorded
 
 
-def write(report: Report, name: str, target: Path, newest: Checkpoint) -> Iterator[float]:
+def basis_of(report: Report) -> Basis:
+    """What the entries are proved by. Raises NotFound where nothing is signed or found."""
+    return basis_of_found(_asked(report)) if report.asked else newest_basis()
+
+
+def write(report: Report, name: str, target: Path, basis: Basis) -> Iterator[float]:
     """Write one format of the entries; gives from 0 to 1 how far it is. Raises NotFound where none matches."""
     (made,) = (form for form in FORMS.values() if form.format == name)
-    first, last = span_of(Period(report.since, report.until), newest.size)
+    size = basis.checkpoint.size
+    first, last = span_of(Period(report.since, report.until), size)
     if first >= last:
         raise NotFound("No signed entry is of that time.", "Change the filters.")
     if name == Report.Format.ZIP and not report.asked:
-        parts, at = _span(first, last)
+        parts, at = _span(first, last, basis)
     else:
         at = [first]
-        parts = made.parts(_followed(report, newest.size, at), newest)
+        parts = made.parts(_followed(report, size, at), basis)
     with target.open("wb") as file:
         for part in parts:
             file.write(part)
             yield min(1.0, (at[0] - first) / (last - first))
 
 
-def _span(first: int, last: int) -> tuple[Iterator[bytes], list[int]]:
+def _span(first: int, last: int, basis: Basis) -> tuple[Iterator[bytes], list[int]]:
     """A package of all entries of a span, and how far it is: a part of it is a page of them, but for a few."""
     at = [first]
 
     def counted() -> Iterator[bytes]:
-        for part in export.stream(export.plan(first, last)):
+        for part in export.stream(export.plan(first, last, basis=basis)):
             at[0] += export.PAGE
             yield part
 
@@ -76,14 +83,13 @@ def _span(first: int, last: int) -> tuple[Iterator[bytes], list[int]]:
 
 def _followed(report: Report, size: int, at: list[int]) -> Iterator[list[Entry]]:
     """The pages of what was asked for; `at` follows the last entry read."""
-    asked: dict[str, Any] = read(EntriesForm(report.asked)) | {"since": report.since, "until": report.until}
-    pages = matching(asked, size)
-    first = next(pages, None)
-    if first is None:
-        raise NotFound("No signed entry matches.", "Change the filters.")
-    for page in chain([first], pages):
+    for page in matching(_asked(report), size):
         at[0] = page[-1].index
         yield page
+
+
+def _asked(report: Report) -> dict[str, Any]:
+    return read(EntriesForm(report.asked)) | {"since": report.since, "until": report.until}
 
 
 def summary(report: Report) -> Summary:

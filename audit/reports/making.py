@@ -23,7 +23,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit import actions, taking
+from audit import actions
 from audit.models import Report, ReportFile, folder
 from audit.reports import as_csv, as_pdf, as_xlsx, entries
 from audit.reports.as_pdf import NoPango
@@ -33,6 +33,8 @@ from audit.reports.period import Period
 from audit.reports.shape import for_page
 from core.errors import AlreadySettled, NarrowgateError
 from ledger import export, queries
+from ledger.export import Basis
+from ledger.models import Checkpoint
 
 EVERY: Final = 0.5
 """Seconds between two writings of progress."""
@@ -137,19 +139,28 @@ def _make(report: Report, door: Door) -> None:
 
 def _take(report: Report, door: Door) -> None:
     """Entries as files, each format by itself; those that were finished before are kept. Steps 2, 3 and 5."""
-    newest = taking.signed()
+    basis = _basis(report)
     for number, name in enumerate(report.formats):
         if _kept(report, name) is not None:
             continue
         doing = f"Writing {Format(name).label}"
         with _part() as part:
-            for share in entries.write(report, name, part, newest):
+            for share in entries.write(report, name, part, basis):
                 door.tell(0.95 * (number + share) / len(report.formats), doing)
             _keep(report, name, part)
-    summary = entries.summary(report).as_json()
+    summary, newest = entries.summary(report).as_json(), basis.checkpoint
     actions.keep_summary(report.id, summary=summary, entries=newest.size, root=bytes(newest.root).hex())
     actions.state_files(report.id)
     actions.finish(report.id)
+
+
+def _basis(report: Report) -> Basis:
+    """What the entries are proved by: chosen once, so that whoever takes up the making of the dead makes the same files, bit by bit."""
+    if report.entries is None:
+        newest = entries.basis_of(report).checkpoint
+        actions.keep_basis(report.id, entries=newest.size, root=bytes(newest.root).hex())
+        report.entries = newest.size
+    return Basis(Checkpoint.objects.get(size=report.entries), report.asked_at)
 
 
 def _gathered(report: Report, door: Door) -> Path:

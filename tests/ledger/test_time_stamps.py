@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from ledger import export, verify
-from ledger.models import Timestamp
+from ledger import export, export_selected, queries, verify
+from ledger.models import Entry, Timestamp
 from ledger.publishing.destinations import DeliveryError, Parcel
 from ledger.publishing.publisher import Publisher
 from ledger.publishing.stamps import StampDoor, read_roots
 from ledger.signer import FileSigner
 from ledger.verify_primitives import Unreadable
+from tests.ledger.conftest import sequenced, write_entries
 from tests.ledger.publishing import Answering, always, answering, log, publish, publisher
 
 __all__ = ["log", "publisher"]  # fixtures
@@ -100,6 +101,32 @@ def test_checkpoints_are_stamped(
     assert command[0] == "openssl"
     said = subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
     assert b"OK" in said.stdout
+
+
+def test_a_selection_is_proved_by_a_checkpoint_that_bears_a_stamp(
+    log: FileSigner, publisher: Callable[..., Publisher], settings: Any, authority: Path, tmp_path: Path
+) -> None:
+    with answering(stamped_by(authority)) as address:
+        settings.LEDGER_TSA, settings.LEDGER_TSA_ROOTS = address, str(authority / "root.pem")
+        publish(publisher(), until=Timestamp.objects.exists)
+    write_entries(2)
+    sequenced(12)
+    found = Entry.objects.filter(index__in=[2, 7]).order_by("index")
+    basis = export_selected.basis_over(7)
+    assert basis.checkpoint.size == 10
+    target = tmp_path / "selected.zip"
+    target.write_bytes(b"".join(export_selected.stream(export_selected.pages([list(found)]), basis)))
+    report = verify.verify(target)
+    assert (report.problems, report.entries) == ([], 2)
+    (line,) = [line for line in report.not_checked if "time stamp" in line]
+    assert "checkpoint of 10 entries" in line
+    with zipfile.ZipFile(target) as archive:
+        archive.extractall(tmp_path)
+    command = line.partition("in ROOTS, ")[2].replace("ROOTS", str(authority / "root.pem")).split()
+    assert b"OK" in subprocess.run(command, check=True, capture_output=True, cwd=tmp_path).stdout
+    newest = queries.last_checkpoint()
+    assert newest is not None
+    assert export_selected.basis_over(10).checkpoint.size == newest.size  # no stamp is over it yet
 
 
 def test_a_stamp_over_another_text_is_refused(

@@ -1,4 +1,4 @@
-"""A worker that begins a report and never ends it: it stops where the spreadsheet, or the CSV of entries, would be written, and says so."""
+"""A worker that begins a report and never ends it: it stops within the spreadsheet, or behind the CSV of entries within the next file, and says so."""
 
 import sys
 import time
@@ -12,21 +12,27 @@ django.setup()
 
 from audit.models import Report  # noqa: E402 -- Django first
 from audit.reports import entries, making  # noqa: E402
-from ledger.models import Checkpoint  # noqa: E402
+from ledger.export import Basis  # noqa: E402
 
 
 def _stay(source: Path, target: Path, passed: Callable[[int], None]) -> None:
     target.write_bytes(b"half a spreadsheet")
+    _say_and_wait()
+
+
+def _say_and_wait() -> None:
     sys.stdout.write("here\n")
     sys.stdout.flush()
     time.sleep(600)
 
 
-def _stay_at_entries(report: Report, name: str, target: Path, newest: Checkpoint) -> Iterator[float]:
+def _stay_at_entries(report: Report, name: str, target: Path, basis: Basis) -> Iterator[float]:
+    parts = written(report, name, target, basis)
     if name == "csv":
-        yield from written(report, name, target, newest)
+        yield from parts
     else:
-        _stay(target, target, lambda _: None)
+        yield next(parts)
+        _say_and_wait()
 
 
 written = entries.write

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,12 @@ from django.urls import reverse
 from accounts.scopes import EXPORT, READ
 from audit import taking
 from audit.models import Report
+from audit.reading import note_read
+from audit.reports import entries as written
 from audit.reports import making
 from ledger import verify
-from ledger.models import Entry
+from ledger.export import Basis
+from ledger.models import Checkpoint, Entry
 from tests.audit.reports.conftest import Room, path_of
 from tests.audit.reports.test_making import entries, half_way
 from tests.audit.reports.test_pages import _api, _as
@@ -94,6 +98,29 @@ def test_a_making_that_died_keeps_the_files_it_had_finished(room: Room) -> None:
     report.refresh_from_db()
     assert (report.status, report.begun, report.progress) == ("ready", 2, 1.0)
     assert {file.format: file.name for file in report.files.all()}.items() > before.items()
+
+
+@pytest.mark.parametrize("filters", [{}, {"event": "hold:denied"}], ids=["span", "selection"])
+def test_what_was_half_written_comes_out_bit_by_bit_the_same(
+    room: Room, filters: dict[str, str], tmp_path: Path
+) -> None:
+    report = _ask(room, "csv", "jsonl", "zip", "ocsf", **filters)
+    with half_way(report) as worker:
+        report.refresh_from_db()
+        assert report.entries is not None
+        basis = Basis(Checkpoint.objects.get(size=report.entries), report.asked_at)
+        for name in report.formats:
+            list(written.write(report, name, tmp_path / name, basis))
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    note_read(room.cast.auditor, "ledger", "", {})
+    wait_until(lambda: Checkpoint.objects.filter(size__gt=basis.checkpoint.size).exists())
+    wait_until(lambda: making.make_unfinished() == 1)  # its lock goes once PostgreSQL hears of its death
+    report.refresh_from_db()
+    assert (report.status, report.begun, report.entries) == ("ready", 2, basis.checkpoint.size)
+    for name in report.formats:
+        assert path_of(report, name).read_bytes() == (tmp_path / name).read_bytes(), name
+    assert verify.verify(path_of(report, "zip")).problems == []
 
 
 def test_where_nothing_matches_its_page_says_so(room: Room) -> None:

@@ -56,6 +56,8 @@ def peek(text: str) -> Claimed:
         raise invalid_client("The client assertion's algorithm is not ES256 or Ed25519.")
     if not isinstance(kid, str) or not isinstance(issuer, str) or not kid or not issuer:
         raise invalid_client("The client assertion names no key (kid) or no issuer (iss).")
+    if not (kid + issuer).isascii() or not (kid + issuer).isprintable():
+        raise invalid_client("The client assertion's kid and iss are printable ASCII.")
     return Claimed(kid=kid, algorithm=algorithm, issuer=issuer)
 
 

@@ -79,7 +79,10 @@ def nonce(secret: bytes, now: datetime) -> str:
 def knows_nonce(secret: bytes, given: str, now: datetime) -> bool:
     """Whether `given` is the nonce of now, or the one before."""
     window = _window(now)
-    return any(hmac.compare_digest(given.encode(), _nonce(secret, one).encode()) for one in (window, window - 1))
+    return any(
+        hmac.compare_digest(given.encode("utf-8", "surrogatepass"), _nonce(secret, one).encode())
+        for one in (window, window - 1)
+    )
 
 
 def _window(now: datetime) -> int:

@@ -32,7 +32,7 @@ def require_possession(text: str, *, key: Key, agent: str, challenge: str) -> No
 
 
 def _is(given: object, challenge: str) -> bool:
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), challenge.encode())
+    return isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "surrogatepass"), challenge.encode())
 
 
 def _refused(message: str) -> Refused:

@@ -18,7 +18,7 @@ def is_first_use(*parts: str, expires_at: datetime) -> bool:
 
     It stays used if the caller's transaction commits: a refusal later on must not give it back.
     """
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     with connection.cursor() as cursor:
         cursor.execute(NOTE_SQL, [digest, expires_at])
         return bool(cursor.rowcount == 1)

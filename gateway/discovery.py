@@ -8,6 +8,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from agents import metadata, signing
+from gateway import openapi
 
 KEPT = 300  # seconds: a client that meets a key it does not know asks again at once
 
@@ -31,3 +32,10 @@ def protected_resource(_request: HttpRequest, name: str = "") -> HttpResponse:
 def key_set(_request: HttpRequest) -> HttpResponse:
     """The public keys that a token may be signed with now, former ones as long as what they signed lives."""
     return JsonResponse(signing.key_set(), content_type="application/jwk-set+json")
+
+
+@require_safe
+@cache_control(public=True, max_age=KEPT)
+def description(_request: HttpRequest) -> HttpResponse:
+    """These addresses, as OpenAPI describes them."""
+    return JsonResponse(openapi.description(settings.GATEWAY_URL))

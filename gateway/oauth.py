@@ -150,6 +150,8 @@ def _read(request: HttpRequest, fields: Sequence[str]) -> dict[str, str]:
         if len(given) > 1:
             raise invalid_target("A token is for one resource.") if field == "resource" else _repeated(field)
         values[field] = given[0] if given else ""
+        if "\0" in values[field]:
+            raise invalid_request(f"{field} holds a NUL character.")
     return values
 
 

@@ -21,5 +21,6 @@ urlpatterns = [
         name="one-protected-resource",
     ),
     path(".well-known/jwks.json", discovery.key_set, name="jwks"),
+    path("openapi.json", discovery.description, name="openapi"),
     path("v1/certificate", certificate, name="certificate"),
 ]

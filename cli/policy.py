@@ -117,9 +117,13 @@ def diff(
     token_file: TokenFileOption = None,
     person: AsOption = "",
 ) -> None:
-    """What would change. Exit status 0 if nothing would, 1 if something would."""
+    """What would change, in words and line by line. Exit status 0 if nothing would, 1 if something would."""
     api, bundle = connect(state, token_file, person), gather(files)
     number, text = _version(api, against)
+    try:
+        _in_words(api.post("policies/differences", {"text": bundle.text, "against": number or None}))
+    except NarrowgateError as error:  # a text that cannot be used still has lines
+        typer.echo(f"Not to be said in words: {error}")
     lines = list(
         difflib.unified_diff(
             text.splitlines(),
@@ -254,6 +258,17 @@ def _wait(api: Api, number: int, trial: dict[str, Any]) -> dict[str, Any]:
             trial = api.get(f"policies/{number}/trials/{trial['id']}")
             shown.update(bar, completed=trial["tried"], total=trial["actions"] or None)
     return trial
+
+
+def _in_words(found: dict[str, Any]) -> None:
+    """What a change makes of actions, policy by policy."""
+    typer.echo(found["in_short"])
+    for one in found["differences"]:
+        typer.echo(f"  {one['says']} ({one['policy']}): {one['about']}")
+        if one["condition"]:
+            typer.echo(f"    {one['condition']}")
+        for part in one["parts"]:
+            typer.echo(f"    {part['name']}: {part['was'] or 'not said'} → {part['now'] or 'not said'}")
 
 
 def _version(api: Api, number: int | None) -> tuple[int, str]:

@@ -19,11 +19,12 @@ from accounts.models import Role
 from accounts.scopes import POLICIES_WRITE
 from policies import actions, cases, testing, trial_actions
 from policies.check import Problem, check
+from policies.difference import ALLOW, DENY, HOLD, NARROWER, OTHER, WIDER, Difference, Part, differences, in_short
 from policies.lint import Kind
 from policies.linting import Placed, findings
 from policies.models import PolicyTrial, PolicyVersion
-from policies.parse import LONGEST_TEXT
-from policies.queries import registry, trials_visible_to, visible_to
+from policies.parse import LONGEST_TEXT, policies
+from policies.queries import active, registry, trials_visible_to, visible_to
 
 CHECKERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
 """Who may have a text checked: those who write policies and those who approve them."""
@@ -48,6 +49,41 @@ class TextBody(serializers.Serializer[Any]):
     """A text of all policies."""
 
     text = serializers.CharField(max_length=LONGEST_TEXT, trim_whitespace=False)
+
+
+class AgainstBody(TextBody):
+    """A text, and the number of the version to compare it with: the one in force where none is named."""
+
+    against = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**31 - 1)
+
+
+class PolicyPartSerializer(serializers.Serializer[Part]):
+    """One thing that a policy says otherwise; empty where it says nothing."""
+
+    name = serializers.CharField()
+    was = serializers.CharField()
+    now = serializers.CharField()
+
+
+class PolicyDifferenceSerializer(serializers.Serializer[Difference]):
+    """One policy that is new, gone or says something else; `reach` is whether more is allowed with it than without."""
+
+    policy = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=[ALLOW, HOLD, DENY])
+    reach = serializers.ChoiceField(choices=[WIDER, NARROWER, OTHER])
+    says = serializers.CharField()
+    about = serializers.CharField()
+    condition = serializers.CharField()
+    why = serializers.CharField()
+    parts = PolicyPartSerializer(many=True)
+
+
+class PolicyDifferencesSerializer(serializers.Serializer[Any]):
+    """What differs, in short and policy by policy; `against` is 0 where no version is in force."""
+
+    against = serializers.IntegerField()
+    in_short = serializers.CharField()
+    differences = PolicyDifferenceSerializer(many=True)
 
 
 class TestsBody(TextBody):
@@ -170,6 +206,21 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         given = _read(TestsBody, request)
         actions.require_valid(given["text"])
         return Response(TestedSerializer(testing.run(given["text"], given["tests"])).data)
+
+    @extend_schema(request=AgainstBody, responses=PolicyDifferencesSerializer)
+    @action(detail=False, methods=["post"])
+    def differences(self, request: Request) -> Response:
+        """Say in words what a text allows, holds and denies otherwise than a version; nothing is kept."""
+        require_role(self.person, *CHECKERS)
+        given = _read(AgainstBody, request)
+        actions.require_valid(given["text"])
+        other = self._against(given["against"])
+        found = differences(policies(other.text if other else ""), policies(given["text"]))
+        said = {"against": other.number if other else 0, "in_short": in_short(found), "differences": found}
+        return Response(PolicyDifferencesSerializer(said).data)
+
+    def _against(self, number: int | None) -> PolicyVersion | None:
+        return active() if number is None else get_object_or_404(visible_to(self.person), number=number)
 
     @extend_schema(request=DraftBody, responses={201: PolicyVersionSerializer})
     @action(detail=False, methods=["post"])

@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from accounts.models import Role, User
+from core.errors import Invalid
 from policies.check import Problem
+from policies.difference import differences, in_short
 from policies.models import PolicyVersion
 from policies.parse import policies
 
@@ -37,6 +39,15 @@ def changes(before: str, after: str) -> list[Line]:
     """What differs, with three lines around it."""
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=3)
     return [Line(line[:1] or " ", line[1:] if line[0] != "@" else line) for line in list(lines)[2:]]
+
+
+def differing(before: str, after: str) -> dict[str, object]:
+    """What differs in words, for a page; nothing where one of the texts cannot be read, which the page says elsewhere."""
+    try:
+        found = differences(policies(before), policies(after))
+    except Invalid:
+        return {}
+    return {"differences": found, "in_short": in_short(found)}
 
 
 def next_step(version: PolicyVersion, user: User) -> Step | None:

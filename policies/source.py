@@ -15,6 +15,7 @@ MOST_STRUCTURE: Final = 400
 """Cedar's parser recurses and overflows the stack, which ends the process, somewhere above 500 nested operators."""
 
 _TOKEN: Final = re.compile(r'"(?:\\.|[^"\\])*"?|//[^\n\r]*|;|[^\s"/;]+|/|\s+', re.DOTALL)
+_WORD: Final = re.compile(r'"(?:\\.|[^"\\])*"?|//[^\n\r]*|@?\w+|\s+|.', re.DOTALL)
 _STRUCTURE: Final = re.compile(
     r'"(?:\\.|[^"\\])*"?|//[^\n\r]*|;|[(\[{.!+*-]|&&|\|\||\b(?:if|has|like|is|in)\b', re.DOTALL
 )
@@ -44,6 +45,22 @@ def statements(text: str) -> Iterator[Statement]:
             pieces, begins = [], 0
     if begins:
         yield Statement(begins, "".join(pieces), ended=False)
+
+
+def condition(text: str) -> str:
+    """What follows the head of one policy: its `when` and `unless`, without the semicolon and comments, on one line."""
+    words: list[str] = []
+    depth, begun, headed = 0, False, False
+    for match in _WORD.finditer(text):
+        word = match.group()
+        if headed:
+            words.append(" " if word.isspace() or word.startswith("//") else word)
+        elif begun and word in "()":
+            depth += 1 if word == "(" else -1
+            headed = depth == 0
+        elif word in {"permit", "forbid"}:
+            begun = True
+    return re.sub(r" {2,}", " ", "".join(words)).strip().removesuffix(";").rstrip()
 
 
 def too_nested(text: str) -> bool:

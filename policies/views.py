@@ -20,7 +20,7 @@ from policies.check import check
 from policies.forms import DraftForm, RollbackForm
 from policies.linting import findings
 from policies.models import PolicyTrial, PolicyVersion
-from policies.presentation import WRITERS, changes, next_step, placed
+from policies.presentation import WRITERS, changes, differing, next_step, placed
 from policies.queries import READERS, TRIERS, active, registry, trials_visible_to, visible_to
 from policies.testing import tested
 
@@ -139,7 +139,9 @@ def rollback(request: HttpRequest, number: int) -> HttpResponse:
         if made:
             messages.success(request, f"Version {made.number} is in force again.")
             return redirect("policies:version", made.number)
-    context = {"form": form, "version": found, "active": now, "changes": changes(now.text if now else "", found.text)}
+    before = now.text if now else ""
+    context = {"form": form, "version": found, "active": now, "changes": changes(before, found.text)}
+    context |= differing(before, found.text)
     return render(request, "policies/rollback.html", context, status=422 if form.errors else 200)
 
 
@@ -174,6 +176,7 @@ def show_version(
         "step": next_step(found, user),
         "against": against,
         "changes": changes(against.text, found.text) if against else [],
+        **(differing(against.text, found.text) if against else {}),
         "lines": found.text.splitlines(),
         "problems": list(placed(check(found.text, registry()), found.text)),
         "refusal": refusal,

@@ -166,7 +166,9 @@ def bring_policy(bench: Bench) -> int:
     bench.types("policy", "push", "policies", status=1, says="Moving waits")
     cases.write_text(CASES, encoding="utf-8")
     bench.types("policy", "test", "policies", says="All 2 pass.")
-    assert '+@id("triage-reads")' in bench.types("policy", "diff", "policies", status=1)
+    differs = bench.types("policy", "diff", "policies", status=1)
+    assert '+@id("triage-reads")' in differs
+    assert "Becomes allowed (triage-reads)" in differs
     bench.types("policy", "push", "policies", who="lena", status=1)
     pushed = bench.types("policy", "push", "policies", "--note", "The clinic")
     number = int(pushed.split()[1])

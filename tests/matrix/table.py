@@ -176,7 +176,7 @@ API = [
         ("api/v1/policies", "EM", {"text": "a policy"}), ("api/v1/policies/check", "CEM", {"text": "a policy"}),
         ("access/v1/evaluation", "EM", QUESTION), ("access/v1/evaluations", "EM", QUESTION),
         *((f"access/v1/search/{kind}", "EM", QUESTION) for kind in ("subject", "resource", "action")),
-        ("api/v1/policies/test", "CEM", {"text": "a policy", "tests": "cases: []"}), ("api/v1/policies/<int:number>/trials", "CEM", {"period": "7d"}),
+        ("api/v1/policies/test", "CEM", {"text": "a policy", "tests": "cases: []"}), ("api/v1/policies/differences", "CEM", {"text": "a policy"}), ("api/v1/policies/<int:number>/trials", "CEM", {"period": "7d"}),
         ("api/v1/policies/install", "", {"text": "a policy"}, "EM"), ("api/v1/policies/<int:number>/propose", "EM"),
         ("api/v1/policies/<int:number>/approve", "CEM"), ("api/v1/policies/<int:number>/activate", "EM"),
         ("api/v1/policies/<int:number>/rollback", "EM", WHY),

@@ -16,6 +16,7 @@ from ledger.models import Outbox
 from policies import actions
 from policies.models import PolicyVersion
 from policies.queries import active, visible_to
+from tests.bring.callers import Caller, browser
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +123,23 @@ def test_bad_text_is_refused_with_its_line_and_replaces_nothing(cast: Cast, firs
 def test_policies_are_read_by_those_who_work_by_them(cast: Cast, first: PolicyVersion) -> None:
     assert visible_to(cast.reviewer).get() == first
     assert not visible_to(cast.outsider).exists()
+
+
+def test_what_a_version_changes_is_said_in_words_by_page_and_by_api(cast: Cast, proposed: PolicyVersion) -> None:
+    page = browser(cast.ciso).get(f"/policies/{proposed.number}/").content.decode()
+    assert "1 policy allows less" in page
+    assert "Becomes held" in page
+    assert "Every agent: whatever they do at every resource, held for dba:1, up to 15 min." in page
+    api = Caller(cast.ciso)
+    status, said = api.post("policies/differences", {"text": SECOND})
+    assert (status, said["against"], [one["policy"] for one in said["differences"]]) == (200, 1, ["b"])
+    assert (
+        api.post("policies/differences", {"text": FIRST, "against": proposed.number})[1]["in_short"]
+        == "1 policy allows more"
+    )
+    assert api.post("policies/differences", {"text": SECOND, "against": proposed.number})[1]["differences"] == []
+    assert api.post("policies/differences", {"text": FIRST, "against": 99})[0] == 404
+    assert api.post("policies/differences", {"text": "permit("})[0] == 422
+    assert Caller(cast.reviewer).post("policies/differences", {"text": FIRST})[0] in {403, 404}
+    PolicyVersion.objects.filter(id=proposed.id).update(text="permit(")
+    assert "Becomes" not in browser(cast.ciso).get(f"/policies/{proposed.number}/").content.decode()

@@ -23,6 +23,8 @@ from accounts.objects import groups_reviewing
 from accounts.scopes import AGENTS_WRITE
 from agents import actions, lookups, rotating
 from agents import api_bodies as bodies
+from agents.api_actions import describe_api
+from agents.api_models import ApiDescription
 from agents.models import Agent, Credential, Reinstatement, Resource, Segment
 from agents.queries import (
     visible_agents,
@@ -273,6 +275,19 @@ class ResourceViewSet(Named[Resource]):
             return Response(bodies.TagSerializer(tags, many=True).data)
         tag = actions.confirm_tag(resource.id, **read(bodies.TagSerializer, request), actor=self.person)
         return Response(bodies.TagSerializer(tag).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(methods=["get"], responses=bodies.DescriptionSerializer, filters=False)
+    @extend_schema(methods=["put"], request=bodies.DescribeBody, responses=bodies.DescriptionSerializer)
+    @action(detail=True, methods=["get", "put"], url_path="description", pagination_class=None)
+    def operations(self, request: Request, name: str) -> Response:
+        """What an API can be asked for; or say so by its OpenAPI document: what it does not list does not pass the gate."""
+        resource = self.get_object()
+        if request.method == "PUT":
+            found = describe_api(resource.id, **read(bodies.DescribeBody, request), actor=self.person)
+        else:
+            nothing = ApiDescription(resource=resource, operations=[])
+            found = ApiDescription.objects.filter(resource=resource).first() or nothing
+        return Response(bodies.DescriptionSerializer(found).data)
 
     @extend_schema(request=bodies.RemoveTagBody, responses={204: None})
     @action(detail=True, methods=["post"], url_path="tags/remove", pagination_class=None)

@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from agents.api_models import ApiDescription
 from agents.connection_test import Tried
 from agents.described import FIELDS
 from agents.models import Agent, ColumnTag, Credential, Reinstatement, Resource, ResourceSecret, Segment
 from agents.naming import LONGEST
+from agents.openapi import LONGEST as LONGEST_DOCUMENT
 from agents.resource_checks import Scan
 from agents.scan import Suggestion
 
@@ -290,6 +292,24 @@ class AddResourceBody(WhereBody):
     kind = serializers.ChoiceField(choices=Resource.Kind.choices, default=Resource.Kind.POSTGRES)
     host = serializers.CharField(max_length=255)
     login = LoginBody(required=False)
+
+
+class DescribeBody(serializers.Serializer[Any]):
+    """An API's OpenAPI document (3.0 or 3.1), JSON or YAML as text."""
+
+    document = serializers.CharField(max_length=LONGEST_DOCUMENT, trim_whitespace=False)
+
+
+class DescriptionSerializer(serializers.ModelSerializer[ApiDescription]):
+    """What an API can be asked for: `digest` is that of the document it was read from."""
+
+    operations = serializers.ListField(child=serializers.DictField())
+
+    class Meta:
+        """What is shown."""
+
+        model = ApiDescription
+        fields: ClassVar = ["title", "version", "digest", "operations", "described_at"]
 
 
 class TriedSerializer(serializers.Serializer[Tried]):

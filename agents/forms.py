@@ -232,6 +232,7 @@ class LoginForm(ConsoleForm):
     user = forms.CharField(
         max_length=63,
         label="User",
+        help_text="Of an API: Bearer, a header with a colon such as X-API-Key:, or the user of HTTP’s Basic.",
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
     password = forms.CharField(

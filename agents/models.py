@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from agents.api_models import ApiDescription  # noqa: F401 -- where Django looks for it
 from core.ids import new_id
 
 

@@ -86,7 +86,7 @@ def change_resource(resource_id: UUID, *, actor: User | Actor, **given: Unpack[R
     """
     require_role(actor, Role.ENGINEER)
     with transaction.atomic():
-        resource = _locked(resource_id)
+        resource = locked(resource_id)
         difference = changed(resource, given)
         if difference:
             _require_fit(resource)
@@ -106,7 +106,7 @@ def retire_resource(resource_id: UUID, *, reason: str, actor: User | Actor) -> R
     """
     require_role(actor, Role.ENGINEER)
     with transaction.atomic():
-        resource = _locked(resource_id)
+        resource = locked(resource_id)
         resource.retired_at = now = db_now()
         resource.save(update_fields=["retired_at"])
         live = resource.credentials.filter(revoked_at=None, expires_at__gt=now)
@@ -126,7 +126,7 @@ def store_secret(
     if not user or not password:
         raise Invalid("password", "A login needs a user and a password.")
     with transaction.atomic():
-        resource = _locked(resource_id)
+        resource = locked(resource_id)
         sealed = sealed_login(resource, use, Login(user, password))
         ResourceSecret.objects.update_or_create(
             resource=resource,
@@ -151,7 +151,7 @@ def confirm_tag(
     """Say what kind of data a column holds: from now on it is masked unless a permit unmasks the tag."""
     require_role(actor, Role.ENGINEER)
     with transaction.atomic():
-        resource = _locked(resource_id)
+        resource = locked(resource_id)
         confirmed_by = actor if isinstance(actor, User) else None
         before = resource.tags.filter(schema=schema, table=table, column=column).values("tag", "lookup").first()
         found, _ = ColumnTag.objects.update_or_create(
@@ -170,7 +170,7 @@ def remove_tag(
     """Take a tag off a column, which is given back: from now on it is masked no longer. Raises Refused, NotFound, AlreadySettled (retired)."""
     require_role(actor, Role.ENGINEER)
     with transaction.atomic():
-        resource = _locked(resource_id)
+        resource = locked(resource_id)
         tag = resource.tags.filter(schema=schema, table=table, column=column).first()
         if tag is None:
             raise NotFound("That column has no tag.")
@@ -182,7 +182,7 @@ def remove_tag(
     return tag
 
 
-def _locked(resource_id: UUID) -> Resource:
+def locked(resource_id: UUID) -> Resource:
     """The resource, held; one that is retired changes no more."""
     held = Resource.objects.select_for_update(of=("self",)).select_related("segment", "owner")
     resource = held.filter(id=resource_id).first()

@@ -18,6 +18,7 @@ from accounts.models import Role, User
 from accounts.objects import groups_reviewing
 from accounts.requests import person_of
 from agents import actions, rotating
+from agents.api_models import ApiDescription
 from agents.form_views import answer, both
 from agents.forms import (
     ChangeResourceForm,
@@ -244,6 +245,7 @@ def _shown(
     shown = {
         "resource": found,
         "may_edit": engineer and found.retired_at is None,
+        "description": ApiDescription.objects.filter(resource=found).first(),
         "logins": found.secrets.order_by("use"),
         "tags": found.tags.select_related("confirmed_by").order_by("schema", "table", "column"),
         "reviewers": [group.name for group in groups_reviewing(found.segment).order_by("name")],

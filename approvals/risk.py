@@ -17,6 +17,8 @@ _BY_VERB = {
     "ddl": (34, "Changes the schema"),
     "truncate": (40, "Empties a table"),
     "grant": (40, "Changes who may do what"),
+    "http:read": (2, "Reads"),
+    "http:write": (20, "Changes what an API keeps"),
     "app:call": (30, "Does something the gate cannot see"),
 }
 _UNKNOWN = (30, "Does something not seen before")

@@ -102,6 +102,23 @@ def login(  # noqa: PLR0917 -- typer reads options from parameters
 
 
 @resource.command()
+def describe(
+    name: Name,
+    document: Annotated[Path, typer.Argument(help="The API's OpenAPI document (3.0 or 3.1), JSON or YAML.")],
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Say what an API can be asked for. What its document does not list does not pass the gate."""
+    api = connect(state, token_file, person)
+    api.put(f"resources/{name}/description", {"document": _text(document)})
+    said = api.get(f"resources/{name}/description")
+    typer.echo(
+        f"{said['title']} {said['version']}: {len(said['operations'])} operations. Policies name each by context.operation."
+    )
+
+
+@resource.command()
 def rotate(  # noqa: PLR0917 -- typer reads options from parameters
     name: Name,
     use: Annotated[str, typer.Option(help="actions, or reading.")] = "actions",

@@ -69,7 +69,9 @@ class Server(uvicorn.Server):
     """uvicorn, with each connection accepted and its TLS begun here. Signals are left to whoever runs it."""
 
     def __init__(self, door: Door, tls: ssl.SSLContext, **options: Any) -> None:  # noqa: ANN401 -- uvicorn's own
-        super().__init__(uvicorn.Config(door, lifespan="off", log_config=None, access_log=False, **options))
+        quiet = {"lifespan": "off", "log_config": None, "access_log": False, "server_header": False}
+        # No header says where a request comes from: whoever sends one could be anywhere.
+        super().__init__(uvicorn.Config(door, **{**options, **quiet, "proxy_headers": False}))
         self._door = door
         self._tls = tls
         self._accepting: list[asyncio.Task[None]] = []

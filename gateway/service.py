@@ -21,6 +21,8 @@ from activity.models import GatewayNode
 from gateway.asked.door import AskedDoor
 from gateway.door import Ways
 from gateway.holds import Holds
+from gateway.http.door import HttpDoor
+from gateway.http.targets import Targets
 from gateway.pipeline import Pipeline
 from gateway.postgres import login, messages
 from gateway.postgres.client import Client
@@ -36,6 +38,7 @@ from gateway.recorder import Recorder
 from gateway.refusal import Refusal
 from gateway.snapshot import Watch
 from gateway.threads import end_threads, in_thread
+from gateway.tokens_seen import TokensSeen
 from gateway.visits import Visits
 from policies.snapshot import Snapshot
 
@@ -94,7 +97,11 @@ class Service:
         self._holds = Holds(self._watch, node_id=node.id, console_url=config.console_url)
         self._pipeline = Pipeline(self._watch, self._recorder, self._holds)
         self._visits = Visits(self._watch, node.id)
-        self.ways: Ways = {"/v1/actions": AskedDoor(self._pipeline, self._holds, self._visits)}
+        self._targets = Targets(self._watch, node.id)
+        self.ways: Ways = {
+            "/v1/actions": AskedDoor(self._pipeline, self._holds, self._visits),
+            "/http/": HttpDoor(self._pipeline, self._visits, self._targets, TokensSeen(self._visits)),
+        }
         """What the HTTPS door answers on this gateway's loop."""
         self._sessions: dict[int, tuple[bytes, Session]] = {}
         self._keepers: dict[str, Keeper] = {}
@@ -124,6 +131,7 @@ class Service:
             session.stop("57P01", "The gate is shutting down.", "Connect again in a moment.")
         await self._door.close()
         await self._visits.stop()
+        await self._targets.close()
         for keeper in (*self._former, *self._keepers.values()):
             await keeper.close()
         await self._holds.close()

@@ -96,6 +96,13 @@ class Visits:
         """The credentials of those that are open."""
         return {credential for credential, _ in self._open}
 
+    def is_open(self, credential: UUID) -> bool:
+        """Whether a session with this credential is open, which ends within a second of its revocation."""
+        return any(
+            visit is not None and not visit.ended.is_set()
+            for visit in (self._open.get((credential, protocol)) for protocol in ("http", "ask"))
+        )
+
     async def enter(self, identity: Identity, *, protocol: str, source: str, client: str) -> Visit:
         """The session of a proved identity, opened where there is none. Raises Refusal.
 

@@ -176,6 +176,10 @@ class Event(StrEnum):
     RESOURCE_ADDED = "resource:added", "A resource was put behind the gate."
     RESOURCE_CHANGED = "resource:changed", "What is registered of a resource was changed."
     RESOURCE_RETIRED = "resource:retired", "A resource is behind the gate no longer; its logins left the vault."
+    RESOURCE_DESCRIBED = (
+        "resource:described",
+        "What an API can be asked for was said by its OpenAPI document: its digest.",
+    )
     RESOURCE_TRIED = "resource:tried", "Somebody tried whether a resource can be reached, without its secret."
     SECRET_ROTATED = (
         "secret:rotated",

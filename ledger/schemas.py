@@ -110,6 +110,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.REPORT_REMOVED: "after_days:count? erasure:text?",
     Event.RESOURCE_ADDED: "database:text host:text kind:text? segment:text",
     Event.RESOURCE_CHANGED: CHANGED,
+    Event.RESOURCE_DESCRIBED: "before:text? digest:text operations:count",
     Event.RESOURCE_RETIRED: "credentials:count logins:count reason:words",
     Event.RESOURCE_TRIED: "outcome:text",
     Event.REVIEW_REFUSED: "code:text",

@@ -16,6 +16,8 @@ from policies.verbs import GROUPS, VERBS, groups_of
 
 VERBS_SAY: Final[Mapping[str, str]] = {
     "app:call": "An operation outside the data path, asked for at `POST /v1/actions` and carried out by the agent itself; `context.operation` says which.",
+    "http:read": "A GET, HEAD or OPTIONS request to an API; `context.operation` is the operation's name in the API's description.",
+    "http:write": "Any other request to an API; likewise.",
     "sql:call": "Calls a function that is not on the gate's list of harmless ones, or a procedure.",
     "sql:copy_in": "COPY … FROM STDIN.",
     "sql:ddl": "Makes, changes or drops what the database is made of: CREATE, ALTER, DROP, COMMENT and their like.",
@@ -30,7 +32,7 @@ VERBS_SAY: Final[Mapping[str, str]] = {
     "sql:update": "UPDATE.",
 }
 CONTEXT_SAYS: Final[Mapping[str, str]] = {
-    "args": "The arguments of the operation, as in `context.args.amount > 1000`. Which there are, and of what kind, each policy says by how it uses them; an argument of another kind denies. Fractions, null and lists of anything but texts are read as their JSON text.",
+    "args": "The arguments of the operation, as in `context.args.amount > 1000`; those of a request to an API are in `args.path`, `args.query` and `args.body`. Which there are, and of what kind, each policy says by how it uses them; an argument of another kind denies. Fractions, null and lists of anything but texts are read as their JSON text.",
     "claimed": "What the agent says about itself: `claimed.purpose`. Never proof of anything.",
     "columns": 'The columns that are read or written, as `"public.customers.email"`.',
     "credential": 'How the agent proved who it is: `"svid"` is a client certificate, `"mtls"` a token bound to one, `"dpop"` a token bound to a key, `"bearer"` a token bound to nothing.',

@@ -10,6 +10,9 @@ SESSION: Final = "sql:session"
 CALL: Final = "app:call"
 """An operation that an agent carries out itself, once it has asked: `context.operation` says which."""
 
+HTTP_READ, HTTP_WRITE = "http:read", "http:write"
+"""A request to an API, by whether its method says that it changes nothing."""
+
 GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "sql:read": frozenset({"sql:select"}),
@@ -28,9 +31,9 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 
-VERBS: Final = frozenset().union(*GROUPS.values(), {"sql:ddl", SESSION, CALL})
+VERBS: Final = frozenset().union(*GROUPS.values(), {"sql:ddl", SESSION, CALL, HTTP_READ, HTTP_WRITE})
 
 
 def groups_of(verb: str) -> frozenset[str]:
-    """Name the action groups that hold `verb`; empty for `sql:ddl`, `sql:session`, `app:call` and what is unknown."""
+    """Name the action groups that hold `verb`; empty for `sql:ddl`, `sql:session`, `app:call`, those of HTTP and what is unknown."""
     return frozenset(group for group, verbs in GROUPS.items() if verb in verbs)

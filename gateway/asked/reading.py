@@ -72,16 +72,27 @@ def object_of(body: bytes) -> dict[str, Any]:
     return _parsed(body)
 
 
+def object_or_list(body: bytes) -> Any:  # noqa: ANN401 -- JSON
+    """What a JSON body says, read strictly and of a size that people would review. Raises Invalid."""
+    said = _json(body)
+    _bounded({"body": said})
+    return said
+
+
 def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
-    except Invalid:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise Invalid("body", "The body is no JSON.", f"{type(error).__name__}: send an object in UTF-8.") from None
+    said = _json(body)
     if not isinstance(said, dict):
         raise Invalid("body", "The body is no JSON object.", "Send an object.")
     return said
+
+
+def _json(body: bytes) -> Any:  # noqa: ANN401 -- JSON
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+    except Invalid:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise Invalid("body", "The body is no JSON.", f"{type(error).__name__}: send JSON in UTF-8.") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -151,7 +151,7 @@ API = [
     *_pages(
         ("api/schema/", EVERYBODY), *((f"api/v1/{name}", EVERYBODY) for name in _LISTS),
         ("api/v1/agents/<str:name>", ROLES), ("api/v1/credentials/<uuid:pk>", ROLES),
-        ("api/v1/resources/<str:name>", ROLES), ("api/v1/resources/<str:name>/tags", ROLES),
+        ("api/v1/resources/<str:name>", ROLES), ("api/v1/resources/<str:name>/tags", ROLES), ("api/v1/resources/<str:name>/description", ROLES),
         ("api/v1/segments/<str:name>", ROLES), ("api/v1/segments/<str:name>/reviewers", ROLES),
         ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>/decision", "RCAEM"), ("api/v1/holds/<uuid:pk>", ROLES),
         ("api/v1/agents/<str:name>/permissions", ROLES), ("api/v1/resources/<str:name>/reach", READERS), ("api/v1/crossings", READERS),
@@ -186,6 +186,7 @@ API = [
     ),
     Row("patch", "api/v1/resources/<str:name>", "E", {"port": 5433}),
     Row("put", "api/v1/resources/<str:name>/secret/schedule", "E", {"days": 30}),
+    Row("put", "api/v1/resources/<str:name>/description", "E", {"document": "{}"}),
     Row("put", "api/v1/resources/<str:name>/secret", "E", {"user": "a", "password": "b"}),
 ]  # fmt: skip
 

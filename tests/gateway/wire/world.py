@@ -51,6 +51,13 @@ forbid (principal, action == Action::"sql:truncate", resource == Resource::"shop
 @id("pays") @why("Support pays back.")
 permit (principal in Function::"support", action == Action::"app:call", resource == Resource::"shop")
 when { context has operation && (context.operation like "payments.*" || context.operation == "tools.bash") };
+@id("banks") @why("Support uses the bank.")
+permit (principal in Function::"support", action in [Action::"http:read", Action::"http:write"], resource)
+unless { context has operation && context.operation == "deleteCustomer" };
+@id("large-transfers") @hold("dba:1") @ttl("5m") @why("More than 1000 takes a person.")
+forbid (principal, action == Action::"http:write", resource)
+when { context has args && context.args has body && context.args.body has amount && context.args.body.amount > 1000 }
+unless { context has approval };
 @id("large-needs-people") @hold("dba:1") @ttl("5m") @why("More than 1000 takes a person.")
 forbid (principal, action == Action::"app:call", resource)
 when { context has args && context.args has amount && context.args.amount > 1000 }

@@ -17,11 +17,11 @@ import structlog
 from activity.hotpath import Outcome
 from agents.access import Identity
 from approvals.models import Hold
-from gateway.action import Caller as Proved
+from gateway.action import Caller
 from gateway.callers import as_proved
 from gateway.holds import Left
 from gateway.http.answering import Passing, Plan
-from gateway.http.party import Caller
+from gateway.http.party import Asking
 from gateway.http.reaching import TIMES, AddressRefused
 from gateway.http.reading import LONGEST_BODY, Call, unread
 from gateway.http.reading import Request as Asked
@@ -88,13 +88,13 @@ class HttpDoor:
             raise
 
     async def _carried(
-        self, asked: Asked, visit: Visit, caller: Proved, left: asyncio.Event, send: Send, *, wait: int
+        self, asked: Asked, visit: Visit, caller: Caller, left: asyncio.Event, send: Send, *, wait: int
     ) -> Reply | None:
         # 2. Classify.
         waited = asyncio.Event()
         try:
             target = await self._targets.of(visit.caller)
-            party = Caller(asked, visit, self._targets, target, waited)
+            party = Asking(asked, visit, self._targets, target, waited)
         except Refusal as refusal:
             action = unread(asked, visit.caller, visit.next())
             raise problem_of(await self._pipeline.refuse(visit.caller, action, refusal), action.id) from None
@@ -113,7 +113,7 @@ class HttpDoor:
         return await self._sent(admitted, party, visit, left, send)
 
     async def _collected(
-        self, hold: Hold, caller: Proved, party: Caller, left: asyncio.Event, wait: int
+        self, hold: Hold, caller: Caller, party: Asking, left: asyncio.Event, wait: int
     ) -> Admission[Plan] | Reply:
         """What people said, if they say it in time; else where the agent can ask for it."""
         if hold.status != Hold.Status.APPROVED and not wait:
@@ -130,7 +130,7 @@ class HttpDoor:
 
     # ---- 6. to 8. ----
     async def _sent(
-        self, begun: Admission[Plan], party: Caller, visit: Visit, left: asyncio.Event, send: Send
+        self, begun: Admission[Plan], party: Asking, visit: Visit, left: asyncio.Event, send: Send
     ) -> Reply | None:
         relaying = asyncio.create_task(self._relayed(begun, party, visit, send))
         leaving = asyncio.create_task(left.wait())
@@ -145,7 +145,7 @@ class HttpDoor:
             return None
         return relaying.result()
 
-    async def _relayed(self, begun: Admission[Plan], party: Caller, visit: Visit, send: Send) -> Reply | None:
+    async def _relayed(self, begun: Admission[Plan], party: Asking, visit: Visit, send: Send) -> Reply | None:
         """Send the request up and the answer down, and say what came of it."""
         target, call = party.target, party.call
         passing: Passing | None = None

@@ -14,7 +14,7 @@ from gateway.visits import Visit
 from policies.decision import Decision
 
 
-class Caller:
+class Asking:
     """See `gateway.pipeline.Party`. `left` is set when the client is gone, or has waited as long as it would."""
 
     in_transaction = False

@@ -19,11 +19,12 @@ from accounts.quorum import Requirement
 from activity.actions import refuse_held, release_held
 from agents.actors import agent_actor
 from agents.locking import answerable
-from approvals import asking, releasing
+from approvals import asking, grant_actions, granting, releasing
 from approvals.asking import HoldRequest
 from approvals.eligibility import standing
 from approvals.errors import PoliciesChanged, QuorumLost
-from approvals.models import Hold, Review
+from approvals.granting import JUST_ONCE, Wider
+from approvals.models import Grant, Hold, Review
 from approvals.queries import RELATED, visible_to
 from core.after_commit import after_commit
 from core.db import db_now
@@ -47,7 +48,8 @@ LONGEST_WITHDRAWAL: Final = 150
 
 
 def ask(request: HoldRequest) -> Hold:
-    """Let a held action wait for people, or join the hold of the same agent for the same action.
+    """Let a held action wait for people, or join the hold of the same agent for the same action; one that a grant covers
+    is approved at once.
 
     Raises Refused (`too_many_holds`, `agent_not_active`), NotFound and Invalid.
     """
@@ -59,11 +61,16 @@ def ask(request: HoldRequest) -> Hold:
         if hold:
             _record(Event.HOLD_JOINED, hold, agent_actor(agent), details={"joined_by": str(request.action_id)})
             return hold
-        asking.require_room(agent, resource, now=now)
         hold = asking.fresh(request, agent, now=now)
+        hold.grant = granting.covering(hold, request.canonical, now=now)
+        if hold.grant is None:
+            asking.require_room(agent, resource, now=now)
         hold.save(force_insert=True)
         details = {"requirement": hold.requirement, "deadline": hold.deadline.isoformat(), "policies": _policies(hold)}
         _record(Event.HOLD_ASKED, hold, agent_actor(agent), details=details | _gravity(hold))
+        if hold.grant:
+            grant_actions.use(hold.grant, hold)
+            _settle(hold, Status.APPROVED, "A grant covers it.")
         after_commit(_announce, hold.id)
     return hold
 
@@ -79,18 +86,21 @@ def estimated(hold_id: UUID, estimate: Mapping[str, object]) -> Hold:
     return hold
 
 
-def approve(hold_id: UUID, *, actor: User, seen: str, reason: str = "") -> Hold:
+def approve(hold_id: UUID, *, actor: User, seen: str, reason: str = "", wider: Wider = JUST_ONCE) -> Hold:
     """Record `actor`'s approval of the action whose digest is `seen`; approve it when the quorum is met.
 
-    Raises NotFound (or not theirs to see), AlreadySettled (decided, expired or withdrawn meanwhile), Stale (not
-    the action that was shown), NotEligible (their own, or not a reviewer of it) and Invalid (the reason).
+    What all of them agree to beyond this action, `wider`, is left behind as a grant. Raises NotFound (or not theirs to
+    see), AlreadySettled (decided, expired or withdrawn meanwhile), Stale (not the action that was shown), NotEligible
+    (their own, or not a reviewer of it), Refused (`once_only`) and Invalid (the reason, how wide).
     """
     with transaction.atomic():
         hold, reviewer = _to_review(hold_id, actor, seen)
-        _review(hold, reviewer, Review.Verdict.APPROVE, seen, reason)
+        granting.require_grantable(hold, wider)
+        _review(hold, reviewer, Review.Verdict.APPROVE, seen, reason, wider=wider)
         if releasing.quorum_met(hold, Requirement(hold.requirement)):
             _settle(hold, Status.APPROVED, "Everybody it takes has approved.")
             _record(Event.HOLD_SETTLED, hold, SYSTEM, details={"status": hold.status})
+            _grant(hold)
         after_commit(_announce, hold.id)
     return hold
 
@@ -221,15 +231,27 @@ def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
     return hold, reviewer
 
 
-def _review(hold: Hold, reviewer: User, verdict: Review.Verdict, seen: str, reason: str) -> None:
+def _review(
+    hold: Hold, reviewer: User, verdict: Review.Verdict, seen: str, reason: str, *, wider: Wider = JUST_ONCE
+) -> None:
     if len(reason) > LONGEST_REASON:
         raise Invalid("reason", f"A reason is at most {LONGEST_REASON} characters long.", "Shorten it.")
     if hold.reviews.filter(reviewer__person=reviewer.person, verdict=verdict).exists():
         raise NotEligible("You have reviewed this already.", "A quorum counts each person once.")
-    review = hold.reviews.create(reviewer=reviewer, verdict=verdict, digest=seen, reason=reason.strip(), at=db_now())
+    review = hold.reviews.create(
+        reviewer=reviewer, verdict=verdict, digest=seen, reason=reason.strip(), at=db_now(), **vars(wider)
+    )
     event = Event.HOLD_APPROVED if verdict == Review.Verdict.APPROVE else Event.HOLD_DENIED
     said = {"reason": commit_text(review.reason, bytes(review.salt))} if review.reason else {}
-    _record(event, hold, actor_of(reviewer), details={"review": str(review.id), **said})
+    beyond = {} if wider == JUST_ONCE else vars(wider)
+    _record(event, hold, actor_of(reviewer), details={"review": str(review.id), **said, **beyond})
+
+
+def _grant(hold: Hold) -> None:
+    """Leave a grant behind where all who approved agreed to more than once; a hold that waited again gave its own already."""
+    wider = granting.agreed(hold.reviews.filter(verdict=Review.Verdict.APPROVE, digest=hold.digest))
+    if wider != JUST_ONCE and not Grant.objects.filter(hold=hold).exists():
+        grant_actions.give(hold, wider, now=db_now())
 
 
 def _settle(hold: Hold, status: Hold.Status, because: str) -> None:
@@ -258,7 +280,8 @@ def _release(hold: Hold, decision: Decision, node: UUID, masked: bool) -> None:
         "node": str(node),
         "reviews": releasing.approvals_of(hold),
         "snapshot": decision.snapshot,
-    } | _outside(hold)
+        **({"grant": str(hold.grant_id)} if hold.grant_id else {}),
+    } | hold.outside
     entry = record(
         Event.ACTION_RELEASED, actor=agent_actor(hold.agent), subject=subject, details=details, session=hold.session_id,
         action=hold.action_id, digest=hold.digest, policy_version=decision.policy_version,
@@ -281,7 +304,7 @@ def _wait_again(hold: Hold, decision: Decision) -> None:
 
 def _record(event: Event, hold: Hold, actor: Actor, *, details: Mapping[str, object] | None = None) -> None:
     record(
-        event, actor=actor, subject=_subject(hold), details={**(details or {}), **_outside(hold)}, session=hold.session_id,
+        event, actor=actor, subject=_subject(hold), details={**(details or {}), **hold.outside}, session=hold.session_id,
         action=hold.action_id, digest=hold.digest, policy_version=hold.policy_version,
     )  # fmt: skip
 
@@ -292,11 +315,6 @@ def _subject(hold: Hold) -> Subject:
 
 def _gravity(hold: Hold) -> dict[str, object]:
     return {"severity": hold.severity} if hold.severity else {}
-
-
-def _outside(hold: Hold) -> dict[str, object]:
-    """What an entry says of an action that the gate does not stand in the way of."""
-    return {} if hold.enforced else {"enforced": False}
 
 
 def _policies(hold: Hold) -> list[str]:

@@ -16,9 +16,9 @@ from rest_framework.response import Response
 from accounts.api import R, Visible
 from accounts.models import User
 from accounts.scopes import AGENTS_WRITE, REVIEW
-from approvals import actions, queries
+from approvals import actions, granting, queries
 from approvals.eligibility import Bench, Standing
-from approvals.models import Hold, Review
+from approvals.models import Hold, Review, Scope
 from core.errors import NarrowgateError
 
 
@@ -43,7 +43,7 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
         """What is shown."""
 
         model = Review
-        fields: ClassVar = ["reviewer", "verdict", "reason", "at"]
+        fields: ClassVar = ["reviewer", "verdict", "reason", "at", "scope", "minutes", "times"]
 
 
 class StandingSerializer(serializers.Serializer[Standing]):
@@ -71,7 +71,7 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
         fields: ClassVar = [
             "id", "digest", "status", "asked_at", "expires_at", "agent", "resource", "purpose", "action", "requirement",
             "reasons", "severity", "policy_version", "estimate", "risk", "in_transaction", "reviews", "settled_at", "settled_because",
-            "released_at", "you",
+            "released_at", "grant_id", "you",
         ]  # fmt: skip
 
     @extend_schema_field(StandingSerializer)
@@ -89,10 +89,24 @@ class DecisionSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=actions.LONGEST_REASON, required=False, allow_blank=True, default="")
 
 
+class ApprovalSerializer(DecisionSerializer):
+    """An approval; wider than `once` it says for how many minutes, and how many times besides this one."""
+
+    scope = serializers.ChoiceField(choices=Scope.choices, required=False, default=Scope.ONCE)
+    minutes = serializers.IntegerField(min_value=0, max_value=granting.MOST_MINUTES, required=False, default=0)
+    times = serializers.IntegerField(min_value=0, max_value=granting.MOST_TIMES, required=False, default=0)
+
+
 class WithdrawalSerializer(serializers.Serializer[Any]):
     """Why it is no longer wanted."""
 
     reason = serializers.CharField(max_length=actions.LONGEST_WITHDRAWAL)
+
+
+def _said(body: serializers.Serializer[Any]) -> dict[str, Any]:
+    """What was sent, or the problem with it."""
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
 
 
 def _related(user: User) -> QuerySet[Hold]:
@@ -121,31 +135,31 @@ class HoldViewSet(Visible[Hold]):
         """What the serializer needs to know besides the holds."""
         return {**super().get_serializer_context(), "bench": self._bench}
 
-    @extend_schema(request=DecisionSerializer, responses=HoldSerializer)
+    @extend_schema(request=ApprovalSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: UUID) -> Response:
-        """Approve the action whose digest was seen."""
-        return self._decide(request, pk, actions.approve)
+        """Approve the action whose digest was seen; once, or alike ones for a while too."""
+        said = _said(ApprovalSerializer(data=request.data))
+        wider = granting.Wider(Scope(said["scope"]), said["minutes"], said["times"])
+        approval = granting.JUST_ONCE if wider.scope == Scope.ONCE else wider
+        return self._do(
+            pk,
+            lambda: actions.approve(pk, actor=self.person, seen=said["digest"], reason=said["reason"], wider=approval),
+        )
 
     @extend_schema(request=DecisionSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     def deny(self, request: Request, pk: UUID) -> Response:
         """Deny the action whose digest was seen, with a reason."""
-        return self._decide(request, pk, actions.deny)
+        said = _said(DecisionSerializer(data=request.data))
+        return self._do(pk, lambda: actions.deny(pk, actor=self.person, seen=said["digest"], reason=said["reason"]))
 
     @extend_schema(request=WithdrawalSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"], write_scope=AGENTS_WRITE)
     def withdraw(self, request: Request, pk: UUID) -> Response:
         """Take back what an agent of one's own waits for, with a reason that it is told."""
-        body = WithdrawalSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return self._do(pk, lambda: actions.withdraw_own(pk, actor=self.person, reason=body.validated_data["reason"]))
-
-    def _decide(self, request: Request, pk: UUID, decide: Callable[..., Hold]) -> Response:
-        body = DecisionSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        seen, reason = body.validated_data["digest"], body.validated_data["reason"]
-        return self._do(pk, lambda: decide(pk, actor=self.person, seen=seen, reason=reason))
+        said = _said(WithdrawalSerializer(data=request.data))
+        return self._do(pk, lambda: actions.withdraw_own(pk, actor=self.person, reason=said["reason"]))
 
     def _do(self, pk: UUID, act: Callable[[], Hold]) -> Response:
         """Act and say how the hold stands; a refusal is recorded."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404
@@ -16,9 +17,10 @@ from activity.queries import erasure_of
 from activity.visibility import may_read
 from agents.locking import answerable
 from agents.models import Credential
-from approvals import presentation, queries
+from approvals import granting, presentation, queries
 from approvals.board import Row, rows, with_relations
 from approvals.eligibility import Standing
+from approvals.forms import ALIKE, LASTS, OFTEN
 from approvals.models import Hold, Review
 from approvals.story import Step, story, verdict
 from core import words
@@ -103,6 +105,17 @@ class Case:
     def consequence(self) -> str:
         """What the reader's approval does."""
         return presentation.consequence(self.row.chairs)
+
+    @property
+    def once_only(self) -> str:
+        """Why an approval cannot be wider than once."""
+        return granting.once_only(self.hold)
+
+    @property
+    def wider(self) -> dict[str, Any]:
+        """What an approval for a while can say: how alike, how long, how often."""
+        scopes = [(scope, words) for scope, words in ALIKE if scope in granting.scopes_of(self.hold)]
+        return {"scopes": scopes, "lasts": LASTS, "often": OFTEN, "together": len(self.row.chairs) > 1}
 
     @property
     def arms(self) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 from accounts.erasure import WORDS
 from accounts.models import User
 from activity.models import Action
-from approvals.models import Hold, Review
+from approvals.models import Grant, Hold, Review
 from approvals.notifications.actions import forget as forget_told
 from ledger.events import Event
 from ledger.queries import subjects_of
@@ -28,6 +28,7 @@ def forget(user: User, **_sent: object) -> None:
     # Its reason was committed to with the action's own salt. It never ran
     Hold.objects.filter(id__in=withdrawn).update(salt=b"")
     Action.objects.filter(id__in=Hold.objects.filter(id__in=withdrawn).values("action_id")).update(salt=b"")
+    Grant.objects.filter(revoked_by=user).update(revoked_because=WORDS)
     forget_told(user)
 
 

@@ -7,14 +7,30 @@ from typing import Any
 from django import forms
 
 from approvals.actions import LONGEST_WITHDRAWAL
+from approvals.granting import JUST_ONCE, Wider
+from approvals.models import Scope
 
 WHY = ("Wrong scope", "Not now", "Needs a ticket", "Looks manipulated")
 
 
+LASTS = ((15, "15 minutes"), (60, "1 hour"), (240, "4 hours"), (480, "8 hours"))
+OFTEN = ((5, "5 times"), (20, "20 times"), (100, "100 times"))
+ALIKE = ((Scope.SAME, "exactly this again"), (Scope.SHAPE, "this, with other values"))
+
+
 class ApproveForm(forms.Form):
-    """The digest of what was on the page."""
+    """The digest of what was on the page, and for an approval wider than once how wide."""
 
     digest = forms.CharField(max_length=80)
+    scope = forms.ChoiceField(choices=((Scope.ONCE, "once"), *ALIKE), required=False)
+    minutes = forms.TypedChoiceField(choices=LASTS, coerce=int, required=False)
+    times = forms.TypedChoiceField(choices=OFTEN, coerce=int, required=False)
+
+    def wider(self) -> Wider:
+        """What it agrees to beyond this action."""
+        given = self.cleaned_data
+        scope = Scope(given["scope"] or Scope.ONCE)
+        return JUST_ONCE if scope == Scope.ONCE else Wider(scope, given["minutes"] or 0, given["times"] or 0)
 
 
 class DenyForm(forms.Form):

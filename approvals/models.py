@@ -16,7 +16,7 @@ from approvals.notifications.models import Notification, NotificationChoices, No
 from core.errors import AlreadySettled, Stale
 from core.ids import new_id
 
-__all__ = ["Hold", "Notification", "NotificationChoices", "NotificationCursor", "Review"]
+__all__ = ["Grant", "Hold", "Notification", "NotificationChoices", "NotificationCursor", "Review"]
 
 
 def new_salt() -> bytes:
@@ -77,6 +77,8 @@ class Hold(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     settled_because = models.CharField(max_length=300, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
+    # The grant that it did not have to wait by
+    grant = models.ForeignKey("Grant", null=True, blank=True, on_delete=models.PROTECT, related_name="covered")
 
     class Meta:
         """The most pressing first; every hold has a deadline."""
@@ -95,6 +97,11 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return self.summary
+
+    @property
+    def outside(self) -> dict[str, object]:
+        """What entries say of an action that the gate does not stand in the way of."""
+        return {} if self.enforced else {"enforced": False}
 
     def require_waiting(self, *, now: datetime) -> None:
         """Raise AlreadySettled unless people can still decide; past its deadline it is settled, whatever a task has done."""
@@ -118,6 +125,14 @@ class Hold(models.Model):
         return self.status == self.Status.APPROVED and self.redeem_by is not None and self.redeem_by <= now
 
 
+class Scope(models.TextChoices):
+    """What an approval lets through: this action, the very same again, or any of its shape."""
+
+    ONCE = "once", "Once"
+    SAME = "same", "This exact action"
+    SHAPE = "shape", "Any of this shape"
+
+
 class Review(models.Model):
     """One person's approve or deny of one hold, over the digest they saw."""
 
@@ -135,6 +150,10 @@ class Review(models.Model):
     reason = models.CharField(max_length=1000, blank=True)
     salt = models.BinaryField(default=new_salt)  # of the commitment to `reason` that the ledger holds
     at = models.DateTimeField(default=timezone.now)
+    # What an approval agrees to beyond this action
+    scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.ONCE)
+    minutes = models.PositiveSmallIntegerField(default=0)
+    times = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         """In the order they were given; each person says a thing once."""
@@ -146,3 +165,47 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict} by {self.reviewer}"
+
+
+class Grant(models.Model):
+    """What approvals wider than once leave behind: alike actions of the agent need not wait. Counted, and it ends.
+
+    It lets nothing through by itself: whoever approved must still fill the seats that policy asks for, each time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, related_name="gave")  # whose approvals it rests on
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="grants")
+    resource = models.ForeignKey("agents.Resource", on_delete=models.PROTECT, related_name="grants")
+    scope = models.CharField(max_length=5, choices=Scope.choices)
+    given_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    most = models.PositiveSmallIntegerField()
+    uses = models.PositiveSmallIntegerField(default=0)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    revoked_because = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        """The newest first; it is never used more often than it may be, and it ends after it began."""
+
+        ordering: ClassVar = ["-given_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["agent", "resource", "expires_at"], condition=models.Q(revoked_at=None), name="grant_live"
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(uses__lte=models.F("most")), name="grant_counted"),
+            models.CheckConstraint(condition=models.Q(expires_at__gt=models.F("given_at")), name="grant_ends"),
+            models.CheckConstraint(condition=~models.Q(scope=Scope.ONCE), name="grant_wider_than_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_scope_display()}, {self.uses} of {self.most}"
+
+    def is_live(self, *, now: datetime) -> bool:
+        """Whether it can still let something through."""
+        return self.revoked_at is None and self.expires_at > now and self.uses < self.most

@@ -10,7 +10,7 @@ from accounts.objects import reviewable_by
 from accounts.queries import READS_EVERYTHING
 from activity.models import Action
 from approvals.eligibility import Bench, Standing, exclusions
-from approvals.models import Hold, Review
+from approvals.models import Grant, Hold, Review
 from approvals.presentation import urgency
 from core.db import db_now
 
@@ -18,7 +18,9 @@ WITH_REVIEWS: Prefetch[str, QuerySet[Review], str] = Prefetch(
     "reviews", Review.objects.select_related("reviewer").order_by("at", "id")
 )
 """To prefetch holds' reviews and their reviewers with: one query."""
-RELATED = ("agent__owner", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "on_behalf_of")
+RELATED = (
+    "agent__owner", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "on_behalf_of", "grant",
+)  # fmt: skip
 
 
 def visible_to(user: User) -> QuerySet[Hold]:
@@ -31,6 +33,11 @@ def visible_to(user: User) -> QuerySet[Hold]:
     may = reviewable_by(user)
     reviewed = Q(resource__segment__in=may.segments) | Q(resource__in=may.resources) | Q(agent__in=may.agents)
     return Hold.objects.filter(own | reviewed)
+
+
+def visible_grants(user: User) -> QuerySet[Grant]:
+    """Those of holds that `user` may see."""
+    return Grant.objects.filter(hold__in=visible_to(user))
 
 
 def waiting_for(user: User) -> list[Hold]:

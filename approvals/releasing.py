@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import F, Q, QuerySet
+
 from accounts.quorum import Requirement, Seat, satisfied
 from agents.models import Agent
 from approvals.asking import require_active
 from approvals.eligibility import Bench
 from approvals.errors import PoliciesChanged, QuorumLost
-from approvals.models import Hold, Review
+from approvals.models import Grant, Hold, Review
 from core.errors import AlreadySettled, NarrowgateError, Refused
 from policies.decision import Decision, Verdict
 from policies.queries import active
@@ -44,9 +46,9 @@ def obstacle(hold: Hold, decision: Decision) -> NarrowgateError | None:
     return None
 
 
-def quorum_met(hold: Hold, requirement: Requirement) -> bool:
-    """Whether those who approved `hold`, and still may, fill the seats of `requirement`."""
-    reviews = list(hold.reviews.filter(verdict=Review.Verdict.APPROVE, digest=hold.digest).select_related("reviewer"))
+def quorum_met(hold: Hold, requirement: Requirement, *, by: Grant | None = None) -> bool:
+    """Whether those who approved `hold`, or gave the grant that covers it, and still may, fill the seats of `requirement`."""
+    reviews = list(_approvals(hold, by or _standing_grant(hold)).select_related("reviewer"))
     bench = Bench([review.reviewer for review in reviews], [hold])
     standings = [bench.standing(review.reviewer, hold, wanted=requirement.seats) for review in reviews]
     return satisfied(requirement, [Seat(str(one.user.person), one.groups) for one in standings if one.eligible])
@@ -54,4 +56,18 @@ def quorum_met(hold: Hold, requirement: Requirement) -> bool:
 
 def approvals_of(hold: Hold) -> list[str]:
     """The identifiers of the approvals that a release rests on."""
-    return [str(key) for key in hold.reviews.filter(verdict=Review.Verdict.APPROVE).values_list("id", flat=True)]
+    return [str(key) for key in _approvals(hold, _standing_grant(hold)).values_list("id", flat=True)]
+
+
+def _approvals(hold: Hold, grant: Grant | None) -> QuerySet[Review]:
+    rests = Q(hold=hold, digest=hold.digest)
+    if grant:
+        rests |= Q(hold=grant.hold_id, digest=F("hold__digest"))
+    return Review.objects.filter(rests, verdict=Review.Verdict.APPROVE).order_by("at", "id")
+
+
+def _standing_grant(hold: Hold) -> Grant | None:
+    """The grant that covers `hold`, unless somebody took it back: the lock orders this against whoever does."""
+    if hold.grant_id is None:
+        return None
+    return Grant.objects.select_for_update(no_key=True).filter(id=hold.grant_id, revoked_at=None).first()

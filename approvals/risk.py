@@ -23,6 +23,8 @@ _BY_VERB = {
 }
 _UNKNOWN = (30, "Does something not seen before")
 _MOST_LINES = 6
+WORKING_HOURS = (6, 20)
+"""From the first hour of a day to before the last, UTC."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _lines(facts: Facts) -> Iterator[Line]:
 def _moment(facts: Facts) -> Iterator[Line]:
     if facts.denied_seconds_ago is not None and facts.denied_seconds_ago <= 600:
         yield Line(f"Denied {_ago(facts.denied_seconds_ago)} earlier", 14)
-    if facts.hour is not None and not 6 <= facts.hour < 20:
+    if facts.hour is not None and not WORKING_HOURS[0] <= facts.hour < WORKING_HOURS[1]:
         yield Line("Outside working hours (UTC)", 8)
     if facts.in_transaction:
         yield Line("Holds locks while it waits", 6)

@@ -26,6 +26,7 @@ def story(hold: Hold, action: Action | None) -> list[Step]:
     """The steps of `hold`, in order of time. Its reviews must be prefetched."""
     steps = [
         Step(hold.asked_at, hold.agent.name, f"asked; held by {_policies(hold)}"),
+        *_granted(hold),
         *_reviews(hold),
         *_endings(hold, action),
     ]
@@ -51,6 +52,14 @@ def _reviews(hold: Hold) -> list[Step]:
             said[Review.Verdict(review.verdict)] + (f": “{review.reason}”" if review.reason else ""),
         )
         for review in hold.reviews.all()
+    ]
+
+
+def _granted(hold: Hold) -> list[Step]:
+    if hold.grant is None or hold.settled_at is None:
+        return []
+    return [
+        Step(hold.settled_at, _GATE, f"did not let it wait: the grant of {words.clock(hold.grant.given_at)} covers it")
     ]
 
 
@@ -88,7 +97,7 @@ def _reported(action: Action) -> str:
 
 def verdict(hold: Hold, approved: int, denial: Review | None, action: Action | None) -> str:
     """The sentence above a settled hold."""
-    people = words.plural(approved, "person", "people")
+    people = "a grant" if hold.grant_id else words.plural(approved, "person", "people")
     took = words.span((hold.settled_at or hold.deadline) - hold.asked_at)
     by = f"by {denial.reviewer} " if denial else ""
     return {

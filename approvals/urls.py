@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from approvals import views
+from approvals import grant_views, views
 
 app_name = "queue"
 urlpatterns = [
     path("", views.queue, name="queue"),
     path("list/", views.holds, name="list"),
+    path("grants/", grant_views.grants, name="grants"),
+    path("grants/<uuid:grant_id>/revoke/", grant_views.revoke, name="revoke"),
     path("<uuid:hold_id>/", views.queue, name="hold"),
+    path("<uuid:hold_id>/wider/", grant_views.wider, name="wider"),
     path("<uuid:hold_id>/approve/", views.approve, name="approve"),
     path("<uuid:hold_id>/deny/", views.deny, name="deny"),
     path("<uuid:hold_id>/withdraw/", views.withdraw, name="withdraw"),

@@ -23,6 +23,7 @@ from core.errors import NarrowgateError
 KEYS = (
     {"letters": ["J", "K"], "does": "next, previous hold"},
     {"letters": ["A"], "does": "approve once"},
+    {"letters": ["F"], "does": "approve for a while"},
     {"letters": ["D"], "does": "deny with a reason"},
     {"letters": ["W"], "does": "withdraw what an agent of yours asks"},
     {"letters": ["R"], "does": "replay the session"},
@@ -57,10 +58,15 @@ def holds(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def approve(request: HttpRequest, hold_id: UUID) -> HttpResponse:
-    """Approve once what the form's digest names."""
+    """Approve what the form's digest names, once, or alike ones for a while too."""
     form = ApproveForm(request.POST)
-    seen = form.cleaned_data["digest"] if form.is_valid() else ""
-    return _decide(request, hold_id, seen, "")
+    if not form.is_valid():
+        form.cleaned_data = {
+            "digest": "",
+            "scope": "",
+        }  # no digest is that of any action: refused as stale, and recorded
+    seen, wider = form.cleaned_data["digest"], form.wider()
+    return _do(request, hold_id, lambda user: actions.approve(hold_id, actor=user, seen=seen, wider=wider))
 
 
 @require_POST
@@ -70,7 +76,8 @@ def deny(request: HttpRequest, hold_id: UUID) -> HttpResponse:
     form = DenyForm(request.POST)
     if not form.is_valid():
         return _hold(request, hold_id, 422, form=form, deny_open=True)
-    return _decide(request, hold_id, form.cleaned_data["digest"], form.cleaned_data["reason"], form=form)
+    seen, reason = form.cleaned_data["digest"], form.cleaned_data["reason"]
+    return _do(request, hold_id, lambda user: actions.deny(hold_id, actor=user, seen=seen, reason=reason), form=form)
 
 
 @require_POST
@@ -82,15 +89,6 @@ def withdraw(request: HttpRequest, hold_id: UUID) -> HttpResponse:
         return _hold(request, hold_id, 422, withdrawal=form)
     reason = form.cleaned_data["reason"]
     return _do(request, hold_id, lambda user: actions.withdraw_own(hold_id, actor=user, reason=reason), withdrawal=form)
-
-
-def _decide(request: HttpRequest, hold_id: UUID, seen: str, reason: str, **context: object) -> HttpResponse:
-    """Approve, or with a reason deny."""
-    if reason:
-        return _do(
-            request, hold_id, lambda user: actions.deny(hold_id, actor=user, seen=seen, reason=reason), **context
-        )
-    return _do(request, hold_id, lambda user: actions.approve(hold_id, actor=user, seen=seen), **context)
 
 
 def _do(request: HttpRequest, hold_id: UUID, act: Callable[[User], Hold], **context: object) -> HttpResponse:

@@ -202,7 +202,7 @@ def _hold_note(hold: Hold) -> str:
     if denial:
         return f"denied by {denial.reviewer}"
     if hold.status in {Hold.Status.RELEASED, Hold.Status.APPROVED, Hold.Status.LAPSED}:
-        return f"approved by {len(approvals)} in {took}"
+        return "covered by a grant" if hold.grant_id else f"approved by {len(approvals)} in {took}"
     return str(hold.get_status_display()).lower()
 
 

@@ -8,6 +8,7 @@ from agents.api import AgentViewSet, CredentialViewSet, ReinstatementViewSet, Re
 from agents.delegation_api import DelegationViewSet
 from agents.halt_api import HaltViewSet
 from approvals.api import HoldViewSet
+from approvals.grant_api import GrantViewSet
 from approvals.notifications.api import NotificationViewSet
 from audit.api import ActionViewSet, CheckpointView, EntryViewSet, ProofView, SessionViewSet
 from audit.erasing_api import ErasureViewSet
@@ -29,6 +30,7 @@ router.register("segments", SegmentViewSet, basename="segments")
 router.register("sessions", SessionViewSet, basename="sessions")
 router.register("actions", ActionViewSet, basename="actions")
 router.register("holds", HoldViewSet, basename="holds")
+router.register("grants", GrantViewSet, basename="grants")
 router.register("notifications", NotificationViewSet, basename="notifications")
 router.register("people", PersonViewSet, basename="people")
 router.register("groups", GroupViewSet, basename="groups")

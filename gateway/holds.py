@@ -106,7 +106,7 @@ class Holds:
             hold = await in_thread(_ask, request, intent)
         except Refused as error:
             raise Refusal(error.message, code=error.code, remedy=error.remedy) from None
-        if str(hold.action_id) == action.id:
+        if str(hold.action_id) == action.id and hold.status == Hold.Status.WAITING:
             self._estimate(hold.id, party.estimate())
         return hold
 

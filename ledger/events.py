@@ -92,6 +92,12 @@ class Event(StrEnum):
     GATEWAY_STOPPED = "gateway:stopped", "A gateway process ended in order."
 
     # ---- holds and reviews ----
+    GRANT_GIVEN = (
+        "grant:given",
+        "Everybody who approved an action agreed that alike ones need not wait: which, how often, until when.",
+    )
+    GRANT_REVOKED = "grant:revoked", "A grant was taken back: it lets nothing through any more."
+    GRANT_USED = "grant:used", "An action did not wait because a grant covered it."
     HOLD_APPROVED = "hold:approved", "One person approved the action whose digest they saw."
     HOLD_ASKED = "hold:asked", "An action waits for people: requirement and deadline."
     HOLD_DENIED = "hold:denied", "One person denied the action, which settles its hold."

@@ -15,11 +15,11 @@ from approvals.queries import visible_to
 
 Status = Hold.Status
 BY_PEOPLE: Final = (Status.APPROVED, Status.RELEASED, Status.LAPSED, Status.DENIED)
-"""How holds stand that people decided; the rest ended by the clock, or were taken back."""
+"""How holds stand that people decided, unless a grant covered them; the rest ended by the clock, or were taken back."""
 # One pass over the holds that were settled: each step of the period, and, where no step is named, all of it.
 DECIDED_SQL: Final[LiteralString] = """
 WITH settled AS (
-    SELECT date_bin(%(step)s, settled_at, %(since)s) AS step, status, status = ANY(%(people)s) AS decided,
+    SELECT date_bin(%(step)s, settled_at, %(since)s) AS step, status, status = ANY(%(people)s) AND grant_id IS NULL AS decided,
         extract(epoch FROM settled_at - asked_at)::float8 AS took
     FROM approvals_hold WHERE settled_at >= %(since)s
 )
@@ -61,5 +61,5 @@ def decisions_of(since: datetime, now: datetime, step: timedelta) -> Decisions:
 def decided_holds(user: User, since: datetime, until: datetime) -> QuerySet[Hold]:
     """The holds behind those figures, as far as `user` may see them; `took` is how long people needed."""
     took = ExpressionWrapper(F("settled_at") - F("asked_at"), output_field=DurationField())
-    found = visible_to(user).filter(status__in=BY_PEOPLE, settled_at__gte=since, settled_at__lte=until)
+    found = visible_to(user).filter(status__in=BY_PEOPLE, grant=None, settled_at__gte=since, settled_at__lte=until)
     return found.select_related("agent", "resource").annotate(took=took)

@@ -86,10 +86,11 @@ def content(scope: Scope, period: Period) -> Content:
 
 
 def _counts(holds: QuerySet[Hold]) -> dict[str, Any]:
-    decided = Q(status__in=[*APPROVED, Hold.Status.DENIED])
+    decided = Q(status__in=[*APPROVED, Hold.Status.DENIED], grant=None)
     return holds.annotate(took=took("asked_at", "settled_at")).aggregate(
         asked=Count("pk"),
         approved=Count("pk", filter=Q(status__in=APPROVED)),
+        covered=Count("pk", filter=Q(grant__isnull=False)),
         denied=Count("pk", filter=Q(status=Hold.Status.DENIED)),
         expired=Count("pk", filter=Q(status=Hold.Status.EXPIRED)),
         withdrawn=Count("pk", filter=Q(status=Hold.Status.WITHDRAWN)),
@@ -124,6 +125,11 @@ def _figures(holds: QuerySet[Hold], n: dict[str, Any]) -> tuple[Figure, ...]:
     return (
         Figure("Waited for people", n["asked"]),
         Figure("Approved", n["approved"], note=f"{words.count(n['ran'])} of them ran"),
+        Figure(
+            "Covered by a grant",
+            n["covered"],
+            note="people had approved alike ones for a while; nobody looked at these",
+        ),
         Figure("Denied", n["denied"]),
         Figure("Nobody decided in time", n["expired"], note="denied by their deadline"),
         Figure("Half decided within", n["median"], "seconds"),
@@ -140,7 +146,7 @@ def _figures(holds: QuerySet[Hold], n: dict[str, Any]) -> tuple[Figure, ...]:
 
 
 def _speed(holds: QuerySet[Hold]) -> Chart:
-    decided = holds.filter(status__in=[*APPROVED, Hold.Status.DENIED], settled_at__isnull=False)
+    decided = holds.filter(status__in=[*APPROVED, Hold.Status.DENIED], grant=None, settled_at__isnull=False)
     return spread(decided, "asked_at", "settled_at", "How long people took to decide")
 
 
@@ -180,7 +186,7 @@ _AGENTS = (
 
 
 def _agents(holds: QuerySet[Hold]) -> Iterator[Row]:
-    decided = Q(status__in=[*APPROVED, Hold.Status.DENIED])
+    decided = Q(status__in=[*APPROVED, Hold.Status.DENIED], grant=None)
     grouped = (
         holds.annotate(took=took("asked_at", "settled_at"))
         .values("agent__name", "agent__owner__name")
@@ -224,7 +230,8 @@ def _row(hold: Any) -> Row:  # noqa: ANN401 -- a hold with what the query adds t
         "verb": hold.verb,
         "statement": hold.shown,
         "outcome": outcome,
-        "decided_by": "; ".join(f"{one['who']} {_VERDICT[one['verdict']]}" for one in hold.given),
+        "decided_by": "; ".join(f"{one['who']} {_VERDICT[one['verdict']]}" for one in hold.given)
+        or (f"grant {hold.grant_id}" if hold.grant_id else ""),
         "seconds": seconds(hold.asked_at, hold.settled_at) if decided else None,
         "reasons": "; ".join(f"{one['who']}: {one['reason']}" for one in hold.given if one["reason"]),
         "settled_at": moment(hold.settled_at),

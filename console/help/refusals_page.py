@@ -31,6 +31,7 @@ HOLDS: Final[Says] = {
     "hold_withdrawn": ("The client, the owner or the deputy took it back.", "Ask again if it is still needed."),
     "hold_lapsed": ("It was approved, and not collected in time, or policy changed meanwhile.", "Ask again; it needs new reviews."),
     "hold_released": ("It was approved, and another session of this agent ran it.", "Nothing: it ran once. Its result is in that session."),
+    "once_only": ("What is critical, or sits in an open transaction, or was approved once by somebody, is approved once at a time.", "Approve it once."),
     "hold_ended": ("The hold is over.", "Ask again if it is still needed."),
     "policies_changed": ("Policy changed while it was being released.", "Nothing: the gate decides again by itself."),
     "quorum_lost": ("The reviews no longer meet what policy requires now.", "Wait: it is asked again of people, or has lapsed."),

@@ -13,7 +13,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 
 # Who opens which page; a link in the second place is followed from the page before it, a last part is below that page.
 PAGES = {
-    "maya": ["/queue/", "a.hold-row", "a.hold-row.is-done", "/notifications/", "/notifications/choices/"],
+    "maya": [
+        "/queue/grants/",
+        "/queue/",
+        "a.hold-row",
+        "a.hold-row.is-done",
+        "/notifications/",
+        "/notifications/choices/",
+    ],
     "claire": [
         "/posture/",
         "/posture/?period=30d",

@@ -20,6 +20,10 @@ from agents import halt_actions as halts
 from agents.delegation_actions import delegate
 from agents.models import Credential
 from agents.view_actions import save_view
+from approvals import actions as approvals
+from approvals.granting import Wider
+from approvals.models import Grant
+from approvals.models import Scope as Alike
 from approvals.notifications.models import Notification
 from audit import actions as reports
 from audit.reports import making
@@ -80,6 +84,10 @@ class Everything:
         self.action = asking.asked(agent, resource, session_id=self.session.id, question_id=asked.id)
         self.erasure = ask_to_erase(because=WHY, actor=self.cast.auditor, actions=[self.action.id])
         self.hold = held(self.world, session_id=self.session.id)
+        wide = held(self.world, session_id=self.session.id, text="DELETE FROM customers WHERE id = 2")
+        wider = Wider(Alike.SAME, 60, 5)
+        approvals.approve(wide.id, actor=self.cast.reviewer, seen=wide.digest, wider=wider)
+        self.grant = Grant.objects.get()
         began, kind = now - timedelta(minutes=1), Incident.Kind.DENIALS
         self.incident = Incident.objects.create(
             kind=kind, agent=agent, severity="high", began_at=began, detected_at=now
@@ -128,7 +136,7 @@ class Everything:
             "actions": self.action.id, "sessions": self.session.id, "holds": self.hold.id, "queue": self.hold.id,
             "incidents": self.incident.id, "credentials": self.credential.id, "changes": self.change.id,
             "tokens": self.token.id, "reports": self.report.id, "notifications": self.notification.id,
-            "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id, "erasures": self.erasure.id,
+            "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id, "erasures": self.erasure.id, "grants": self.grant.id,
         }  # fmt: skip
         words = route.split("/")
         about = [word for word in words if word in named or word in identified][-1:] or [""]
@@ -150,6 +158,7 @@ _IDENTIFIED = (
     "notification",
     "delegation",
     "erasure",
+    "grant",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -13,7 +14,8 @@ import pytest
 
 from activity.models import Action
 from approvals import actions as approvals
-from approvals.models import Hold
+from approvals.granting import Wider
+from approvals.models import Hold, Scope
 from core.db import db_now
 from gateway import holds as waiting
 from ledger.models import Outbox
@@ -92,6 +94,21 @@ def test_approved_it_runs_once_and_the_client_gets_its_result(world: World, aske
     assert (action.decision, action.rows, action.verb) == ("hold", 5, "sql:delete")
     events = set(Outbox.objects.values_list("event", flat=True))
     assert {"hold:asked", "hold:approved", "action:released", "action:done"} <= events
+
+
+def test_what_a_grant_covers_does_not_wait_and_is_still_decided_and_recorded(world: World, asked: Ask) -> None:
+    hold = asked().hold()
+    wider = Wider(Scope.SHAPE, 60, 1)
+    approvals.approve(hold.id, actor=world.cast.reviewer, seen=hold.digest, wider=wider)
+    with world.connect() as connection:
+        began = time.monotonic()
+        assert connection.execute("DELETE FROM orders WHERE customer_id = 8").rowcount == 5
+        assert time.monotonic() - began < 5
+    covered = Hold.objects.get(grant__hold=hold)
+    assert (covered.status, covered.reviews.count()) == ("released", 0)
+    assert Outbox.objects.filter(event="grant:used").count() == 1
+    third = asked("DELETE FROM orders WHERE customer_id = 9")
+    assert third.hold().grant_id is None  # it was for one time
 
 
 def test_it_is_estimated_without_running(world: World, asked: Ask) -> None:

@@ -88,7 +88,8 @@ def change(user: User, *, name: str, email: str, actor: User | Actor) -> User:
 def deactivate(user: User, *, actor: User | Actor) -> User:
     """Close an account: its sessions and tokens end now, its reviews to come count no more. Twice does nothing.
 
-    What they own stays theirs until somebody else is named. Raises Refused for one's own.
+    What they own stays theirs until somebody else is named. What agents do for them ends by `agents.closing_actions`, which pages and
+    API call. Raises Refused for one's own.
     """
     with transaction.atomic():
         actor, user = in_order(actor, user)

@@ -17,6 +17,7 @@ from agents.models import Agent, Delegation, Resource
 from agents.revision import bump_revision
 from core.db import db_now
 from core.errors import Invalid, NotFound, Refused
+from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
 
@@ -69,14 +70,19 @@ def end_delegation(delegation_id: UUID, *, actor: User, reason: str) -> Delegati
         if found is None or not ((found.person_id == actor.id and actor.is_active) or actor.has_role(*MAY_END)):
             raise NotFound("There is no such delegation.")
         if found.ended_at is None:
-            found.ended_at = db_now()
-            found.save(update_fields=["ended_at"])
-            live = found.credentials.filter(revoked_at=None, expires_at__gt=found.ended_at)
-            ended = live.update(revoked_at=found.ended_at, revoked_reason="The delegation was ended.")
-            details = {"delegation": str(found.id), "reason": reason, "credentials": ended}
-            record(Event.DELEGATION_ENDED, actor=actor_of(actor), subject=agent_subject(found.agent), details=details)
-            bump_revision()
+            end_held(found, actor=actor, reason=reason)
     return found
+
+
+def end_held(delegation: Delegation, *, actor: User | Actor, reason: str) -> None:
+    """End a delegation whose row is held in the caller's transaction, with its credentials and its entry."""
+    delegation.ended_at = db_now()
+    delegation.save(update_fields=["ended_at"])
+    live = delegation.credentials.filter(revoked_at=None, expires_at__gt=delegation.ended_at)
+    ended = live.update(revoked_at=delegation.ended_at, revoked_reason="The delegation was ended.")
+    details = {"delegation": str(delegation.id), "reason": reason, "credentials": ended}
+    record(Event.DELEGATION_ENDED, actor=actor_of(actor), subject=agent_subject(delegation.agent), details=details)
+    bump_revision()
 
 
 def _check(resource: Resource, purpose: str, life: timedelta, verbs: Collection[str] | None) -> None:

@@ -27,6 +27,7 @@ from accounts.refusals import record_refusal
 from accounts.role_actions import ask_to_erase, ask_to_unlink, confirm_change, drop_change
 from accounts.scopes import PEOPLE_WRITE
 from agents import actions as inventory
+from agents import closing_actions
 from agents.api import M, read
 from agents.lookups import group_named
 from agents.models import Agent
@@ -154,8 +155,8 @@ class PersonViewSet(ByKey[User]):
     @extend_schema(request=None, responses=bodies.PersonSerializer)
     @action(detail=True, methods=["post"])
     def deactivate(self, request: Request, username: str) -> Response:
-        """Close the account: its sessions and API tokens end now."""
-        return self._do(actions.deactivate)
+        """Close the account: its sessions and API tokens, and what agents do for it, end now."""
+        return self._do(closing_actions.deactivate)
 
     @extend_schema(request=None, responses=bodies.PersonSerializer)
     @action(detail=True, methods=["post"])

@@ -25,6 +25,7 @@ from accounts.people import has_joined
 from accounts.refusals import noting
 from accounts.requests import person_of
 from accounts.role_actions import ask_to_erase, ask_to_unlink
+from agents import closing_actions
 from agents.form_views import answer
 from agents.forms import ConsoleForm
 from console.people.forms import LinkForm, NothingForm
@@ -51,12 +52,13 @@ CHANGES = {
         "Deactivate",
         (
             "Their sessions and API tokens end now, and nobody signs in to this account.",
+            "What agents do for them ends within a second, and stays ended should the account be opened again.",
             "Approvals that they gave count no longer for what still waits.",
             "What they own stays theirs until somebody else is named.",
         ),
         "Deactivate",
         "is deactivated; their sessions and API tokens have ended",
-        lambda user, form, actor: actions.deactivate(user, actor=actor),
+        lambda user, form, actor: closing_actions.deactivate(user, actor=actor),
         look="btn-deny",
     ),
     "reactivate": Change(

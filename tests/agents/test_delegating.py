@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents import access, actions, delegation_actions, exchange, keys, tokens
+from accounts import actions as people
+from agents import access, actions, closing_actions, delegation_actions, exchange, keys, tokens
 from agents.delegation import LONGEST_CHAIN, Reach
 from agents.models import Credential, Delegation
 from agents.oauth_errors import OAuthError
-from core.errors import AlreadySettled, Invalid, NotFound
+from core.errors import AlreadySettled, Invalid, NotFound, Refused
 from ledger.events import Event
 from ledger.models import Outbox
 from tests.agents.conftest import Enrolled, claims_of, enrol, request_with, sign
@@ -212,3 +213,26 @@ def test_a_deep_chain_is_read_back() -> None:
     )  # fmt: skip
     token = access.sign(deep, key=key, issuer="i", now=NOW)
     assert access.read(token, keys={keys.kid_of(key): key}, issuer="i", now=NOW) == replace(deep, issued_at=NOW)
+
+
+def test_what_was_let_ends_with_the_account_and_stays_ended(cast: Cast, enrolled: Enrolled, other: Enrolled) -> None:
+    granted, theirs = delegate(cast, enrolled, passes_on=True), delegate(cast, enrolled, actor=cast.owner)
+    held = swap(enrolled, granted)
+    onward, kept = swap(other, held.access_token), swap(enrolled, theirs)
+    closing_actions.deactivate(cast.reviewer, actor=cast.administrator)
+    closing_actions.deactivate(cast.reviewer, actor=cast.administrator)
+    for one, lives in ((held, False), (onward, False), (kept, True)):
+        one.credential.refresh_from_db()
+        assert (one.credential.revoked_at is None) is lives
+    assert refusal(enrolled, granted) == "invalid_grant"
+    (entry,) = [json.loads(bytes(one.leaf)) for one in Outbox.objects.filter(event=Event.DELEGATION_ENDED)]
+    assert (entry["details"]["credentials"], entry["details"]["delegation"]) == (2, str(granted.id))
+    people.reactivate(cast.reviewer, actor=cast.administrator)
+    assert refusal(enrolled, granted) == "invalid_grant"
+
+
+def test_who_may_not_close_an_account_ends_nothing(cast: Cast, enrolled: Enrolled) -> None:
+    granted = delegate(cast, enrolled)
+    with pytest.raises(Refused):
+        closing_actions.deactivate(cast.reviewer, actor=cast.engineer)
+    swap(enrolled, granted)

@@ -15,8 +15,9 @@ import pytest
 
 from activity.models import Action, Session
 from agents import actions as inventory
-from agents import exchange, halt_actions, keys, tokens
+from agents import closing_actions, exchange, halt_actions, keys, tokens
 from agents.delegation_actions import delegate, end_delegation
+from agents.models import Delegation
 from gateway.postgres.renewing import token_in
 from gateway.postgres.session import Session as Live
 from ledger.events import Event
@@ -142,7 +143,8 @@ def test_everything_stopped_ends_what_is_live_and_lets_nobody_in(world: World) -
     world.connect().close()
 
 
-def test_a_delegation_is_kept_to_and_ends_what_it_began(world: World) -> None:
+def delegated(world: World) -> tuple[Delegation, str]:
+    """The owner lets the agent read for an hour, and a token that says so."""
     granted = delegate(
         world.agent.id, resource=world.resource, purpose="My ticket", life=timedelta(hours=1), verbs=["sql:select"],
         actor=world.cast.owner,
@@ -151,7 +153,24 @@ def test_a_delegation_is_kept_to_and_ends_what_it_began(world: World) -> None:
         "grant_type": exchange.GRANT_TYPE, "subject_token": str(granted.id), "subject_token_type": exchange.DELEGATION,
         "resource": "shop",
     }  # fmt: skip
-    token = tokens.issue(tokens.TokenRequest(**proven(world.agent, world.key), **form)).access_token
+    return granted, tokens.issue(tokens.TokenRequest(**proven(world.agent, world.key), **form)).access_token
+
+
+def test_an_account_that_is_closed_ends_what_agents_do_for_it(world: World) -> None:
+    _, token = delegated(world)
+    with world.connect(password=token) as connection, world.connect() as its_own:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        closing_actions.deactivate(world.cast.owner, actor=world.cast.administrator)
+        eventually(lambda: len(world.gateway.service._sessions) == 1)
+        with pytest.raises(psycopg.OperationalError, match="was revoked"):
+            connection.execute("SELECT 1")
+        assert its_own.execute("SELECT 1").fetchone() == (1,)
+    with pytest.raises(psycopg.OperationalError, match="revoked"):
+        world.connect(password=token)
+
+
+def test_a_delegation_is_kept_to_and_ends_what_it_began(world: World) -> None:
+    granted, token = delegated(world)
     with world.connect(password=token) as connection:
         assert live(world).caller.acts_for == world.cast.owner.username
         assert connection.execute("SELECT name FROM customers WHERE id = 7").fetchone() == ("Name 7",)

@@ -314,7 +314,7 @@ class SegmentViewSet(Named[Segment]):
 
     @extend_schema(request=bodies.ChangeSegmentBody, responses=bodies.SegmentSerializer)
     def partial_update(self, request: Request, name: str) -> Response:
-        """Change what it is for, or whether it is of production. Its name stays: policies name it."""
+        """Change what it is for, or whether it is of production, which two administrators take back. Its name stays: policies name it."""
         given: Any = read(bodies.ChangeSegmentBody, request)
         return self.said(actions.change_segment(self.get_object().id, actor=self.person, **given))
 

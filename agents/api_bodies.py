@@ -53,13 +53,15 @@ class ResourceSerializer(serializers.ModelSerializer[Resource]):
 
 
 class SegmentSerializer(serializers.ModelSerializer[Segment]):
-    """A segment."""
+    """A segment. `unmark_asked_by` asks that it be of production no longer: a second administrator says the same."""
+
+    unmark_asked_by = serializers.CharField(source="unmark_asked_by.username", allow_null=True, default=None)
 
     class Meta:
         """What is shown."""
 
         model = Segment
-        fields: ClassVar = ["id", "name", "purpose", "production", "retired_at"]
+        fields: ClassVar = ["id", "name", "purpose", "production", "unmark_asked_by", "unmark_asked_at", "retired_at"]
 
 
 class CredentialSerializer(serializers.ModelSerializer[Credential]):

@@ -20,6 +20,10 @@ class Segment(models.Model):
     name = models.SlugField(max_length=40, unique=True)
     purpose = models.CharField(max_length=200, blank=True)
     production = models.BooleanField(default=False)  # an agent acts in it once a second person has said so
+    unmark_asked_by = models.ForeignKey(  # who asks that it be of production no longer: a second administrator confirms
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    unmark_asked_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)  # it is empty, and stays so
 
     class Meta:

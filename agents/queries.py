@@ -38,13 +38,14 @@ def reinstatements_for(user: User) -> QuerySet[Reinstatement]:
 
 def visible_segments(user: User) -> QuerySet[Segment]:
     """The segments with something in them that `user` may see."""
+    segments = Segment.objects.select_related("unmark_asked_by")
     if user.has_role(*READS_EVERYTHING):
-        return Segment.objects.all()
+        return segments
     mine = Agent.objects.filter(_own(user)).values("segment")
     may = reviewable_by(user)
     reviewed = Resource.objects.filter(id__in=may.resources).values("segment")
     asked = Agent.objects.filter(id__in=may.agents).values("segment")
-    return Segment.objects.filter(Q(id__in=may.segments) | Q(id__in=mine) | Q(id__in=reviewed) | Q(id__in=asked))
+    return segments.filter(Q(id__in=may.segments) | Q(id__in=mine) | Q(id__in=reviewed) | Q(id__in=asked))
 
 
 def visible_resources(user: User) -> QuerySet[Resource]:

@@ -19,6 +19,8 @@ from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
 
+WISH = ["unmark_asked_by", "unmark_asked_at"]
+
 
 def create_segment(name: str, *, purpose: str = "", production: bool = False, actor: User | Actor) -> Segment:
     """Make a segment; in one of production a second person activates each agent. Raises Refused and Invalid."""
@@ -44,19 +46,24 @@ class About(TypedDict, total=False):
 def change_segment(segment_id: UUID, *, actor: User | Actor, **about: Unpack[About]) -> Segment:
     """Change what a segment is for, or whether it is of production; its name stays, for policies name it.
 
-    Raises Refused (code `still_production` for anybody but an administrator who says that it is so no longer), NotFound,
-    AlreadySettled (retired).
+    That it is of production, two administrators take back: the first one asks, and it stays so until another one says the same. Who says
+    that it is of production meanwhile drops the wish. Raises Refused (code `still_production` for anybody but an administrator who
+    says that it is so no longer, `same_person` for one who has asked), NotFound, AlreadySettled (retired).
     """
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     with transaction.atomic():
         segment = _locked(segment_id)
         if segment.retired_at:
             raise AlreadySettled(f"{segment.name} is retired.")
-        if segment.production and about.get("production") is False:
-            _require_administrator(actor)
+        if (
+            segment.production
+            and "production" in about
+            and not _settles(segment, actor, unmark=not about["production"])
+        ):
+            del about["production"]
         difference = changed(segment, about)
         if difference:
-            segment.save(update_fields=list(difference))
+            segment.save(update_fields=[*difference, *WISH])
             details = {"changed": difference}
             record(Event.SEGMENT_CHANGED, actor=actor_of(actor), subject=segment_subject(segment), details=details)
             bump_revision()
@@ -97,6 +104,37 @@ def require_open(segment: Segment) -> Segment:
     if held.retired_at:
         raise Invalid("segment", f"The segment {segment.name} is retired.", "Choose another.")
     return held
+
+
+def waits_for(segment: Segment) -> User | None:
+    """Who asks that a segment be of production no longer, as long as they still could; a second administrator confirms."""
+    asked_by = segment.unmark_asked_by
+    return asked_by if asked_by is not None and asked_by.has_role(Role.ADMINISTRATOR) else None
+
+
+def _settles(segment: Segment, actor: User | Actor, *, unmark: bool) -> bool:
+    """Whether what `actor` says of a locked segment of production happens now; a wish is noted or dropped with its entry."""
+    asked_by = waits_for(segment)
+    if not unmark:
+        if asked_by is not None:
+            _wish(segment, None, Event.SEGMENT_UNMARK_DROPPED, actor)
+        return False
+    _require_administrator(actor)
+    if not isinstance(actor, User):
+        return True
+    if asked_by is None:
+        _wish(segment, actor, Event.SEGMENT_UNMARK_ASKED, actor)
+        return False
+    if asked_by.person == actor.person:
+        raise Refused("You asked for it: a second administrator confirms.", code="same_person")
+    segment.unmark_asked_by = segment.unmark_asked_at = None
+    return True
+
+
+def _wish(segment: Segment, asked_by: User | None, event: Event, actor: User | Actor) -> None:
+    segment.unmark_asked_by, segment.unmark_asked_at = asked_by, db_now() if asked_by else None
+    segment.save(update_fields=WISH)
+    record(event, actor=actor_of(actor), subject=segment_subject(segment))
 
 
 def _require_administrator(actor: User | Actor) -> None:

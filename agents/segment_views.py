@@ -20,7 +20,7 @@ from agents.forms import PurposeForm, ReasonForm, ReviewersForm, SegmentForm
 from agents.history import history_of
 from agents.models import Agent, Segment
 from agents.resource_views import READERS
-from agents.segment_actions import inhabitants
+from agents.segment_actions import inhabitants, waits_for
 
 
 @both
@@ -45,11 +45,16 @@ def edit_segment(request: HttpRequest, name: str) -> HttpResponse:
     found = get_object_or_404(Segment, name=name)
     form = PurposeForm(request.POST or None, initial={"purpose": found.purpose, "production": found.production})
     if request.method == "POST" and form.is_valid():
-        about: Any = form.cleaned_data
-        if form.act(lambda: actions.change_segment(found.id, actor=user, **about)):
-            messages.success(request, f"Changed {found.name}.")
+        about: Any = {name: form.cleaned_data[name] for name in form.changed_data}
+        about |= {"production": True} if "keep" in request.POST else {}
+        changed = form.act(lambda: actions.change_segment(found.id, actor=user, **about))
+        if changed:
+            waits = changed.production and about.get("production") is False
+            then = " It is of production until a second administrator says the same." if waits else ""
+            messages.success(request, f"Changed {found.name}.{then}")
             return redirect("resources:segments")
-    return answer(request, "agents/forms/segment_edit.html", form, segment=found, changes=history_of(found.id))
+    context = {"segment": found, "changes": history_of(found.id), "asks": waits_for(found)}
+    return answer(request, "agents/forms/segment_edit.html", form, **context)
 
 
 @both
@@ -84,10 +89,14 @@ def reviewers(request: HttpRequest) -> HttpResponse:
 
 
 def _segments(request: HttpRequest, form: SegmentForm, review: ReviewersForm) -> HttpResponse:
-    counted = Segment.objects.annotate(
-        agent_count=Count("agents", filter=~Q(agents__status=Agent.Status.RETIRED), distinct=True),
-        resource_count=Count("resources", filter=Q(resources__retired_at=None), distinct=True),
-    ).order_by(F("retired_at").desc(nulls_first=True), "name")
+    counted = (
+        Segment.objects.select_related("unmark_asked_by")
+        .annotate(
+            agent_count=Count("agents", filter=~Q(agents__status=Agent.Status.RETIRED), distinct=True),
+            resource_count=Count("resources", filter=Q(resources__retired_at=None), distinct=True),
+        )
+        .order_by(F("retired_at").desc(nulls_first=True), "name")
+    )
     groups = groups_by_target(counted)
     rows = [(one, sorted(groups.get(("segment", one.id), ()))) for one in counted]
     context = {"rows": rows, "form": form, "review": review}

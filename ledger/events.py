@@ -196,6 +196,11 @@ class Event(StrEnum):
     SECRET_USED = "secret:used", "The gate took a resource's login from the vault."
     SEGMENT_CHANGED = "segment:changed", "A segment was changed: what it is, or who may review in it."
     SEGMENT_CREATED = "segment:created", "A segment was made."
+    SEGMENT_UNMARK_ASKED = (
+        "segment:unmark_asked",
+        "An administrator asked that a segment be of production no longer; a second one confirms.",
+    )
+    SEGMENT_UNMARK_DROPPED = "segment:unmark_dropped", "It stays of production: the wish was dropped."
     SEGMENT_RETIRED = "segment:retired", "A segment that was empty takes no agents and resources any more."
     TAG_CONFIRMED = "tag:confirmed", "A person confirmed what kind of data a column holds."
     TAG_REMOVED = "tag:removed", "A column's tag was taken off: its values are masked no longer, and why."

@@ -124,6 +124,8 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.SECRET_USED: "for:text? outcome:text? use:text?",
     Event.SEGMENT_CHANGED: CHANGED,
     Event.SEGMENT_CREATED: "production:flag? purpose:text",
+    Event.SEGMENT_UNMARK_ASKED: NOTHING,
+    Event.SEGMENT_UNMARK_DROPPED: NOTHING,
     Event.SEGMENT_RETIRED: "reason:words",
     Event.SESSION_CLOSED: "reason:text",
     Event.SESSION_CUT: "agent:text reason:words resource:text",

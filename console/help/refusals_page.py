@@ -129,7 +129,7 @@ REVIEW: Final[Says] = {
     "not_yours": ("It is for its author alone: a draft, or a token.", "Ask them, or make your own."),
     "second_administrator": ("A second administrator has to confirm it.", "Ask another administrator: it waits on the person's page."),
     "too_many": ("Too many reports or trials of yours wait already.", "Let one finish, or cancel one."),
-    "still_production": ("The segment is one of production, and you would take that back.", "Ask an administrator: whoever enrols agents does not decide alone who acts."),
+    "still_production": ("The segment is one of production, and you would take that back.", "Ask an administrator, and a second one: whoever enrols agents does not decide alone who acts."),
     "refused_rows": ("Some rows of the file cannot be used, so nothing was changed.", "Each is named with its line and field: mend them, or leave them out."),
     "cannot_rotate": ("The resource does not let a login change its own password.", "Store a new one."),
     "not_empty": ("The segment still holds agents or resources.", "Move or retire them first."),

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
 from agents import actions, keys
 from agents.models import Agent, Credential, Reinstatement, Resource, Segment
 from agents.queries import reinstatements_for
 from core.errors import AlreadySettled, Invalid, Refused
+from ledger.events import Event
 from ledger.models import Outbox
 from policies import snapshot
 from tests.bring.callers import Caller, browser, new_key
@@ -110,11 +112,59 @@ def test_what_acts_goes_on_when_its_segment_becomes_one_of_production(cast: Cast
     assert enrol(cast, lab, "another.production").status == Status.PROPOSED
 
 
-def test_only_an_administrator_takes_back_that_it_is_of_production(cast: Cast, live: Segment) -> None:
+def unmark(live: Segment, actor: User) -> bool:
+    """Whether it is of production afterwards."""
+    return actions.change_segment(live.id, production=False, actor=actor).production
+
+
+def test_two_administrators_take_back_that_it_is_of_production(cast: Cast, live: Segment) -> None:
     with pytest.raises(Refused) as refused:
-        actions.change_segment(live.id, production=False, actor=cast.engineer)
+        unmark(live, cast.engineer)
     assert refused.value.code == "still_production"
-    assert not actions.change_segment(live.id, production=False, actor=cast.administrator).production
+    assert unmark(live, cast.administrator)
+    assert enrol(cast, live).status == Status.PROPOSED
+    with pytest.raises(Refused) as refused:
+        unmark(live, cast.administrator)
+    assert refused.value.code == "same_person"
+    assert not unmark(live, cast.second_administrator)
+    said = Outbox.objects.filter(event__startswith="segment:").order_by("id").values_list("event", flat=True)
+    assert list(said)[-2:] == [Event.SEGMENT_UNMARK_ASKED, Event.SEGMENT_CHANGED]
+    actions.change_segment(live.id, production=True, actor=cast.engineer)
+    assert unmark(live, cast.second_administrator)  # a mark that was set again takes two again
+
+
+def test_the_accounts_of_one_person_are_one_administrator(cast: Cast, live: Segment) -> None:
+    unmark(live, cast.administrator)
+    User.objects.filter(id=cast.second_administrator.id).update(person=cast.administrator.person)
+    with pytest.raises(Refused):
+        unmark(live, User.objects.get(id=cast.second_administrator.id))
+
+
+def test_a_wish_is_dropped_or_lapses_with_its_administrator(cast: Cast, live: Segment) -> None:
+    unmark(live, cast.administrator)
+    actions.change_segment(live.id, purpose="Else", actor=cast.engineer)
+    assert Segment.objects.get(id=live.id).unmark_asked_by == cast.administrator
+    actions.change_segment(live.id, production=True, actor=cast.engineer)
+    assert unmark(live, cast.second_administrator)
+    User.objects.filter(id=cast.second_administrator.id).update(is_active=False)
+    assert unmark(live, cast.administrator)
+    assert Outbox.objects.filter(event=Event.SEGMENT_UNMARK_DROPPED).count() == 1
+
+
+def test_by_page_one_asks_and_another_confirms(cast: Cast, live: Segment) -> None:
+    address, said = f"/resources/segments/{live.name}/edit/", {"purpose": "", "csrf": "x"}
+    first, second = browser(cast.administrator), browser(cast.second_administrator)
+    assert "until a second administrator" in first.post(address, said, follow=True).content.decode()
+    assert "asks to take that back" in first.get("/resources/segments/").content.decode()
+    assert "A second administrator confirms." in first.get(address).content.decode()
+    assert "and that is confirmed" in second.get(address).content.decode()
+    second.post(address, said | {"production": "on", "purpose": "Else"})
+    assert Segment.objects.get(id=live.id).unmark_asked_by == cast.administrator
+    second.post(address, said | {"production": "on", "keep": "1"})
+    assert Segment.objects.get(id=live.id).unmark_asked_by is None
+    first.post(address, said)
+    second.post(address, said)
+    assert not Segment.objects.get(id=live.id).production
 
 
 def test_by_page_it_is_looked_at_and_activated(cast: Cast, live: Segment) -> None:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from cli.api_client import Api, AsOption, TokenFileOption, connect
 from cli.findings import Finding, Output, printed
 from cli.output import table
-from cli.policy_files import TESTS, Bundle, commit_of, gather, gather_tests
+from cli.policy_files import TESTS, Bundle, commit_of, gather, gather_tests, write_pack
 from cli.state import StateOption
 from core.errors import NarrowgateError
 
@@ -209,6 +209,29 @@ def rollback(
     """Put an earlier version back in force."""
     connect(state, token_file, person).post(f"policies/{number}/rollback", {"reason": reason})
     typer.echo(f"Version {number} is in force again.")
+
+
+@policy.command("packs")
+def list_packs(state: StateOption = None, token_file: TokenFileOption = None, person: AsOption = "") -> None:
+    """Starter packs: policies for a kind of work, with test cases."""
+    found = connect(state, token_file, person).get("policies/packs")
+    table(("Pack", "What it does"), [[one["name"], one["about"]] for one in found])
+
+
+@policy.command()
+def install(
+    pack: Annotated[str, typer.Argument(help="The pack's name, as `narrowgate policy packs` lists it.")],
+    folder: Annotated[Path, typer.Argument(help="Where your policies lie.")],
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Write a starter pack beside your policies, to be changed, checked, tested and pushed like them. Replaces no file."""
+    found = {one["name"]: one for one in connect(state, token_file, person).get("policies/packs")}
+    if pack not in found:
+        raise NarrowgateError(f"There is no pack {pack}.", f"There are {', '.join(sorted(found))}.")
+    made = write_pack(folder, pack, found[pack])
+    typer.echo("\n".join([*map(str, made), f"Change its names to yours, then: narrowgate policy check {folder}"]))
 
 
 @policy.command("list")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,25 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def write_pack(folder: Path, name: str, pack: Mapping[str, str]) -> list[Path]:
+    """Write a pack's files into `folder`. Raises NarrowgateError where one is there already, and writes none."""
+    files = {
+        folder / f"{name}.cedar": pack["text"],
+        folder / f"{name}.test.yaml": pack["tests"],
+        folder / f"{name}.md": pack["readme"],
+    }
+    there = [path for path in files if path.exists()]
+    if there:
+        raise NarrowgateError(f"The file {there[0]} is there already.", "Move it, or choose another folder.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in files.items():
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise NarrowgateError(f"The folder {folder} cannot be written: {error.strerror}.") from None
+    return list(files)
 
 
 def _is_test(file: Path) -> bool:

@@ -25,6 +25,7 @@ from policies.linting import Placed, findings
 from policies.models import PolicyTrial, PolicyVersion
 from policies.parse import LONGEST_TEXT, policies
 from policies.queries import active, registry, trials_visible_to, visible_to
+from policies.starters import packs
 
 CHECKERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
 """Who may have a text checked: those who write policies and those who approve them."""
@@ -84,6 +85,17 @@ class PolicyDifferencesSerializer(serializers.Serializer[Any]):
     against = serializers.IntegerField()
     in_short = serializers.CharField()
     differences = PolicyDifferenceSerializer(many=True)
+
+
+class PackSerializer(serializers.Serializer[Any]):
+    """A starter pack: its README (Markdown), policies and test cases."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    about = serializers.CharField()
+    readme = serializers.CharField()
+    text = serializers.CharField()
+    tests = serializers.CharField()
 
 
 class TestsBody(TextBody):
@@ -206,6 +218,12 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         given = _read(TestsBody, request)
         actions.require_valid(given["text"])
         return Response(TestedSerializer(testing.run(given["text"], given["tests"])).data)
+
+    @extend_schema(responses=PackSerializer(many=True), filters=False)
+    @action(detail=False, methods=["get"], pagination_class=None)
+    def packs(self, request: Request) -> Response:
+        """The starter packs. Nothing comes into force by them: draft a version, and have it approved."""
+        return Response(PackSerializer(packs().values(), many=True).data)
 
     @extend_schema(request=AgainstBody, responses=PolicyDifferencesSerializer)
     @action(detail=False, methods=["post"])

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from policies import trial_views, views
+from policies import pack_views, trial_views, views
 
 app_name = "policies"
 urlpatterns = [
     path("", views.versions, name="versions"),
     path("new/", views.new, name="new"),
+    path("packs/", pack_views.index, name="packs"),
+    path("packs/<slug:name>/", pack_views.pack, name="pack"),
     path("<int:number>/", views.version, name="version"),
     path("<int:number>/propose/", views.move, {"to": "propose"}, name="propose"),
     path("<int:number>/approve/", views.move, {"to": "approve"}, name="approve"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -22,6 +23,7 @@ from policies.linting import findings
 from policies.models import PolicyTrial, PolicyVersion
 from policies.presentation import WRITERS, changes, differing, next_step, placed
 from policies.queries import READERS, TRIERS, active, registry, trials_visible_to, visible_to
+from policies.starters import packs
 from policies.testing import tested
 
 _A_PAGE = 50
@@ -57,7 +59,7 @@ def new(request: HttpRequest) -> HttpResponse:
     user = person_of(request, *WRITERS)
     now, start = active(), request.GET.get("from", "")
     base = found_version(user, int(start)) if start.isdecimal() and len(start) < 10 else now
-    form = DraftForm(request.POST or None, initial={"text": base.text, "tests": base.tests} if base else {})
+    form = DraftForm(request.POST or None, initial=_begin(base, request.GET.get("pack", "")))
     text = request.POST.get("text", "").replace("\r\n", "\n") if request.method == "POST" else ""
     problems = check(text, registry()) if text else []
     do = request.POST.get("do")
@@ -82,6 +84,17 @@ def new(request: HttpRequest) -> HttpResponse:
         else None,
     }
     return render(request, "policies/new.html", context, status=422 if problems or form.errors else 200)
+
+
+def _begin(base: PolicyVersion | None, pack: str) -> dict[str, str]:
+    """What the editor begins with: a version, and a starter pack after it."""
+    text, tests = (base.text, base.tests) if base else ("", "")
+    found = packs().get(pack)
+    if found is None:
+        return {"text": text, "tests": tests} if base else {}
+    with suppress(Invalid):
+        text, tests = found.added_to(text, tests)
+    return {"text": text, "tests": tests, "note": f"Adds the starter pack {found.title}."}
 
 
 def _write(user: User, given: Mapping[str, str], *, first: bool) -> PolicyVersion:

@@ -166,6 +166,10 @@ def bring_policy(bench: Bench) -> int:
     bench.types("policy", "push", "policies", status=1, says="Moving waits")
     cases.write_text(CASES, encoding="utf-8")
     bench.types("policy", "test", "policies", says="All 2 pass.")
+    assert "production-database" in bench.types("policy", "packs")
+    assert "finance.cedar" in bench.types("policy", "install", "finance", "starters")
+    bench.types("policy", "install", "finance", "starters", status=1, says="there already")
+    bench.types("policy", "install", "banking", "starters", status=1, says="no pack banking")
     differs = bench.types("policy", "diff", "policies", status=1)
     assert '+@id("triage-reads")' in differs
     assert "Becomes allowed (triage-reads)" in differs

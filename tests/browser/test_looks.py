@@ -71,6 +71,8 @@ PAGES = {
         "/resources/segments/payments/retire/",
         "/policies/",
         "/policies/new/",
+        "/policies/packs/",
+        "/policies/packs/production-database/",
         "/policies/1/",
         "/start/",
         "/account/2fa/",

@@ -86,7 +86,9 @@ def sequence(connection: Connection[Any], signer: Signer, outbox_ids: Sequence[i
     """
     with connection.transaction():
         head = read_head(connection)
-        rows = [Row(number, bytes(leaf)) for number, leaf in connection.execute(ROWS_SQL, [list(outbox_ids)])]
+        rows = [
+            Row(number, bytes(leaf)) for number, leaf in connection.execute(ROWS_SQL, [list(outbox_ids)]).fetchall()
+        ]
         rows, successor = _up_to_handover(rows, signer.key)
         tree = merkle.CompactRange(head.size, tiles.cut(head.frontier))
         if rows:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import entries, reading, schemas
 from ledger.entries import Actor, Draft, Subject
-from ledger.events import Event
+from ledger.events import Event, schema_of
 
 WHEN = datetime(2026, 11, 21, 3, 41, 0, 123456, UTC)
 ADA = Actor("person", "1", "Ada")
@@ -43,6 +45,30 @@ def test_a_leaf_is_what_it_says() -> None:
         b'"occurred":"2026-11-21T03:41:00.123456Z","recorded":"2026-11-21T03:41:00.123456Z","schema":1,'
         b'"subject":{"id":"9","kind":"hold","name":"h"}}'
     )
+
+
+people = st.builds(Actor, st.sampled_from(["person", "agent"]), texts, texts)
+drafts = st.builds(
+    Draft, id=st.uuids(), event=st.sampled_from(Event), actor=people, subject=st.builds(Subject, texts, texts, texts),
+    occurred=st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-3))]), min_value=datetime(1990, 1, 1)),  # noqa: DTZ001
+    details=st.dictionaries(texts, json_values, max_size=3), session=st.none() | st.uuids() | texts, action=st.none() | st.uuids(),
+    digest=st.none() | texts, policy_version=st.none() | st.integers(0, 2**31), source=st.none() | texts,
+    on_behalf_of=st.none() | people,
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(drafts, texts, st.integers(1, 2**53 - 1))
+def test_a_leaf_is_canonical_and_says_all_of_its_draft(draft: Draft, node: str, number: int) -> None:
+    plain = {"session": draft.session, "action": draft.action, "digest": draft.digest, "source": draft.source}
+    says: dict[str, Any] = {name: str(value) for name, value in plain.items() if value is not None}
+    says |= {"details": dict(draft.details)} if draft.details else {}
+    says |= {"policy_version": draft.policy_version} if draft.policy_version is not None else {}
+    says |= {"on_behalf_of": asdict(draft.on_behalf_of)} if draft.on_behalf_of else {}
+    says |= {"actor": asdict(draft.actor), "subject": asdict(draft.subject), "event": draft.event.value}
+    says |= {"id": str(draft.id), "node": node, "node_seq": number, "schema": schema_of(draft.event)}
+    says |= {"occurred": entries.timestamp(draft.occurred), "recorded": entries.timestamp(WHEN)}
+    assert entries.leaf(draft, node=node, node_seq=number, recorded=WHEN) == rfc8785.dumps(says)
 
 
 @pytest.mark.parametrize("details", [{"n": float("nan")}, {"n": 2**53}, {"n": {1, 2}}, {"n": b""}, {"n": "\ud800"}])

@@ -142,8 +142,8 @@ def _store(admin: Connection[Any], level: int, hashes: bytes) -> bytes:
     with admin.cursor() as cursor, cursor.copy(COPY_TILES_SQL) as copy:
         for number in range(len(hashes) // whole):
             data = hashes[number * whole : (number + 1) * whole]
-            middles = tiles.middles(tiles.cut(data))
+            middles = tiles.join(tiles.middles(tiles.cut(data)))
             root = tiles.perfect_root(middles)
-            copy.write_row((level, number, data, tiles.join(middles), root))
+            copy.write_row((level, number, data, middles, root))
             roots += root
     return bytes(roots)

@@ -128,8 +128,8 @@ def _store_tiles(connection: Connection[Any], before: int, after: int) -> None:
         tree = StoredTree(lambda sql, params: connection.execute(sql, params).fetchall(), size)
         for number in range(before, after):
             hashes = tree.tile(level, number)
-            middles = tiles.middles(hashes)
-            whole = [tiles.join(hashes), tiles.join(middles), tiles.perfect_root(middles)]
+            middles = tiles.join(tiles.middles(hashes))
+            whole = [tiles.join(hashes), middles, tiles.perfect_root(middles)]
             connection.execute(INSERT_TILE_SQL, [level, number, *whole])
         level += 1
 

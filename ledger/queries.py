@@ -19,7 +19,7 @@ from ledger.reading import columns_of
 from ledger.stored import StoredTree
 from ledger.tiles import cut
 
-INCLUDED_SQL = "SELECT * FROM ledger_included(%s, %s)"
+PATH_SQL = "SELECT * FROM ledger_path(%s, %s)"
 WAITING_SQL = """
 SELECT leaf FROM ledger_unsequenced(%s) JOIN ledger_outbox USING (id) WHERE event = %s
 """
@@ -119,13 +119,14 @@ def inclusion(index: int, *, size: int | None = None) -> Inclusion:
     Raises NotFound for an entry or a checkpoint that does not exist or do not belong together, and NarrowgateError
     where the tables lack what the proof needs.
     """
-    found = _query(INCLUDED_SQL, [index, size])
+    found = _query(PATH_SQL, [index, size])
     if not found:
         raise NotFound("There is no such entry in such a checkpoint.")
-    signed, root, note, signed_at, leaf_hash, frontier = found[0]
+    signed, root, note, signed_at, leaf_hash, frontier, *parts = found[0]
     checkpoint = Checkpoint(size=signed, root=root, note=note, signed_at=signed_at)
-    proof = stored_tree(signed, cut(bytes(frontier or b""))).hashes(merkle.inclusion_spans(index, signed))
-    return Inclusion(index, bytes(leaf_hash), checkpoint, proof)
+    tree = stored_tree(signed, cut(bytes(frontier or b"")))
+    tree.keep(zip(*parts, strict=True))
+    return Inclusion(index, bytes(leaf_hash), checkpoint, tree.hashes(merkle.inclusion_spans(index, signed)))
 
 
 def consistency(older: int, newer: int) -> list[bytes]:

@@ -62,6 +62,10 @@ class StoredTree:
         parts = {part for span in spans for part in perfect_spans(span.begin, span.end)}
         self._read({self._part_of(part)[0] for part in parts - self._edge.keys()})
 
+    def keep(self, parts: Iterable[tuple[int, int, int, bytes | None]]) -> None:
+        """Keep what was read elsewhere, as `Place` has it, with the hashes."""
+        self._found |= {Place(level, number, strip): bytes(data or b"") for level, number, strip, data in parts}
+
     def tile(self, level: int, number: int) -> list[bytes]:
         """The hashes of a tile, as many as there are."""
         place = Place(level, number, WHOLE)
@@ -78,7 +82,7 @@ class StoredTree:
         found = self._found[place][offset * HASH_SIZE : (offset + width) * HASH_SIZE]
         if len(found) != width * HASH_SIZE:
             raise LookupError(f"Tile {place.level}/{place.number} is incomplete.")
-        return perfect_root(cut(found))
+        return perfect_root(found)
 
     def _part_of(self, span: Span) -> tuple[Place, int, int]:
         """Where a perfect subtree's hashes are read, from which of them on, and how many they are."""

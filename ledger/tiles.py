@@ -39,21 +39,20 @@ def middles(hashes: Sequence[bytes]) -> list[bytes]:
     """The hashes of a full tile's sixteen subtrees of sixteen: with them the hash of any of its subtrees takes a few steps."""
     if len(hashes) != WIDTH:
         raise ValueError("Only a full tile has all its subtrees.")
-    return [perfect_root(hashes[begin : begin + STRIP]) for begin in range(0, WIDTH, STRIP)]
+    return [perfect_root(join(hashes[begin : begin + STRIP])) for begin in range(0, WIDTH, STRIP)]
 
 
 def tile_root(hashes: Sequence[bytes]) -> bytes:
     """The hash that a full tile becomes one level up."""
-    return perfect_root(middles(hashes))
+    return perfect_root(join(middles(hashes)))
 
 
-def perfect_root(hashes: Sequence[bytes]) -> bytes:
-    """The root over hashes whose number is a power of two: in pairs, level by level."""
-    while len(hashes) > 1:
-        hashes = [
-            sha256(b"\x01" + left + right).digest() for left, right in zip(hashes[::2], hashes[1::2], strict=True)
-        ]
-    return hashes[0]
+def perfect_root(hashes: bytes) -> bytes:
+    """The root over joined hashes whose number is a power of two: in pairs, level by level."""
+    while len(hashes) > HASH_SIZE:
+        pairs = range(0, len(hashes), 2 * HASH_SIZE)
+        hashes = b"".join([sha256(b"\x01" + hashes[pair : pair + 2 * HASH_SIZE]).digest() for pair in pairs])
+    return hashes
 
 
 def widths(size: int) -> list[int]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
+from django.db.models import F
+
 from accounts.erasure import WORDS
 from accounts.models import User
 from activity.models import Action
 from approvals.models import Grant, Hold, Review
 from approvals.notifications.actions import forget as forget_told
+from core.db import db_now
+from core.errors import Refused
 from ledger.events import Event
 from ledger.queries import subjects_of
 
@@ -39,6 +43,11 @@ def _forget_why(holds: list[UUID], because: str) -> None:
 
 
 def forget_recordings(actions: Collection[UUID], words: str, **_sent: object) -> None:
-    """Erase what holds keep of these actions. In the transaction that erases."""
+    """Erase what holds keep of these actions. In the transaction that erases. Raises Refused where a live grant still compares with one."""
     held = Hold.objects.filter(action_id__in=actions)
+    live = Grant.objects.filter(hold__in=held, revoked_at=None, expires_at__gt=db_now(), uses__lt=F("most"))
+    if live.exists():
+        raise Refused(
+            "A grant rests on an action in it.", "Take the grant back, or wait for its end.", code="still_open"
+        )
     held.update(shown=words, summary=words, salt=b"", purpose="", estimate=None)

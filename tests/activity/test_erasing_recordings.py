@@ -18,7 +18,7 @@ from activity.erasing_actions import MOST, WITH_PERSON, ask_to_erase, confirm_er
 from activity.models import Action, Asked, Erasure, Frame, Question, Session
 from agents.models import Credential
 from approvals import actions as approvals
-from approvals.models import Hold
+from approvals.models import Grant, Hold
 from core.db import db_now
 from core.errors import AlreadySettled, Invalid, NarrowgateError, NotFound, Refused
 from core.ids import new_id
@@ -226,6 +226,20 @@ def test_what_runs_or_waits_or_is_too_much_is_not_erased(world: World) -> None:
     assert _wish(world) is Invalid
     assert _wish(world, sessions=[new_id()]) is NotFound
     assert _wish(world, actions=[new_id() for _ in range(MOST + 1)]) is Invalid
+
+
+def test_what_a_live_grant_rests_on_is_not_erased(world: World) -> None:
+    one = ended(world)
+    hold = withdrawn(world, one)
+    soon = db_now() + timedelta(minutes=5)
+    grant = Grant.objects.create(
+        hold=hold, agent=world.agent, resource=world.resource, scope="same", expires_at=soon, most=2
+    )
+    wish = ask_to_erase(because="Case 7", actor=world.cast.auditor, sessions=[one.id])
+    with pytest.raises(Refused, match="grant"):
+        confirm_erasure(wish.id, actor=world.cast.administrator)
+    Grant.objects.filter(id=grant.id).update(uses=2)
+    assert confirm_erasure(wish.id, actor=world.cast.administrator).count == 1
 
 
 def test_what_began_to_run_again_is_not_erased_at_the_confirmation_either(world: World) -> None:

@@ -117,6 +117,21 @@ def deny(hold_id: UUID, *, actor: User, seen: str, reason: str) -> Hold:
     return hold
 
 
+def retract(hold_id: UUID, *, actor: User) -> Hold:
+    """Take `actor`'s approval back while the action still waits. Raises NotFound, AlreadySettled and NotEligible (gave none)."""
+    with transaction.atomic():
+        hold, reviewer = _seen(hold_id, actor)
+        hold.require_waiting(now=db_now())
+        given = hold.reviews.filter(reviewer__person=reviewer.person, verdict=Review.Verdict.APPROVE).first()
+        if given is None:
+            raise NotEligible("You have not approved this.", "Only one's own approval can be taken back.")
+        given.verdict, given.retracted_at = Review.Verdict.RETRACT, db_now()
+        given.save(update_fields=["verdict", "retracted_at"])
+        _record(Event.HOLD_RETRACTED, hold, actor_of(reviewer), details={"review": str(given.id)})
+        after_commit(_announce, hold.id)
+    return hold
+
+
 def withdraw(hold_id: UUID, *, by: Actor, because: str = "") -> Hold:
     """Take a waiting action back, for the agent. Raises NotFound and AlreadySettled."""
     with transaction.atomic():

@@ -43,7 +43,7 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
         """What is shown."""
 
         model = Review
-        fields: ClassVar = ["reviewer", "verdict", "reason", "at", "scope", "minutes", "times"]
+        fields: ClassVar = ["reviewer", "verdict", "reason", "at", "retracted_at", "scope", "minutes", "times"]
 
 
 class StandingSerializer(serializers.Serializer[Standing]):
@@ -153,6 +153,12 @@ class HoldViewSet(Visible[Hold]):
         """Deny the action whose digest was seen, with a reason."""
         said = _said(DecisionSerializer(data=request.data))
         return self._do(pk, lambda: actions.deny(pk, actor=self.person, seen=said["digest"], reason=said["reason"]))
+
+    @extend_schema(request=None, responses=HoldSerializer)
+    @action(detail=True, methods=["post"])
+    def retract(self, _request: Request, pk: UUID) -> Response:
+        """Take one's own approval back while the action still waits."""
+        return self._do(pk, lambda: actions.retract(pk, actor=self.person))
 
     @extend_schema(request=WithdrawalSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"], write_scope=AGENTS_WRITE)

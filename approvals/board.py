@@ -122,7 +122,8 @@ def last_settled(reader: User) -> Hold | None:
 
 
 def _row(hold: Hold, chairs: list[Chair], stands: Standing, bench: Bench) -> Row:
-    reviewed = any(review.reviewer.person == stands.user.person for review in hold.reviews.all())
+    given = (review for review in hold.reviews.all() if review.retracted_at is None)
+    reviewed = any(review.reviewer.person == stands.user.person for review in given)
     return Row(hold, chairs, stands.eligible, stands.because, reviewed, bench)
 
 

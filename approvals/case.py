@@ -190,7 +190,8 @@ class Case:
     @property
     def may(self) -> list[str]:
         """Others who may review it, by name."""
-        decided = {review.reviewer_id for review in self.hold.reviews.all()} | {self.reader.id}
+        standing = (review for review in self.hold.reviews.all() if review.retracted_at is None)
+        decided = {review.reviewer_id for review in standing} | {self.reader.id}
         return [str(one.user) for one in self.standings if one.eligible and one.user.id not in decided][:_MOST_NAMES]
 
     @property

@@ -141,6 +141,7 @@ class Review(models.Model):
 
         APPROVE = "approve", "Approved"
         DENY = "deny", "Denied"
+        RETRACT = "retract", "Taken back"  # an approval that its giver took back before it settled anything
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     hold = models.ForeignKey(Hold, on_delete=models.PROTECT, related_name="reviews")
@@ -150,6 +151,7 @@ class Review(models.Model):
     reason = models.CharField(max_length=1000, blank=True)
     salt = models.BinaryField(default=new_salt)  # of the commitment to `reason` that the ledger holds
     at = models.DateTimeField(default=timezone.now)
+    retracted_at = models.DateTimeField(null=True, blank=True)
     # What an approval agrees to beyond this action
     scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.ONCE)
     minutes = models.PositiveSmallIntegerField(default=0)
@@ -160,7 +162,11 @@ class Review(models.Model):
 
         ordering: ClassVar = ["at", "id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["hold", "reviewer", "verdict"], name="review_verdict_once")
+            models.UniqueConstraint(
+                fields=["hold", "reviewer", "verdict"],
+                condition=~models.Q(verdict="retract"),
+                name="review_verdict_once",
+            )
         ]
 
     def __str__(self) -> str:

@@ -44,15 +44,14 @@ def _after(at: datetime, hold: Hold) -> str:
 
 
 def _reviews(hold: Hold) -> list[Step]:
-    said = {Review.Verdict.APPROVE: "approved", Review.Verdict.DENY: "denied"}
-    return [
-        Step(
-            review.at,
-            str(review.reviewer),
-            said[Review.Verdict(review.verdict)] + (f": “{review.reason}”" if review.reason else ""),
-        )
-        for review in hold.reviews.all()
-    ]
+    steps = []
+    for review in hold.reviews.all():
+        said = "denied" if review.verdict == Review.Verdict.DENY else "approved"
+        why = f": “{review.reason}”" if review.reason else ""
+        steps.append(Step(review.at, str(review.reviewer), said + why))
+        if review.retracted_at:
+            steps.append(Step(review.retracted_at, str(review.reviewer), "took the approval back"))
+    return steps
 
 
 def _granted(hold: Hold) -> list[Step]:

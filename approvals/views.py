@@ -25,6 +25,7 @@ KEYS = (
     {"letters": ["A"], "does": "approve once"},
     {"letters": ["F"], "does": "approve for a while"},
     {"letters": ["D"], "does": "deny with a reason"},
+    {"letters": ["T"], "does": "take your approval back"},
     {"letters": ["W"], "does": "withdraw what an agent of yours asks"},
     {"letters": ["R"], "does": "replay the session"},
     {"letters": ["/"], "does": "find in the queue"},
@@ -78,6 +79,13 @@ def deny(request: HttpRequest, hold_id: UUID) -> HttpResponse:
         return _hold(request, hold_id, 422, form=form, deny_open=True)
     seen, reason = form.cleaned_data["digest"], form.cleaned_data["reason"]
     return _do(request, hold_id, lambda user: actions.deny(hold_id, actor=user, seen=seen, reason=reason), form=form)
+
+
+@require_POST
+@login_required
+def retract(request: HttpRequest, hold_id: UUID) -> HttpResponse:
+    """Take one's own approval back while it waits."""
+    return _do(request, hold_id, lambda user: actions.retract(hold_id, actor=user))
 
 
 @require_POST

@@ -249,7 +249,7 @@ def _row(hold: Any) -> Row:  # noqa: ANN401 -- a hold with what the query adds t
     }
 
 
-_VERDICT = {"approve": "approved", "deny": "denied"}
+_VERDICT = {"approve": "approved", "deny": "denied", "retract": "approved, then took it back"}
 
 
 def _excluded(said: list[dict[str, Any]]) -> str:

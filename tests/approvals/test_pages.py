@@ -153,3 +153,13 @@ def test_the_list_costs_the_same_however_long_it_is(
     client = _as(world.cast.reviewer)
     with django_assert_max_num_queries(18):
         client.get(reverse("queue:list"), headers=HTMX)
+
+
+def test_an_approval_is_taken_back_by_a_click(world: World) -> None:
+    hold = approve(held(world, BOTH), world.cast.reviewer)
+    page = _text(_as(world.cast.reviewer).get(reverse("queue:hold", args=[hold.id])).content.decode())
+    assert "You approved." in page
+    status, html = _post(world.cast.reviewer, hold, "retract")
+    assert status == 200
+    assert "Approve once" in _text(html)
+    assert _post(world.cast.reviewer, hold, "retract")[0] == 403

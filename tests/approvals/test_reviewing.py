@@ -14,6 +14,7 @@ from approvals.models import Hold, Review
 from approvals.queries import reviewers_for, visible_to
 from core.db import db_now
 from core.errors import AlreadySettled, Invalid, NotEligible, NotFound, Stale
+from ledger.models import Outbox
 from tests.approvals.world import BOTH, TWO, World, approve, backdate, held
 
 pytestmark = pytest.mark.django_db
@@ -191,3 +192,35 @@ def test_a_review_keeps_what_was_seen(world: World) -> None:
     actions.approve(hold.id, actor=world.cast.reviewer, seen=hold.digest, reason=" Looks right. ")
     review = Review.objects.get()
     assert (review.digest, review.reason) == (hold.digest, "Looks right.")
+
+
+# ---- taken back ----
+def test_an_approval_taken_back_counts_no_longer_and_may_be_given_again(world: World) -> None:
+    hold = approve(held(world, TWO), world.cast.reviewer)
+    actions.retract(hold.id, actor=world.cast.reviewer)
+    assert approve(hold, world.cast.teammate).status == Hold.Status.WAITING
+    assert approve(hold, world.cast.reviewer).status == Hold.Status.APPROVED
+    said = list(Outbox.objects.filter(event__startswith="hold:").order_by("id").values_list("event", flat=True))
+    assert said[1:3] == ["hold:approved", "hold:retracted"]
+    verdicts = sorted(Review.objects.filter(hold=hold).values_list("verdict", flat=True))
+    assert verdicts == ["approve", "approve", "retract"]
+
+
+def test_an_approval_is_taken_back_twice_only_if_given_twice(world: World) -> None:
+    hold = held(world, TWO)
+    for _ in range(2):
+        approve(hold, world.cast.reviewer)
+        actions.retract(hold.id, actor=world.cast.reviewer)
+        with pytest.raises(NotEligible, match="not approved"):
+            actions.retract(hold.id, actor=world.cast.reviewer)
+
+
+def test_nobody_takes_back_what_another_gave_or_what_settled(world: World) -> None:
+    hold = approve(held(world, TWO), world.cast.reviewer)
+    with pytest.raises(NotEligible):
+        actions.retract(hold.id, actor=world.cast.teammate)
+    with pytest.raises(NotFound):
+        actions.retract(hold.id, actor=world.cast.outsider)
+    approve(hold, world.cast.teammate)
+    with pytest.raises(AlreadySettled):
+        actions.retract(hold.id, actor=world.cast.reviewer)

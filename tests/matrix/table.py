@@ -110,7 +110,7 @@ WORK = [
     *_posts(
         ("queue/<uuid:hold_id>/approve/", "R", {"digest": "its own"}, "CAEOM"),
         ("queue/<uuid:hold_id>/deny/", "R", {"digest": "its own", "why": "Not now"}, "CAEOM"),
-        ("queue/<uuid:hold_id>/withdraw/", "O", WHY, "RCAEM"), ("queue/grants/<uuid:grant_id>/revoke/", "RCEOM", WHY, "A"),
+        ("queue/<uuid:hold_id>/retract/", "", {}, "RCAEOM"), ("queue/<uuid:hold_id>/withdraw/", "O", WHY, "RCAEM"), ("queue/grants/<uuid:grant_id>/revoke/", "RCEOM", WHY, "A"),
         ("posture/marks/", "C"),
         ("incidents/export/", "CAEOM"), ("incidents/<uuid:incident_id>/acknowledge/", "C"),
         ("incidents/<uuid:incident_id>/severity/", "C", {"severity": "low"}), ("incidents/<uuid:incident_id>/contain/", "C", WHY),
@@ -175,7 +175,7 @@ API = [
         ("api/v1/sessions/<uuid:pk>/cut", "CE", WHY),
         ("api/v1/holds/<uuid:pk>/approve", "R", {"digest": "its own"}, "CAEOM"),
         ("api/v1/holds/<uuid:pk>/deny", "R", {"digest": "its own", **WHY}, "CAEOM"),
-        ("api/v1/holds/<uuid:pk>/withdraw", "O", WHY, "RCAEM"), ("api/v1/grants/<uuid:pk>/revoke", "RCEOM", WHY, "A"),
+        ("api/v1/holds/<uuid:pk>/retract", "", {}, "RCAEOM"), ("api/v1/holds/<uuid:pk>/withdraw", "O", WHY, "RCAEM"), ("api/v1/grants/<uuid:pk>/revoke", "RCEOM", WHY, "A"),
         ("api/v1/policies", "EM", {"text": "a policy"}), ("api/v1/policies/check", "CEM", {"text": "a policy"}),
         ("access/v1/evaluation", "EM", QUESTION), ("access/v1/evaluations", "EM", QUESTION),
         *((f"access/v1/search/{kind}", "EM", QUESTION) for kind in ("subject", "resource", "action")),

@@ -32,11 +32,13 @@ from bench.pages_world import Size, World, built
 
 FULL, QUICK = Size(10_000, 2_000_000), Size(1_000, 50_000)
 WARM, ROUNDS = 2, 20
-MOST_MS = 300
+MOST_MS, MOST_MS_OF_INVENTORY = 300, 200
 MOST_QUERIES = 15
 WORDS = {True: "ok", False: "MISSED", None: ""}
 DETAILS = ("incident (", "agent (", "session (", "queue, with a hold open (")
 """Pages of one thing: how many queries they take is told, and has no mark."""
+INVENTORY = ("agent", "credentials ", "what an agent ", "who can reach ", "segments ", "resources (")
+"""Pages of the inventory, which are to be faster than the rest."""
 PAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("posture", "/posture/", ("ciso",)),
     ("posture, 90 days", "/posture/?period=90d", ("ciso",)),
@@ -136,8 +138,9 @@ def figures(samples: list[Sample]) -> list[dict[str, Any]]:
     """As the design's contract has them."""
     found: list[dict[str, Any]] = []
     for sample in samples:
+        most_ms = MOST_MS_OF_INVENTORY if sample.case.startswith(INVENTORY) else MOST_MS
         measured = (
-            ("page_p95_ms", "ms", round(sample.p95, 1), MOST_MS),
+            ("page_p95_ms", "ms", round(sample.p95, 1), most_ms),
             ("page_queries", "queries", sample.queries, None if sample.case.startswith(DETAILS) else MOST_QUERIES),
         )
         for metric, unit, ours, most in measured:

@@ -10,12 +10,12 @@ from typing import Final
 
 from agents.models import Resource, Segment
 from agents.revision import current_revision
-from policies.alike import Alike
+from policies.alike import Alike, Kind
 from policies.decision import Verdict
 from policies.effective import Permission, effective, verbs_told
-from policies.reaching import active_agents, engine_of, places_of, rules_in_force
+from policies.reaching import engine_of, kinds_now, places_of, rules_in_force
 from policies.snapshot import resource_facts
-from policies.world import AgentFacts, ResourceFacts, World
+from policies.world import ResourceFacts, World
 
 MOST_PAIRS: Final = 1_500
 """Kinds of agents at resources that are asked about: a bound on how long the map takes."""
@@ -105,17 +105,17 @@ class SegmentMap:
 
 def segment_map() -> SegmentMap:
     """The map as it is now: made again whenever policies or registry have changed, and kept until then."""
-    return _map_at(current_revision())
+    return map_at(current_revision())
 
 
 @lru_cache(maxsize=1)
-def _map_at(_revision: int) -> SegmentMap:
+def map_at(_revision: int) -> SegmentMap:
+    """As `segment_map`, at one revision."""
     rules, number, closed = rules_in_force()
     alike = Alike(rules)
     live = list(Resource.objects.filter(retired_at=None).select_related("segment").order_by("name"))
     facts = [resource_facts(one) for one in live]
-    agents = active_agents()
-    kinds = alike.kinds(agents)
+    kinds = kinds_now()
     near = [
         (kind, of, place)
         for kind in kinds
@@ -135,12 +135,15 @@ def _map_at(_revision: int) -> SegmentMap:
     for key, crossing in found.items():
         crossing.agents = len(names[key])
     return SegmentMap(
-        number, closed, tuple(_inside(agents, facts)), tuple(found[key] for key in sorted(found)), len(left)
+        number, closed, tuple(_inside(kinds, facts)), tuple(found[key] for key in sorted(found)), len(left)
     )
 
 
-def _inside(agents: Iterable[AgentFacts], resources: Iterable[ResourceFacts]) -> Iterator[Inside]:
+def _inside(kinds: Iterable[Kind], resources: Iterable[ResourceFacts]) -> Iterator[Inside]:
     """The segments that are not retired, in the order of their names."""
-    many = Counter(one.segment for one in agents), Counter(one.segment for one in resources)
+    acting = Counter[str]()
+    for kind in kinds:
+        acting[kind.one.segment] += len(kind.names)
+    there = Counter(one.segment for one in resources)
     for name, purpose in Segment.objects.filter(retired_at=None).order_by("name").values_list("name", "purpose"):
-        yield Inside(name, purpose, many[0][name], many[1][name])
+        yield Inside(name, purpose, acting[name], there[name])

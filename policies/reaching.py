@@ -19,6 +19,7 @@ from django.db.models import QuerySet
 
 from activity.models import Action
 from agents.models import Agent, ColumnTag, Resource
+from agents.revision import current_revision
 from core.errors import Invalid
 from policies.alike import Alike, Kind
 from policies.decision import Verdict
@@ -27,7 +28,7 @@ from policies.evaluate import Engine
 from policies.parse import Policy, policies
 from policies.queries import active
 from policies.snapshot import agent_facts, registered, resource_facts
-from policies.world import AgentFacts, World
+from policies.world import World
 
 USED_WITHIN: Final = timedelta(days=30)
 NEWEST: Final = 5_000
@@ -124,7 +125,7 @@ def resource_reach(resource: Resource) -> ResourceReach:
     """Every agent that may do anything at `resource` by the policies in force, by kind."""
     rules, number, closed = rules_in_force()
     alike, of = Alike(rules), resource_facts(resource)
-    near = (kind for kind in alike.kinds(active_agents()) if alike.may_meet(kind.one, of))
+    near = (kind for kind in kinds_now() if alike.may_meet(kind.one, of))
     kinds = list(islice(near, MOST_KINDS))
     left = sum(1 for _ in near)
     (place,) = places_of([resource], {})
@@ -150,9 +151,16 @@ def engine_of(rules: Mapping[str, Policy], world: World, version: int) -> Engine
 
 
 # ---- what the registry says ----
-def active_agents() -> list[AgentFacts]:
-    """Every active agent, as policies see it, by name."""
-    return list(registered(resources=()).agents.values())
+def kinds_now() -> tuple[Kind, ...]:
+    """Every active agent, by kind: read again whenever policies or registry have changed, and kept until then."""
+    return kinds_at(current_revision())
+
+
+@lru_cache(maxsize=1)
+def kinds_at(_revision: int) -> tuple[Kind, ...]:
+    """As `kinds_now`, at one revision."""
+    rules, _, _ = rules_in_force()
+    return tuple(Alike(rules).kinds(registered(resources=()).agents.values()))
 
 
 def places_of(resources: Iterable[Resource], tables: Mapping[UUID, set[str]]) -> list[Place]:

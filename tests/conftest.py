@@ -63,10 +63,12 @@ def no_memory() -> None:
     """Failed sign-ins are counted in the cache, for which all tests come from one address, and what decides is kept by its
     revision, whose numbers each test begins anew: each starts with nothing.
     """
-    from policies import current  # Django is there by now
+    from policies import crossings, current, reaching  # Django is there by now
 
     cache.clear()
     current.forget()
+    reaching.kinds_at.cache_clear()
+    crossings.map_at.cache_clear()
 
 
 @pytest.fixture(scope="session")

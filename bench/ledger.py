@@ -4,7 +4,8 @@ All write to the same PostgreSQL, durably: eight processes of Django with a conn
 gate, which commits together what waits together. The peers write a row and its history, each in its fastest way that
 misses none; ours is measured with an entry alone, and with a row and its entry. Ours counts what is committed, in the log and
 under a signed checkpoint, so what the sequencer still has to do after the writers stop is on our clock. Proofs are of
-random entries of a ledger of ten million, which is built once and kept in `--keep` (`--quick`: a smaller one, not kept).
+random entries of a ledger of ten million, which is built once and kept in `--keep` (`--quick`: a smaller one, not kept); what the
+explorer's pages find is found in the same one.
 
     python bench/ledger.py --json [--quick]
 """
@@ -12,6 +13,7 @@ random entries of a ledger of ten million, which is built once and kept in `--ke
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import shutil
@@ -22,8 +24,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -53,7 +58,8 @@ BATCH = 50
 LARGE, QUICK_LARGE = 10_000_000, 200_000
 PROOFS = 2_000
 PACED_PAUSE = 0.016  # seconds: eight writers make about 400 entries a second
-LEAST_SINGLE, LEAST_BATCHED, MOST_CHECKPOINT_MS, MOST_PROOF_MS, MOST_MB = 5_000, 20_000, 100, 1, 64
+PAGES = 31
+LEAST_SINGLE, LEAST_BATCHED, MOST_CHECKPOINT_MS, MOST_PROOF_MS, MOST_PAGE_MS, MOST_MB = 5_000, 20_000, 100, 1, 100, 64
 
 
 def rates(metric: str, together: int, seconds: float, least: int, writers: Writers) -> list[dict[str, Any]]:
@@ -136,9 +142,33 @@ def proofs(size: int) -> list[dict[str, Any]]:
     ]
 
 
-def _median_ms(prove: Callable[[], None]) -> float:
+def explored(size: int) -> list[dict[str, Any]]:
+    """The time that a page of the explorer takes to find its entries, by each way of asking."""
+    from audit.explorer import entries_page
+
+    agent, person = (hashlib.md5(who, usedforsecurity=False).hexdigest() for who in (b"a7", b"p7"))
+    uid = str(UUID(hashlib.md5(f"u{size // 3}".encode(), usedforsecurity=False).hexdigest()))
+    since = datetime.now(UTC) - timedelta(days=45)
+    asked: dict[str, tuple[dict[str, Any], str]] = {
+        "the newest": ({}, ""),
+        "half way back": ({}, str(size // 2)),
+        "an event": ({"event": "hold:asked"}, ""),
+        "an agent": ({"agent": agent}, ""),
+        "a person, and an event that they never did": ({"actor": person, "event": "incident:opened"}, ""),
+        "an agent at a resource, half way back": ({"agent": agent, "resource": "db-3"}, str(size // 2)),
+        "an identifier": ({"q": uid}, ""),
+        "words that are nowhere": ({"q": "no such words"}, ""),
+        "an hour of 45 days ago": ({"since": since, "until": since + timedelta(hours=1)}, ""),
+    }
+    return [
+        _figure("explorer_ms", f"{name}, {size:,} entries", "ms", _median_ms(partial(entries_page, *one), PAGES), {}, mark=("<", MOST_PAGE_MS))
+        for name, one in asked.items()
+    ]  # fmt: skip
+
+
+def _median_ms(prove: Callable[[], object], times: int = PROOFS) -> float:
     taken = []
-    for _ in range(PROOFS):
+    for _ in range(times):
         began = time.perf_counter()
         prove()
         taken.append((time.perf_counter() - began) * 1_000)
@@ -209,7 +239,7 @@ def prove(keep: Path, size: int) -> list[dict[str, Any]]:
 
     keep.mkdir(parents=True, exist_ok=True)
     with built(keep, size):
-        found = proofs(size)
+        found = proofs(size) + explored(size)
     if size != LARGE:
         embedded.destroy(keep, "large")
     return found

@@ -97,6 +97,7 @@ CHANGES = {
         (
             "Once a second administrator confirms it, their name, user name, e-mail address and ways to sign in are destroyed.",
             "Entries about them stay and verify as before; they name nobody any more. Copies taken earlier still hold the name.",
+            "What was recorded of what agents did for them is erased with them: statements, what came back, claims.",
             "Nobody can undo it, and until it is confirmed nothing changes.",
         ),
         "Ask for it",

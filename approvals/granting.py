@@ -22,6 +22,7 @@ MOST_TIMES: Final = 100
 BACK: Final = timedelta(days=7)
 """How far back a grant is tried before it is given."""
 ONCE_ONLY: Final = "critical"
+STATEMENTS: Final = "sql:"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def require_grantable(hold: Hold, wider: Wider) -> None:
     why = once_only(hold)
     if why:
         raise Refused(why, "Approve it once.", code="once_only")
-    if wider.scope == Scope.SHAPE and not hold.shape:
+    if wider.scope not in scopes_of(hold):
         raise Invalid("scope", "This action has no shape that others could have.", "Choose this exact action.")
     if not 1 <= wider.minutes <= MOST_MINUTES:
         raise Invalid("minutes", f"A grant lasts from 1 to {MOST_MINUTES} minutes.")
@@ -103,12 +104,16 @@ def _alike(grant: Grant, hold: Hold, canonical: bytes) -> bool:
         return digest(canonical, bytes(first.salt)) == first.digest
     told = ("shape", "verb", "tables", "has_where", "on_behalf_of_id")
     same = all(getattr(first, name) == getattr(hold, name) for name in told)
-    return bool(hold.shape) and same and set(hold.tags) <= set(first.tags)
+    return Scope.SHAPE in scopes_of(hold) and same and set(hold.tags) <= set(first.tags)
 
 
 def scopes_of(hold: Hold) -> list[Scope]:
-    """How wide an approval of `hold` can be, besides once."""
-    return [Scope.SAME, Scope.SHAPE] if hold.shape else [Scope.SAME]
+    """How wide an approval of `hold` can be, besides once.
+
+    A statement's shape is the statement without its constants. That of a tool's or an API's operation is its name alone, and
+    would let any argument through.
+    """
+    return [Scope.SAME, Scope.SHAPE] if hold.shape and hold.verb.startswith(STATEMENTS) else [Scope.SAME]
 
 
 def tried(hold: Hold, scope: Scope) -> Tried:

@@ -104,6 +104,15 @@ def test_what_has_no_shape_is_granted_by_its_text_alone(world: World) -> None:
         actions.approve(hold.id, actor=world.cast.reviewer, seen=hold.digest, wider=SHAPE)
 
 
+def test_an_operation_is_granted_by_its_arguments_never_by_its_name(world: World) -> None:
+    hold = actions.ask(request(world, verb="app:call", shape="payments.transfer"))
+    with pytest.raises(Invalid, match="shape"):
+        actions.approve(hold.id, actor=world.cast.reviewer, seen=hold.digest, wider=SHAPE)
+    page = _as(world.cast.reviewer).get(reverse("queue:hold", args=[hold.id])).content.decode()
+    assert "Exactly this again" in page
+    assert "with other values" not in page
+
+
 @pytest.mark.parametrize("changed", [{"in_transaction": True}, {"decision": decided(severity="critical")}])
 def test_some_actions_are_approved_once_at_a_time(world: World, changed: dict[str, Any]) -> None:
     hold = actions.ask(request(world, **{**ALIKE, **changed}))

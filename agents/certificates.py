@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 from django.db import transaction
@@ -53,13 +54,25 @@ def authority() -> SvidAuthority:
     folder = Path(settings.STATE_DIR) / "keys"
     chain = folder / f"{SIGNING}.pem"
     version = chain.stat().st_mtime_ns if chain.exists() else 0
-    return _authority(folder, settings.KEY_PASSPHRASE, settings.TRUST_DOMAIN, version, int(time.time() // LOOK_AGAIN))
+    place = settings.AGENTS_CA_KEY, settings.AGENTS_CA_KEY_PIN
+    return _authority(
+        folder, settings.KEY_PASSPHRASE, settings.TRUST_DOMAIN, place, version, int(time.time() // LOOK_AGAIN)
+    )
 
 
 @lru_cache(maxsize=4)
-def _authority(folder: Path, passphrase: str, trust_domain: str, _version: int, _period: int) -> SvidAuthority:
+def _authority(
+    folder: Path, passphrase: str, trust_domain: str, place: tuple[str, str], _version: int, _period: int
+) -> SvidAuthority:
     """Opening a key takes milliseconds on purpose: once for each version of the file, and now and then for its renewal."""
-    return svid_authority(folder, passphrase, trust_domain)
+    return svid_authority(folder, passphrase, trust_domain, own=_in_hsm(*place) if place[0] else None)
+
+
+@lru_cache(maxsize=2)
+def _in_hsm(uri: str, pin: str) -> EllipticCurvePrivateKey:
+    from agents.hsm_key import HsmKey  # its library is loaded only where there is an HSM
+
+    return HsmKey.load_or_create(uri, pin)
 
 
 def certify(request: CertificateRequest) -> Certificate:

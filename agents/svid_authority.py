@@ -37,10 +37,18 @@ class SvidAuthority:
     chain: Path
 
 
-def svid_authority(folder: Path, passphrase: str, trust_domain: str, *, now: datetime | None = None) -> SvidAuthority:
+def svid_authority(
+    folder: Path,
+    passphrase: str,
+    trust_domain: str,
+    *,
+    now: datetime | None = None,
+    own: ec.EllipticCurvePrivateKey | None = None,
+) -> SvidAuthority:
     """The authority from `folder`, made or renewed where needed. Raises NarrowgateError.
 
-    Renewing takes the root's key; without it, the authority below signs until it ends.
+    `own` is the key that signs SVIDs, where an HSM keeps it; else that is in the folder, too. Renewing takes the root's key; without
+    it, the authority below signs until it ends.
     """
     if not passphrase:
         raise NarrowgateError("The agents' authority needs a passphrase.", "Set KEY_PASSPHRASE.")
@@ -49,21 +57,28 @@ def svid_authority(folder: Path, passphrase: str, trust_domain: str, *, now: dat
     try:
         if not bundle.exists():
             _make_root(folder, passphrase, trust_domain, moment)
-        if not chain.exists() or _ends(chain) - moment < RENEW_BEFORE or _signing(folder, passphrase) is None:
-            _renew(folder, passphrase, trust_domain, moment)
-        signing = _signing(folder, passphrase)
+        if not chain.exists() or _ends(chain) - moment < RENEW_BEFORE or _signing(folder, passphrase, own) is None:
+            _renew(folder, passphrase, trust_domain, moment, own)
+        signing = _signing(folder, passphrase, own)
     except OSError as error:
         raise NarrowgateError(f"The keys in {folder} cannot be used: {error.strerror}.") from None
     except ValueError:
         raise NarrowgateError(f"A certificate in {folder} is damaged.", "Restore it, or move it away.") from None
     if signing is None:
-        raise NarrowgateError(f"The keys {SIGNING}.pem and {SIGNING}.key in {folder} do not belong together.")
+        place = "the HSM's key" if own else f"{SIGNING}.key"
+        raise NarrowgateError(
+            f"{SIGNING}.pem in {folder} and {place} do not belong together.", f"Bring {ROOT}.key back for one start."
+        )
     return SvidAuthority(signing, bundle, chain)
 
 
-def _signing(folder: Path, passphrase: str) -> Authority | None:
-    """The authority and its key; None where a crash left a key without its certificate."""
-    certificate, key = _certificate(folder / f"{SIGNING}.pem"), load_key(folder / f"{SIGNING}.key", passphrase)
+def _signing(folder: Path, passphrase: str, own: ec.EllipticCurvePrivateKey | None) -> Authority | None:
+    """The authority and its key; None where a crash left a key without its certificate, or the key is in another place now."""
+    certificate = _certificate(folder / f"{SIGNING}.pem")
+    path = folder / f"{SIGNING}.key"
+    if own is None and not path.exists():
+        return None
+    key = own or load_key(path, passphrase)
     return Authority(certificate, key) if certificate.public_key() == key.public_key() else None
 
 
@@ -77,7 +92,9 @@ def _make_root(folder: Path, passphrase: str, trust_domain: str, now: datetime) 
     write_public(folder / f"{ROOT}.pem", builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
 
-def _renew(folder: Path, passphrase: str, trust_domain: str, now: datetime) -> None:
+def _renew(
+    folder: Path, passphrase: str, trust_domain: str, now: datetime, own: ec.EllipticCurvePrivateKey | None
+) -> None:
     """Have the root sign a new authority; without the root's key, go on with the old one until it has ended."""
     path, chain = folder / f"{ROOT}.key", folder / f"{SIGNING}.pem"
     if not path.exists():
@@ -88,14 +105,15 @@ def _renew(folder: Path, passphrase: str, trust_domain: str, now: datetime) -> N
             f"Bring {path.name} back for one start.",
         )
     root, root_key = _certificate(folder / f"{ROOT}.pem"), load_key(path, passphrase)
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = own or ec.generate_private_key(ec.SECP256R1())
     builder = _builder(_name("Narrowgate agents"), root.subject, key.public_key(), now, SIGNING_LIFE)
     domain = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"{SCHEME}{trust_domain}")])
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(domain, critical=False)
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
     certificate = builder.add_extension(issuer, critical=False).sign(root_key, hashes.SHA256())
-    write_private(folder / f"{SIGNING}.key", encrypted(key, passphrase))
+    if own is None:
+        write_private(folder / f"{SIGNING}.key", encrypted(key, passphrase))
     write_public(chain, certificate.public_bytes(Encoding.PEM))
 
 

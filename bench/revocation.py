@@ -40,16 +40,15 @@ async def connect(world: gateway_world.World, gate: str, token: str) -> psycopg.
     )  # fmt: skip
 
 
-async def ended(connection: psycopg.AsyncConnection[Any]) -> float:
-    """Ask until the connection ends; when that was."""
-    try:
-        while True:
+async def ended(connection: psycopg.AsyncConnection[Any]) -> tuple[float, str]:
+    """Ask until the connection ends; when that was, and why. A statement that is refused alone, as a busy gate may, ends nothing."""
+    while True:
+        try:
             await connection.execute("SELECT abalance FROM pgbench_accounts WHERE aid = 1")
-            await asyncio.sleep(PAUSE)
-    except psycopg.OperationalError:
-        return time.perf_counter()
-    finally:
-        await connection.close()
+        except psycopg.OperationalError as error:
+            if connection.closed:
+                return time.perf_counter(), str(error).partition("\n")[0]
+        await asyncio.sleep(PAUSE)
 
 
 async def measure(world: gateway_world.World, number: int) -> list[float]:
@@ -70,7 +69,10 @@ async def measure(world: gateway_world.World, number: int) -> list[float]:
         await asyncio.sleep(0.02)
     async with asyncio.timeout(30):
         ends = await asyncio.gather(*watching)
-    return sorted((end - start) * 1000 for start, end in zip(began, ends, strict=True))
+    early = [why for start, (end, why) in zip(began, ends, strict=True) if end < start]
+    if early:
+        raise SystemExit(f"{len(early)} connections ended before they were revoked: {early[0]}")
+    return sorted((end - start) * 1000 for start, (end, _) in zip(began, ends, strict=True))
 
 
 def _revoke(credential: Any) -> None:  # noqa: ANN401 -- its identifier

@@ -19,6 +19,7 @@ from pkcs11.util.ec import encode_named_curve_parameters
 from core.errors import Invalid, NarrowgateError
 from ledger.checkpoint import VerifierKey
 
+SETTING = "LEDGER_KEY"
 SCHEME = "pkcs11:"
 EXAMPLE = "pkcs11:token=narrowgate;object=ledger?module-path=/usr/lib/softhsm/libsofthsm2.so"
 ED25519_OID = "1.3.101.112"
@@ -34,15 +35,13 @@ class Place:
     label: str
 
     @classmethod
-    def parse(cls, uri: str) -> Place:
-        """Read a PKCS#11 URI. Raises Invalid for one that lacks a part, or says more than is understood here."""
+    def parse(cls, uri: str, setting: str = SETTING) -> Place:
+        """Read the PKCS#11 URI of `setting`. Raises Invalid for one that lacks a part, or says more than is understood here."""
         path, _, query = uri.removeprefix(SCHEME).partition("?")
         pairs = [part.partition("=") for part in [*path.split(";"), *query.split("&")] if part]
         said = {name: unquote(value) for name, _, value in pairs}
         if not uri.startswith(SCHEME) or set(said) != {"token", "object", "module-path"} or not all(said.values()):
-            raise Invalid(
-                "LEDGER_KEY", "The ledger's key is no PKCS#11 URI that names a key.", f"For example {EXAMPLE}."
-            )
+            raise Invalid(setting, f"{setting} is no PKCS#11 URI that names a key.", f"For example {EXAMPLE}.")
         return cls(said["module-path"], said["token"], said["object"])
 
 
@@ -62,7 +61,7 @@ class HsmSigner:
 
     def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature of `message` (RFC 8032). Raises NarrowgateError when the HSM does not give it."""
-        with _told("does not sign"):
+        with told("does not sign"):
             return bytes(self._private.sign(message, mechanism=Mechanism.EDDSA))
 
     @classmethod
@@ -72,27 +71,32 @@ class HsmSigner:
         Raises NarrowgateError: no such library or token, a wrong PIN, a key of another kind, or one that can be taken out.
         """
         place = Place.parse(uri)
-        if not pin:
-            raise NarrowgateError("The HSM needs its user's PIN.", "Set LEDGER_KEY_PIN.")
-        with _told(f"cannot be used ({place.token})"):
-            session = _session(_token(place), pin)
+        with told(f"cannot be used ({place.token})"):
+            session = opened(place, pin)
             private, public = _find(session, place) or _make(session, place)
-            _require_kept(private, place)
+            require_kept(private, place)
             return cls(session, private, VerifierKey(name, _point(public)))
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Say in a sentence what an HSM refuses."""
+def told(what: str, setting: str = SETTING) -> Iterator[None]:
+    """Say in a sentence what an HSM refuses of the key that `setting` names."""
     try:
         yield
     except PinIncorrect:
         raise NarrowgateError(
-            "The HSM refuses the PIN.", "Set LEDGER_KEY_PIN; a few wrong ones lock the token."
+            "The HSM refuses the PIN.", f"Set {setting}_PIN; a few wrong ones lock the token."
         ) from None
     except PKCS11Error as error:
         why = str(error) or type(error).__name__
         raise NarrowgateError(f"The HSM {what}: {why}.", "See that it is there and holds one such key.") from None
+
+
+def opened(place: Place, pin: str, setting: str = SETTING) -> Session:
+    """A session with the token where a key is. Raises NarrowgateError, and what `told` puts into words."""
+    if not pin:
+        raise NarrowgateError("The HSM needs its user's PIN.", f"Set {setting}_PIN.")
+    return _session(_token(place), pin)
 
 
 def _token(place: Place) -> Token:
@@ -131,7 +135,8 @@ def _make(session: Session, place: Place) -> tuple[SigningKey, PublicKey]:
     return private, public  # type: ignore[return-value]  # likewise
 
 
-def _require_kept(private: SigningKey, place: Place) -> None:
+def require_kept(private: SigningKey, place: Place) -> None:
+    """Raise NarrowgateError for a key that can be taken out."""
     if private[Attribute.EXTRACTABLE] or not private[Attribute.SENSITIVE]:
         raise NarrowgateError(
             f"The key {place.label} can be taken out of the HSM.", "Make one that cannot: another label will do."

@@ -15,6 +15,7 @@ from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
 from console import database
 from tests.databases import BASE, PEOPLED, TestCluster, fresh_name, point_at, running_cluster
+from tests.hsm import make_token
 from tests.network import stay_home
 from tests.serving import RunningServer, start, temporary_state
 
@@ -69,6 +70,12 @@ def no_memory() -> None:
     current.forget()
     reaching.kinds_at.cache_clear()
     crossings.map_at.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def hsm_token(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A token of SoftHSM in a folder of its own, by its name."""
+    return make_token(tmp_path_factory.mktemp("softhsm"))
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,8 @@ SAYS: Final[Mapping[str, str]] = {
     "KEY_PASSPHRASE": "opens the private keys in the state folder",
     "LEDGER_KEY": "the key that signs the ledger, if it is in an HSM: a PKCS#11 URI, `pkcs11:token=…;object=…?module-path=…`; else it is a file in the state folder",
     "LEDGER_KEY_PIN": "the PIN of the HSM's user",
+    "AGENTS_CA_KEY": "the key that signs agents' certificates, if it is in an HSM: a PKCS#11 URI as of `LEDGER_KEY`; else it is a file in the state folder",
+    "AGENTS_CA_KEY_PIN": "the PIN of that HSM's user",
     "LEDGER_WITNESSES": "a file that names the witnesses of the ledger, and how many of which make a checkpoint final (C2SP tlog-policy)",
     "LEDGER_FOLDER": "a folder that checkpoints are written into",
     "LEDGER_STORE": "an S3-compatible store with object lock that checkpoints are put into: `s3://BUCKET/PREFIX`",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pkcs11
@@ -23,27 +22,17 @@ from ledger.models import Checkpoint, Key
 from ledger.sequencer import Sequencer
 from ledger.verify import verify
 from monitoring.facts import soft_key
+from tests.hsm import MODULE, PIN
 from tests.ledger.conftest import running, sequenced, write_entries
-
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
-PIN = "1234"
-
-
-@pytest.fixture(scope="module")
-def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A token of SoftHSM in a folder of its own, by its name."""
-    folder = tmp_path_factory.mktemp("softhsm")
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
-    os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
-    made = ["softhsm2-util", "--init-token", "--free", "--label", "gate", "--pin", PIN, "--so-pin", "5678"]
-    subprocess.run(made, check=True, capture_output=True)
-    yield "gate"
-    del os.environ["SOFTHSM2_CONF"]
 
 
 @pytest.fixture
-def uri(token: str, request: pytest.FixtureRequest) -> Callable[[str], str]:
+def token(hsm_token: str) -> str:
+    return hsm_token
+
+
+@pytest.fixture
+def uri(token: str) -> Callable[[str], str]:
     return lambda label: f"pkcs11:token={token};object={label}?module-path={MODULE}"
 
 

@@ -166,6 +166,14 @@ class Event(StrEnum):
     POLICY_ACTIVATED = "policy:activated", "A version of the policies came into force."
     POLICY_APPROVED = "policy:approved", "A person approved a proposed version of the policies."
     POLICY_PROPOSED = "policy:proposed", "A person proposed a version of the policies."
+    POLICY_ROLLBACK_OVERDUE = (
+        "policy:rollback_overdue",
+        "Nobody else has looked at a roll-back of the policies in time.",
+    )
+    POLICY_ROLLBACK_REVIEWED = (
+        "policy:rollback_reviewed",
+        "A second person looked at a roll-back of the policies, and what they found.",
+    )
     POLICY_SHADOW_STOPPED = "policy:shadow_stopped", "A person stopped the shadow of a version of the policies."
     POLICY_TRIED = "policy:tried", "A person had a version of the policies tried on what happened before."
 

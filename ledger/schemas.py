@@ -102,6 +102,8 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.POLICY_ACTIVATED: "bootstrap:flag? commit:text? reason:words? replaces:count? rollback:flag? tests:text?",
     Event.POLICY_APPROVED: NOTHING,
     Event.POLICY_PROPOSED: "commit:text? tests:text?",
+    Event.POLICY_ROLLBACK_OVERDUE: "due:text rollback:text",
+    Event.POLICY_ROLLBACK_REVIEWED: "found:words rollback:text",
     Event.POLICY_SHADOW_STOPPED: "since:text",
     Event.POLICY_TRIED: "against:count? shadow:flag? since:text until:text",
     Event.RECORD_READ: FILTERS,

@@ -22,6 +22,7 @@ from monitoring.fleet_counts import ATTENTION_FROM, FleetCounts, fleet_counts, r
 from monitoring.score import Score
 from monitoring.steps import Step, met, steps
 from monitoring.tally import KINDS
+from policies.queries import unreviewed
 
 PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 TOP = 10
@@ -45,6 +46,8 @@ class Posture:
     watch: Watch
     steps: list[Step]
     halt: Halt | None
+    rollbacks: int
+    """Of the policies, that no second person has looked at."""
 
     @property
     def window(self) -> str:
@@ -103,6 +106,7 @@ def posture_of(period: timedelta, now: datetime) -> Posture:
         watch=seen,
         steps=steps(facts_of(fleet, seen, now)),
         halt=halted(),
+        rollbacks=unreviewed().count(),
     )
 
 
@@ -128,6 +132,9 @@ def _worries(posture: Posture) -> Iterator[str]:
     waiting = posture.answers.needing_person
     if waiting:
         yield f"{words.plural(waiting, 'incident')} {'waits' if waiting == 1 else 'wait'} for a person to contain it."
+    late = posture.rollbacks
+    if late:
+        yield f"{words.plural(late, 'roll-back')} of the policies {'waits' if late == 1 else 'wait'} for a second person to look."
     if seen.unrecorded:
         yield f"{words.plural(seen.unrecorded, 'action')} left the gate unrecorded."
     if seen.counts_differing:

@@ -19,7 +19,7 @@ from core.errors import Invalid, NotFound, Refused, Stale
 from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.write import record
-from policies import cases, testing
+from policies import cases, rollback_actions, testing
 from policies.check import check
 from policies.models import PolicyVersion
 from policies.queries import active, registry
@@ -93,7 +93,7 @@ def activate(version_id: UUID, *, actor: User) -> PolicyVersion:
 
 
 def rollback(number: int, *, actor: User, reason: str) -> PolicyVersion:
-    """Put an earlier version back in force: it was approved before. Raises Refused, NotFound, Stale, Invalid."""
+    """Put an earlier version back in force: it was approved before, and somebody else looks at it after. Raises Refused, NotFound, Stale, Invalid."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     if not reason.strip():
         raise Invalid("reason", "Rolling back needs a reason.", "Say in a sentence what went wrong.")
@@ -104,6 +104,7 @@ def rollback(number: int, *, actor: User, reason: str) -> PolicyVersion:
             raise NotFound(f"There is no version {number}.", "Choose one from the list.")
         _require(version, Status.RETIRED)
         require_valid(version.text)
+        rollback_actions.begin(version, active(), actor=actor, reason=reason.strip()[:300])
         _activate(version, actor, {"rollback": True, "reason": reason.strip()})
     return version
 

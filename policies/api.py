@@ -17,14 +17,15 @@ from accounts.actors import require_role
 from accounts.api import Visible
 from accounts.models import Role
 from accounts.scopes import POLICIES_WRITE
-from policies import actions, cases, testing, trial_actions
+from core.errors import NotFound
+from policies import actions, cases, rollback_actions, testing, trial_actions
 from policies.check import Problem, check
 from policies.difference import ALLOW, DENY, HOLD, NARROWER, OTHER, WIDER, Difference, Part, differences, in_short
 from policies.lint import Kind
 from policies.linting import Placed, findings
 from policies.models import PolicyTrial, PolicyVersion
 from policies.parse import LONGEST_TEXT, policies
-from policies.queries import active, registry, trials_visible_to, visible_to
+from policies.queries import active, registry, trials_visible_to, unreviewed, visible_to
 from policies.starters import packs
 
 CHECKERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
@@ -117,6 +118,12 @@ class RollbackBody(serializers.Serializer[Any]):
     """Why an earlier version is put back in force."""
 
     reason = serializers.CharField(max_length=300)
+
+
+class RollbackReviewBody(serializers.Serializer[Any]):
+    """What looking at a roll-back came to."""
+
+    found = serializers.CharField(max_length=300)
 
 
 class ProblemSerializer(serializers.Serializer[Problem]):
@@ -271,6 +278,19 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         """Put an earlier version back in force, with a reason."""
         version: PolicyVersion = self.get_object()
         return self._said(actions.rollback(version.number, actor=self.person, **_read(RollbackBody, request)))
+
+    @extend_schema(request=RollbackReviewBody, responses=PolicyVersionSerializer)
+    @action(detail=True, methods=["post"], url_path="review-rollback")
+    def review_rollback(self, request: Request, number: int) -> Response:
+        """Say, as somebody other than who rolled back to it, what looking at that came to."""
+        version: PolicyVersion = self.get_object()
+        waiting = unreviewed().filter(version=version).first()
+        if waiting is None:
+            raise NotFound(
+                "No roll-back to it waits for a review.", "Somebody has looked, or it was never rolled back to."
+            )
+        rollback_actions.review(waiting.id, actor=self.person, **_read(RollbackReviewBody, request))
+        return self._said(version)
 
     @extend_schema(request=TrialBody, responses={202: TrialSerializer})
     @action(detail=True, methods=["post"], url_path="trials")

@@ -41,6 +41,17 @@ class DraftForm(ConsoleForm):
     )
 
 
+class RollbackReviewForm(ConsoleForm):
+    """What looking at a roll-back came to."""
+
+    found = forms.CharField(
+        max_length=300,
+        label="What you found",
+        help_text="Whether it was right, and what follows. It is kept in the record.",
+        error_messages={"required": "Say what you found: whether it was right, and what follows."},
+    )
+
+
 class RollbackForm(ConsoleForm):
     """Why an earlier version comes back."""
 

@@ -58,6 +58,41 @@ class PolicyVersion(models.Model):
         return f"v{self.number}"
 
 
+class PolicyRollback(models.Model):
+    """One person put an earlier version back in force; another looks at it afterwards. Every change is in `rollback_actions.py`."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="rollbacks")
+    replaced = models.ForeignKey(PolicyVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=300)
+    at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    chased_at = models.DateTimeField(null=True, blank=True)  # when people were last told that it is overdue
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    found = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        """Oldest first; nobody reviews their own."""
+
+        ordering: ClassVar = ["at", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=models.Q(reviewed_at=None), name="rollback_unreviewed"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(reviewed_by__isnull=True) | ~models.Q(reviewed_by=models.F("by")),
+                name="rollback_reviewed_by_another",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Roll-back to {self.version}"
+
+
 class PolicyTrial(models.Model):
     """A version tried on what happened in a period, beside the version that was in force. Every change is in `trial_actions.py`."""
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from accounts.models import Role, User
 from agents.models import ColumnTag
 from policies.check import Registry
-from policies.models import PolicyTrial, PolicyVersion
+from policies.models import PolicyRollback, PolicyTrial, PolicyVersion
 
 READERS = (Role.ENGINEER, Role.CISO, Role.AUDITOR, Role.ADMINISTRATOR, Role.REVIEWER)
 TRIERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
@@ -25,6 +25,11 @@ def trials_visible_to(user: User) -> QuerySet[PolicyTrial]:
     """The trials `user` may read: all, for whoever may have one made. They name agents and resources."""
     trials = PolicyTrial.objects.select_related("version", "against", "asked_by")
     return trials if user.has_role(*TRIERS, Role.AUDITOR) else trials.none()
+
+
+def unreviewed() -> QuerySet[PolicyRollback]:
+    """The roll-backs that nobody else has looked at yet, oldest first."""
+    return PolicyRollback.objects.filter(reviewed_at=None).select_related("version", "replaced", "by")
 
 
 def active() -> PolicyVersion | None:

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from policies import pack_views, trial_views, views
+from policies import pack_views, rollback_views, trial_views, views
 
 app_name = "policies"
 urlpatterns = [
     path("", views.versions, name="versions"),
     path("new/", views.new, name="new"),
+    path("rollbacks/<uuid:rollback_id>/review/", rollback_views.review, name="rollback_review"),
     path("packs/", pack_views.index, name="packs"),
     path("packs/<slug:name>/", pack_views.pack, name="pack"),
     path("<int:number>/", views.version, name="version"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -18,11 +19,12 @@ from accounts.requests import person_of
 from core.errors import Invalid, NarrowgateError
 from policies import actions, trial_actions
 from policies.check import check
-from policies.forms import DraftForm, RollbackForm
+from policies.forms import DraftForm, RollbackForm, RollbackReviewForm
 from policies.linting import findings
 from policies.models import PolicyTrial, PolicyVersion
 from policies.presentation import WRITERS, changes, differing, next_step, placed
 from policies.queries import READERS, TRIERS, active, registry, trials_visible_to, visible_to
+from policies.rollback_views import shown_to
 from policies.starters import packs
 from policies.testing import tested
 
@@ -39,9 +41,16 @@ _DONE = {
 @login_required
 def versions(request: HttpRequest) -> HttpResponse:
     """Every version, newest first."""
-    user = person_of(request, *READERS)
+    return show_versions(request, person_of(request, *READERS))
+
+
+def show_versions(
+    request: HttpRequest, user: User, *, given: tuple[UUID, RollbackReviewForm] | None = None, status: int = 200
+) -> HttpResponse:
+    """The list, with the roll-backs that wait for somebody to look at them; `given` is a review that was refused."""
     page = Paginator(visible_to(user).defer("text").order_by("-number"), _A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "policies/versions.html", {"page": page, "writes": user.has_role(*WRITERS)})
+    context = {"page": page, "writes": user.has_role(*WRITERS), "rollbacks": shown_to(user, given)}
+    return render(request, "policies/versions.html", context, status=status)
 
 
 @require_GET

@@ -19,6 +19,8 @@ from approvals.notifications.told import Told
 from approvals.queries import RELATED
 from ledger.events import Event
 from ledger.models import Entry
+from policies.models import PolicyRollback
+from policies.queries import unreviewed
 
 ABOUT_AN_AGENT = (
     Event.AGENT_SUSPENDED, Event.AGENT_REINSTATED, Event.AGENT_ACTIVATED, Event.AGENT_UNUSED, Event.AGENT_OWNERLESS,
@@ -101,6 +103,12 @@ class _Known:
         return {report: people[actor] for report, actor in by.items() if actor in people}
 
     @cached_property
+    def rollbacks(self) -> list[PolicyRollback]:
+        """The roll-backs to versions of the batch that nobody else has looked at."""
+        versions = self._subjects(Event.POLICY_ACTIVATED, Event.POLICY_ROLLBACK_OVERDUE)
+        return list(unreviewed().filter(version__in=versions))
+
+    @cached_property
     def accounts(self) -> Mapping[UUID, User]:
         """The accounts that changes are about."""
         ids = self._subjects(Event.MEMBERSHIP_CHANGED, Event.CHANGE_ASKED)
@@ -127,6 +135,8 @@ def _concerned(told: Told, known: _Known) -> Concerned:
         Event.AGENT_OWNERLESS: _ownerless,
         Event.REINSTATEMENT_ASKED: _reinstatement,
         Event.POLICY_PROPOSED: _policy,
+        Event.POLICY_ACTIVATED: _rollback,
+        Event.POLICY_ROLLBACK_OVERDUE: _rollback,
         Event.MEMBERSHIP_CHANGED: _second,
         Event.CHANGE_ASKED: _second,
         Event.REPORT_MADE: _report,
@@ -183,6 +193,13 @@ def _policy(told: Told, known: _Known) -> Concerned:
     """Whoever may approve it: not its author, by whichever account."""
     author = {one.person for one in known.staff if str(one.id) == told.actor}
     yield Kind.POLICY, [one for one in known.of_role(*MAY_APPROVE_POLICIES) if one.person not in author]
+
+
+def _rollback(told: Told, known: _Known) -> Concerned:
+    """Whoever may look at it: not who rolled back. Nobody, where it was none, or somebody has looked."""
+    by = {one.by.person for one in known.rollbacks if one.version_id == told.subject}
+    if by:
+        yield Kind.POLICY, [one for one in known.of_role(*MAY_APPROVE_POLICIES) if one.person not in by]
 
 
 def _second(told: Told, known: _Known) -> Concerned:

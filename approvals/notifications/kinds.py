@@ -58,6 +58,8 @@ _OTHERS: Final[Mapping[str, str]] = {
     Event.AGENT_OWNERLESS: "An agent's owner is gone: name another, or it is suspended by itself",
     Event.REINSTATEMENT_ASKED: "An agent waits for a second person to let it act",
     Event.POLICY_PROPOSED: "Policies wait for approval",
+    Event.POLICY_ACTIVATED: "Policies were rolled back: a second person looks at that within a day",
+    Event.POLICY_ROLLBACK_OVERDUE: "Nobody has looked at a roll-back of the policies for more than a day",
     Event.MEMBERSHIP_CHANGED: "Somebody joined a group; a second administrator can confirm it",
     Event.CHANGE_ASKED: "A change waits for a second administrator",
     Event.REPORT_MADE: "Your report is ready",

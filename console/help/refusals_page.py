@@ -126,6 +126,7 @@ REVIEW: Final[Says] = {
     "own_agent": ("Nobody reinstates their own agent, or answers its incident.", "Ask somebody who neither owns nor enrolled it."),
     "own_group": ("Nobody widens what a group of their own reviews.", "Ask another administrator."),
     "own_version": ("Nobody approves policies they wrote.", "Ask another platform engineer."),
+    "own_rollback": ("Nobody reviews their own roll-back.", "Ask another engineer or the CISO."),
     "not_yours": ("It is for its author alone: a draft, or a token.", "Ask them, or make your own."),
     "second_administrator": ("A second administrator has to confirm it.", "Ask another administrator: it waits on the person's page."),
     "too_many": ("Too many reports or trials of yours wait already.", "Let one finish, or cancel one."),

@@ -37,7 +37,7 @@ from ledger.signer import FileSigner
 from monitoring.models import Incident
 from monitoring.steps import SLUGS
 from policies import actions as policies
-from policies import trial_actions
+from policies import rollback_actions, trial_actions
 from policies.decision import Ask
 from policies.question import question_of
 from policies.world import AgentFacts, ResourceFacts
@@ -65,6 +65,7 @@ class Everything:
         self._people()
         self.version = policies.install(POLICY, actor=cast.engineer)
         self.trial = trial_actions.ask(self.version.number, period="7d", actor=cast.engineer)
+        self.rollback = rollback_actions.begin(self.version, None, actor=cast.owner, reason=WHY)
 
     def _halt(self) -> None:
         self.halt = halts.halt(actor=self.cast.ciso, reason=WHY)
@@ -136,7 +137,8 @@ class Everything:
             "actions": self.action.id, "sessions": self.session.id, "holds": self.hold.id, "queue": self.hold.id,
             "incidents": self.incident.id, "credentials": self.credential.id, "changes": self.change.id,
             "tokens": self.token.id, "reports": self.report.id, "notifications": self.notification.id,
-            "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id, "erasures": self.erasure.id, "grants": self.grant.id,
+            "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id, "erasures": self.erasure.id,
+            "rollbacks": self.rollback.id, "grants": self.grant.id,
         }  # fmt: skip
         words = route.split("/")
         about = [word for word in words if word in named or word in identified][-1:] or [""]
@@ -148,6 +150,7 @@ class Everything:
 
 
 _IDENTIFIED = (
+    "rollback",
     "action",
     "session",
     "hold",

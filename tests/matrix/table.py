@@ -95,6 +95,7 @@ POLICIES = [
         ("policies/<int:number>/try/", "CEM", {"period": "7d"}), ("policies/<int:number>/trials/<uuid:trial_id>/stop/", "CEM"),
         ("policies/new/", "EM"), ("policies/<int:number>/propose/", "EM"), ("policies/<int:number>/approve/", "CEM"),
         ("policies/<int:number>/activate/", "EM"), ("policies/<int:number>/rollback/", "EM", WHY),
+        ("policies/rollbacks/<uuid:rollback_id>/review/", "CEM", {"found": "It was right"}),
     ),
 ]  # fmt: skip
 
@@ -182,7 +183,7 @@ API = [
         ("api/v1/policies/test", "CEM", {"text": "a policy", "tests": "cases: []"}), ("api/v1/policies/differences", "CEM", {"text": "a policy"}), ("api/v1/policies/<int:number>/trials", "CEM", {"period": "7d"}),
         ("api/v1/policies/install", "", {"text": "a policy"}, "EM"), ("api/v1/policies/<int:number>/propose", "EM"),
         ("api/v1/policies/<int:number>/approve", "CEM"), ("api/v1/policies/<int:number>/activate", "EM"),
-        ("api/v1/policies/<int:number>/rollback", "EM", WHY),
+        ("api/v1/policies/<int:number>/rollback", "EM", WHY), ("api/v1/policies/<int:number>/review-rollback", "CEM", {"found": "It was right"}),
         ("api/v1/incidents/<uuid:pk>/acknowledge", "C"), ("api/v1/incidents/<uuid:pk>/assign", "C", {"assignee": "cleo"}),
         ("api/v1/incidents/<uuid:pk>/contain", "C", WHY), ("api/v1/incidents/<uuid:pk>/note", "C", {"text": "Seen"}),
         ("api/v1/incidents/<uuid:pk>/resolve", "C", WHY), ("api/v1/incidents/<uuid:pk>/severity", "C", {"severity": "low"}),

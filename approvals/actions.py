@@ -163,6 +163,18 @@ def withdraw_own(hold_id: UUID, *, actor: User, reason: str) -> Hold:
     return hold
 
 
+def remind(hold_id: UUID) -> Hold:
+    """Have those who may still review a hold told again, once; otherwise do nothing. Raises NotFound."""
+    with transaction.atomic():
+        hold = _locked(hold_id)
+        now = db_now()
+        if hold.status == Status.WAITING and hold.remind_at and hold.remind_at <= now < hold.deadline:
+            hold.remind_at = None
+            hold.save(update_fields=["remind_at"])
+            _record(Event.HOLD_REMINDED, hold, SYSTEM)
+    return hold
+
+
 def expire(hold_id: UUID) -> Hold:
     """Deny a hold whose deadline has passed; otherwise do nothing. Raises NotFound."""
     with transaction.atomic():

@@ -23,6 +23,10 @@ from policies.terms import DEFAULT_TTL
 
 MOST_PER_AGENT: Final = 5
 MOST_PER_OWNER: Final = 25
+REMINDED: Final = 0.75
+"""Of the time that a hold has: when those who may still review it are told again."""
+TOO_SHORT: Final = timedelta(minutes=4)
+"""A hold that ends sooner has no reminder: it would come with the first word of it."""
 LONGEST_IN_TRANSACTION: Final = timedelta(seconds=60)
 """An open transaction keeps its locks while people think."""
 
@@ -131,8 +135,15 @@ def fresh(request: HoldRequest, agent: Agent, *, now: datetime) -> Hold:
         locks=list(request.locks), in_transaction=request.in_transaction, enforced=request.enforced, has_where=request.has_where,
         asked_at=now, deadline=now + patience(request),
     )  # fmt: skip
+    hold.remind_at = remind_at(hold)
     weigh(hold)
     return hold
+
+
+def remind_at(hold: Hold) -> datetime | None:
+    """When to remind of it; None where it ends too soon for that."""
+    time = hold.deadline - hold.asked_at
+    return hold.asked_at + time * REMINDED if time >= TOO_SHORT else None
 
 
 def patience(request: HoldRequest) -> timedelta:

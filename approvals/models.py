@@ -73,6 +73,9 @@ class Hold(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
     asked_at = models.DateTimeField(default=timezone.now)
     deadline = models.DateTimeField()
+    remind_at = models.DateTimeField(
+        null=True, blank=True
+    )  # None once that is done, and where time is too short for it
     redeem_by = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     settled_because = models.CharField(max_length=300, blank=True)
@@ -86,6 +89,7 @@ class Hold(models.Model):
         ordering: ClassVar = ["deadline", "id"]
         indexes: ClassVar = [
             models.Index(fields=["deadline"], condition=models.Q(status="waiting"), name="hold_waiting_by_deadline"),
+            models.Index(fields=["remind_at"], condition=models.Q(status="waiting"), name="hold_waiting_by_reminder"),
             models.Index(fields=["redeem_by"], condition=models.Q(status="approved"), name="hold_approved_by_redeem"),
             models.Index(fields=["agent", "-asked_at"], name="hold_by_agent"),
             models.Index(fields=["-settled_at"], name="hold_settled_recent"),

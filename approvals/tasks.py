@@ -19,12 +19,15 @@ MOST_AT_ONCE: Final = 500
 
 @shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
 def expire_due() -> int:
-    """Expire the holds past their deadline and lapse the approvals past their collection; says how many."""
+    """Expire the holds past their deadline and lapse the approvals past their collection; says how many. Remind of what waits long."""
     now = db_now()
     due = Hold.objects.filter(status=Hold.Status.WAITING, deadline__lte=now).order_by("deadline")
     overdue = Hold.objects.filter(status=Hold.Status.APPROVED, redeem_by__lte=now).order_by("redeem_by")
     expiring = list(due.values_list("id", flat=True)[:MOST_AT_ONCE])
     lapsing = list(overdue.values_list("id", flat=True)[:MOST_AT_ONCE])
+    remind = Hold.objects.filter(status=Hold.Status.WAITING, remind_at__lte=now, deadline__gt=now).order_by("remind_at")
+    for hold_id in list(remind.values_list("id", flat=True)[:MOST_AT_ONCE]):
+        actions.remind(hold_id)
     for hold_id in expiring:
         actions.expire(hold_id)
     for hold_id in lapsing:

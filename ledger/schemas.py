@@ -71,6 +71,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.HOLD_JOINED: "enforced:flag? joined_by:text",
     Event.HOLD_LAPSED: "because:text? enforced:flag?",
     Event.HOLD_RELEASED: NOTHING,
+    Event.HOLD_REMINDED: "enforced:flag?",
     Event.HOLD_RETRACTED: "enforced:flag? review:text",
     Event.HOLD_SETTLED: "enforced:flag? status:text",
     Event.HOLD_WITHDRAWN: "because:text? enforced:flag? reason:text?",

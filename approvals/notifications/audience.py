@@ -62,7 +62,9 @@ class _Known:
     @cached_property
     def holds(self) -> Mapping[UUID, Hold]:
         """The holds by identifier, with whatever their standing takes."""
-        found = Hold.objects.filter(id__in=self._subjects(Event.HOLD_ASKED, *OUTCOMES)).select_related(*RELATED)
+        found = Hold.objects.filter(
+            id__in=self._subjects(Event.HOLD_ASKED, Event.HOLD_REMINDED, *OUTCOMES)
+        ).select_related(*RELATED)
         return {hold.id: hold for hold in found}
 
     @cached_property
@@ -125,6 +127,7 @@ Concerned = Iterator[tuple[Kind, Iterable[User]]]
 def _concerned(told: Told, known: _Known) -> Concerned:
     about = {
         Event.HOLD_ASKED: _asked,
+        Event.HOLD_REMINDED: _reminded,
         **dict.fromkeys(OUTCOMES, _outcome),
         Event.INCIDENT_OPENED: _incident,
         Event.CONTAINMENT_WITHHELD: _incident,
@@ -157,6 +160,16 @@ def _asked(told: Told, known: _Known) -> Concerned:
     seats = [Seat(str(one.user.person), one.groups) for one in eligible]
     if not satisfied(Requirement(hold.requirement), seats):
         yield Kind.STUCK, known.of_role(Role.ADMINISTRATOR)
+
+
+def _reminded(told: Told, known: _Known) -> Concerned:
+    """Those who may review it and have not."""
+    hold = known.holds.get(told.subject)
+    if hold is None or hold.status != Hold.Status.WAITING:
+        return
+    done = {review.reviewer.person for review in hold.reviews.select_related("reviewer") if review.retracted_at is None}
+    standings = [known.bench.standing(person, hold) for person in known.reviewers if person.person not in done]
+    yield Kind.REVIEW, [one.user for one in standings if one.eligible]
 
 
 def _outcome(told: Told, known: _Known) -> Concerned:

@@ -65,7 +65,7 @@ _OTHERS: Final[Mapping[str, str]] = {
     Event.REPORT_MADE: "Your report is ready",
     Event.REPORT_FAILED: "Your report could not be made",
 }
-WATCHED: Final = (Event.HOLD_ASKED.value, *map(str, OUTCOMES), *map(str, _OTHERS))
+WATCHED: Final = (Event.HOLD_ASKED.value, Event.HOLD_REMINDED.value, *map(str, OUTCOMES), *map(str, _OTHERS))
 """The events that may be worth telling."""
 
 
@@ -74,5 +74,6 @@ def title(kind: str, event: str) -> str:
     if kind == Kind.STUCK:
         return "Too few people may review this hold"
     if kind == Kind.REVIEW:
-        return "A hold waits for your review"
+        still = " still" if event == Event.HOLD_REMINDED else ""
+        return f"A hold{still} waits for your review"
     return OUTCOMES.get(event) or _OTHERS.get(event, "Something happened")

@@ -16,13 +16,14 @@ from approvals.notifications.actions import choose, forget_old
 from approvals.notifications.kinds import WATCHED, Kind, title
 from approvals.notifications.models import Notification, NotificationCursor
 from approvals.notifications.places import place_of
+from approvals.tasks import expire_due
 from core.db import db_now
 from core.ids import new_id
 from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.write import record
 from policies import actions as policies
-from tests.approvals.world import BOTH, TWO, approve, held, in_thread
+from tests.approvals.world import BOTH, TWO, approve, backdate, held, in_thread
 from tests.notifications.conftest import Telling
 
 ADMINS = {"ada", "abel"}
@@ -36,6 +37,30 @@ def test_a_hold_is_told_to_those_who_may_review_it(telling: Telling) -> None:
     assert telling.who("stuck") == set()
     one = Notification.objects.filter(person=telling.cast.reviewer).get()
     assert (one.title, one.about) == ("A hold waits for your review", "sql:delete by support.production")
+
+
+def test_what_waits_long_is_told_again_to_those_who_have_not_reviewed_it(telling: Telling) -> None:
+    hold = approve(held(telling.world, TWO), telling.cast.reviewer)
+    telling.read()
+    backdate(hold, remind_at=db_now())
+    expire_due()
+    expire_due()
+    telling.read()
+    again = Notification.objects.filter(event="hold:reminded")
+    assert [one.person.username for one in again] == ["tom"]
+    assert again.get().title == "A hold still waits for your review"
+
+
+def test_what_is_settled_or_short_is_not_told_again(telling: Telling) -> None:
+    hold = held(telling.world)
+    assert hold.remind_at == hold.asked_at + (hold.deadline - hold.asked_at) * 0.75
+    approve(hold, telling.cast.reviewer)
+    backdate(hold, remind_at=db_now())
+    expire_due()
+    short = held(telling.world, text="DELETE FROM customers WHERE id = 2", in_transaction=True)
+    assert short.remind_at is None
+    telling.read()
+    assert not Notification.objects.filter(event="hold:reminded").exists()
 
 
 def test_a_hold_for_two_groups_is_told_to_both(telling: Telling) -> None:
@@ -240,4 +265,5 @@ def test_what_is_long_past_is_forgotten_and_nothing_else(telling: Telling) -> No
 
 def test_every_event_that_is_watched_has_words() -> None:
     for event in WATCHED:
-        assert title(Kind.OUTCOME, event) != "" if event == Event.HOLD_ASKED else "Something" not in title("", event)
+        kind = Kind.REVIEW if event in {Event.HOLD_ASKED, Event.HOLD_REMINDED} else Kind.OUTCOME
+        assert "Something" not in title(kind, event)

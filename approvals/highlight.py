@@ -1,7 +1,7 @@
 """What is asked as coloured, escaped pieces: what a page shows is exactly the text given. Pure: no Django, no I/O.
 
 Tokens of SQL come from PostgreSQL's own scanner (pglast), so a keyword is one only where PostgreSQL reads it as one. An operation with
-its arguments in JSON begins with its name. Text that cannot be scanned is shown plain, never dropped.
+its arguments in JSON begins with its name, a request to an API with its method. Text that cannot be scanned is shown plain, never dropped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _KEYWORDS = frozenset({"RESERVED_KEYWORD", "UNRESERVED_KEYWORD", "COL_NAME_KEYWO
 _READ_AS_NAMES = re.compile(
     r"(?i)(?:name|type|value|data|text|date|time|timestamp|interval|level|content|day|month|year|key)$"
 )
-_OPERATION = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+ \{\n")
+_OPERATION = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+ \{\n|[A-Z]{3,7} /\S*\n")
 _JSON = re.compile(
     r'(?P<name>"(?:[^"\\\n]|\\.)*"(?=:))|(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<number>-?\d[\d.eE+-]*)|\b(?P<keyword>true|false|null)\b'
 )
@@ -98,12 +98,10 @@ def _runs(sql: str) -> Iterator[_Run]:
 
 def _tokens(sql: str) -> list[_Run]:
     """Tokens of interest, in characters; none where the scanner gives up."""
-    if _OPERATION.match(sql):
-        return [
-            _Run(found.start(), found.end(), _json_kind(found))
-            for found in _JSON.finditer(sql)
-            if found["name"] is None
-        ]
+    begins = _OPERATION.match(sql)
+    if begins:
+        found = _JSON.finditer(sql, begins.end())
+        return [_Run(one.start(), one.end(), _json_kind(one)) for one in found if one["name"] is None]
     try:
         tokens = scan(sql)
     except (ParseError, UnicodeError):

@@ -55,6 +55,10 @@ def touch(hold: Hold) -> Touch:
         return Touch(
             "The agent carries it out by itself.", "The gate does not see it happen, and cannot count it.", exact=False
         )
+    if not hold.verb.startswith("sql:"):
+        return Touch(
+            "Goes to the API as it is shown, once.", "Nobody can count what it touches without sending it.", exact=False
+        )
     estimate: Mapping[str, Any] = hold.estimate or {}
     does = _DOES.get(hold.verb.removeprefix("sql:"), "Touches")
     if estimate.get("rows") is None:

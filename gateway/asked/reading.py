@@ -23,6 +23,8 @@ LONGEST_KEY: Final = 100
 DEEPEST: Final = 16
 MOST: Final = 2_000
 """Values in the arguments."""
+LONGEST_TOLD: Final = 40
+"""Characters of one value in a line of it."""
 LONGEST_SHOWN: Final = 20_000
 """Characters in the record; the digest covers all of it."""
 _OPERATION: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+\Z")
@@ -187,5 +189,19 @@ def shown(wish: Wish) -> str:
 
 def summary(wish: Wish) -> str:
     """One line of it."""
-    parts = ", ".join(f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in wish.arguments.items())
-    return f"{wish.operation}: {parts}"[:300] if parts else wish.operation
+    return one_line(wish.operation, wish.arguments)
+
+
+def one_line(operation: str, arguments: Mapping[str, Any]) -> str:
+    """An operation with its arguments, shortly: what is inside of others is left out."""
+    parts = ", ".join(f"{name} {_shortly(value)}" for name, value in arguments.items())
+    return f"{operation}: {parts}"[:300] if parts else operation
+
+
+def _shortly(value: object) -> str:
+    if isinstance(value, dict):
+        return "{…}" if value else "{}"
+    if isinstance(value, list):
+        return "[…]" if value else "[]"
+    written = json.dumps(value, ensure_ascii=False)
+    return written if len(written) <= LONGEST_TOLD else f"{written[:LONGEST_TOLD]}…"

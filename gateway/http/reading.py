@@ -15,7 +15,7 @@ from agents.openapi import Operation
 from core.errors import Invalid
 from core.ids import new_id
 from gateway.action import Action, Caller
-from gateway.asked.reading import object_or_list
+from gateway.asked.reading import object_or_list, one_line
 from gateway.http.paths import Routes, fields, segments, target
 from gateway.refusal import Refusal
 from policies.arguments import readable
@@ -205,5 +205,4 @@ def summary(call: Call) -> str:
     """One line of it: the operation, and what is in path and body."""
     body = call.arguments.get("body")
     named = {**call.arguments["path"], **(body if isinstance(body, dict) else {})}
-    parts = ", ".join(f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in named.items())
-    return f"{call.operation.name}: {parts}"[:300] if parts else call.operation.name
+    return one_line(call.operation.name, named)

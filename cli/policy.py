@@ -22,7 +22,7 @@ from core.errors import NarrowgateError
 
 policy = typer.Typer(
     name="policy",
-    help="Policies: check, test, diff, push, try, approve, activate, roll back.",
+    help="Policies: check, test, diff, push, try, approve, activate, roll back, review.",
     no_args_is_help=True,
 )
 EVERY: Final = 0.5
@@ -209,6 +209,19 @@ def rollback(
     """Put an earlier version back in force."""
     connect(state, token_file, person).post(f"policies/{number}/rollback", {"reason": reason})
     typer.echo(f"Version {number} is in force again.")
+
+
+@policy.command("review")
+def review_rollback(
+    number: Number,
+    found: Annotated[str, typer.Option(help="Whether it was right, and what follows. It is kept in the record.")],
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Say, as somebody other than who rolled back to a version, what looking at that came to."""
+    connect(state, token_file, person).post(f"policies/{number}/review-rollback", {"found": found})
+    typer.echo(f"The roll-back to version {number} is reviewed.")
 
 
 @policy.command("packs")

@@ -108,6 +108,8 @@ def bench(server: RunningServer, clinic: Clinic, tmp_path_factory: pytest.TempPa
     number = bring_policy(bench)
     yield bench
     bench.types("policy", "rollback", "1", "--reason", "The test is over", says="Version 1 is in force again.")
+    bench.types("policy", "review", "1", "--found", "Fine", status=1, says="Nobody reviews their own roll-back.")
+    bench.types("policy", "review", "1", "--found", "It was right", who="claire", says="is reviewed")
     bench.types("policy", "approve", str(number), who="claire", status=1, says="retired")
     bench.types("agent", "retire", AGENT, "--reason", "The test is over", says="is retired")
 

@@ -50,8 +50,8 @@ def edit_segment(request: HttpRequest, name: str) -> HttpResponse:
         changed = form.act(lambda: actions.change_segment(found.id, actor=user, **about))
         if changed:
             waits = changed.production and about.get("production") is False
-            then = " It is of production until a second administrator says the same." if waits else ""
-            messages.success(request, f"Changed {found.name}.{then}")
+            asked = f"Asked: {found.name} is of production until a second administrator says the same."
+            messages.success(request, asked if waits else f"Changed {found.name}.")
             return redirect("resources:segments")
     context = {"segment": found, "changes": history_of(found.id), "asks": waits_for(found)}
     return answer(request, "agents/forms/segment_edit.html", form, **context)

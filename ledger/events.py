@@ -105,7 +105,10 @@ class Event(StrEnum):
     HOLD_JOINED = "hold:joined", "An agent that asked the same again was given its earlier hold."
     HOLD_LAPSED = "hold:lapsed", "An approved action was not collected in time, or may no longer run."
     HOLD_RELEASED = "hold:released", "An approval was used: the hold let its action through."
-    HOLD_REMINDED = "hold:reminded", "Three quarters of its time are over: those who may still review it are told again."
+    HOLD_REMINDED = (
+        "hold:reminded",
+        "Three quarters of its time are over: those who may still review it are told again.",
+    )
     HOLD_RETRACTED = "hold:retracted", "One person took their approval back while the action still waited."
     HOLD_SETTLED = "hold:settled", "The reviews met the requirement."
     HOLD_WITHDRAWN = "hold:withdrawn", "The agent, its owner or their deputy took its request back."

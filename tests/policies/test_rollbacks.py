@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
+from accounts.erasure import WORDS
 from accounts.models import User
 from approvals.notifications.audience import audience
 from approvals.notifications.told import Told
@@ -19,6 +20,7 @@ from ledger.events import Event
 from ledger.models import Outbox
 from monitoring.posture import posture_of
 from policies import actions, rollback_actions
+from policies.forgetting import forget
 from policies.models import PolicyRollback
 from tests.bring.callers import Caller, browser
 from tests.cast import Cast
@@ -119,3 +121,11 @@ def test_by_page_by_api_and_on_the_posture(cast: Cast, rollback: PolicyRollback)
     assert "put back in force" not in page.get("/policies/").content.decode()
     assert Caller(cast.administrator).post("policies/1/review-rollback", {"found": "Fine."})[0] == 404
     assert not any("roll-back" in one for one in posture_of(timedelta(hours=1), db_now()).worries)
+
+
+def test_the_words_of_whoever_is_erased_go(cast: Cast, rollback: PolicyRollback) -> None:
+    rollback_actions.review(rollback.id, actor=cast.ciso, found="It was right.")
+    forget(cast.engineer)
+    forget(cast.ciso)
+    rollback.refresh_from_db()
+    assert (rollback.reason, rollback.found) == (WORDS, WORDS)

@@ -29,6 +29,8 @@ class Effect:
     masked: tuple[str, ...] = ()
     """Tags of what it touches that stay masked."""
     limit: int | None = None
+    proof: int | None = None
+    """Seconds ago, at most, that the agent has to have proved that it holds its key."""
 
     @property
     def kind(self) -> str:
@@ -135,7 +137,8 @@ def effect(ask: Ask, decision: Decision) -> Effect:
     tags = ask.context.get("tags")
     touched = frozenset(tags) if isinstance(tags, (frozenset, set, list, tuple)) else frozenset()
     needs = str(decision.requirement) if decision.requirement else ""
-    return Effect(decision.verdict.value, needs, tuple(sorted(touched - decision.unmask)), decision.limit)
+    proof = int(decision.proof.total_seconds()) if decision.proof else None
+    return Effect(decision.verdict.value, needs, tuple(sorted(touched - decision.unmask)), decision.limit, proof)
 
 
 def in_words(effect: Effect) -> str:
@@ -152,6 +155,8 @@ def _words(effect: Effect) -> Iterator[str]:
         yield f"{listing(list(effect.masked))} masked"
     if effect.limit is not None:
         yield f"at most {effect.limit:,} rows"
+    if effect.proof is not None:
+        yield f"with a proof at most {effect.proof} s old"
 
 
 def _change(one: Change) -> dict[str, Any]:

@@ -47,6 +47,13 @@ def test_masks_and_limits_are_differences_too() -> None:
     assert effect(question, after).kind == "mask"
 
 
+def test_a_proof_that_is_asked_for_no_more_is_a_difference() -> None:
+    trial = Trial(engine(READS.replace('@id("reads")', '@id("reads") @proof("5m")')), engine(READS))
+    trial.compare([Asked(ask("sql:select"), 3, "x")])
+    (change,) = trial.changes()
+    assert (in_words(change.before), in_words(change.after)) == ("allowed, with a proof at most 300 s old", "allowed")
+
+
 def test_the_same_version_differs_in_nothing() -> None:
     trial = Trial(engine(READS, HELD), engine(READS, HELD))
     trial.compare(Asked(ask(verb), 1, "x") for verb in ("sql:select", "sql:delete"))

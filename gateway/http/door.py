@@ -69,9 +69,9 @@ class HttpDoor:
         # 1. Identify.
         identity = await self._seen.identify(request)
         if identity.resource != name:
-            raise Problem(
-                403, "wrong_resource", f"The token is for {identity.resource}.", remedy=f"Ask for one for {name}."
-            )
+            because = f"The token is for {identity.resource}."
+            await request.refused(identity.agent, name, "wrong_resource", because)
+            raise Problem(403, "wrong_resource", because, remedy=f"Ask for one for {name}.")
         body = await request.body(LONGEST_BODY, WITHIN)
         asked = Asked(request.method, path, request.query, tuple(request.headers), body)
         with await self._enter(request, identity) as visit:

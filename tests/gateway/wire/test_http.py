@@ -255,6 +255,15 @@ def test_what_is_not_listed_or_not_permitted_is_denied(agent: Agent, method: str
     assert not agent.api.seen
 
 
+def test_a_token_for_another_resource_is_refused_and_recorded(agent: Agent) -> None:
+    agent.token = agent.world.token(resource="shop")
+    refused = agent.send("GET", "/customers")
+    assert (refused.status_code, refused.json()["code"]) == (403, "wrong_resource")
+    assert agent.api.seen == []
+    entry = json.loads(bytes(Outbox.objects.filter(event=Event.SESSION_REFUSED).latest("id").leaf))
+    assert (entry["details"]["code"], entry["subject"]["name"]) == ("wrong_resource", "bank")
+
+
 @pytest.mark.parametrize(
     "path",
     [

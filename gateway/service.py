@@ -19,6 +19,7 @@ from activity import actions
 from activity.actions import node_actor
 from activity.models import GatewayNode
 from gateway.asked.door import AskedDoor
+from gateway.callers import is_alive, why_over
 from gateway.door import Ways
 from gateway.holds import Holds
 from gateway.http.door import HttpDoor
@@ -149,15 +150,9 @@ class Service:
         """Cut off whoever may not act any more."""
         self._visits.changed(snapshot, revoked)
         for _, session in list(self._sessions.values()):
-            caller = session.caller
-            if caller.credential_id in revoked:
-                session.kill("The credential of this session was revoked.")
-            elif snapshot.halted:
-                session.kill("Everything is stopped.")
-            elif gone := next((name for name in (caller.agent, *caller.through) if name not in snapshot.agents), ""):
-                session.kill(f"The agent {gone} is not active any more.")
-            elif caller.resource not in snapshot.resources:
-                session.kill(f"The resource {caller.resource} is not behind the gate any more.")
+            because = why_over(session.caller, snapshot, revoked)
+            if because:
+                session.kill(because)
 
     def _cut(self, session_id: UUID, reason: str) -> None:
         """A person ended this session."""
@@ -222,7 +217,7 @@ class Service:
     async def _carry(self, process: int, session: Session) -> None:
         try:
             # From here on a revocation finds the session; one that came while it connected is found here.
-            if not await in_thread(login.is_alive, session.caller):
+            if not await in_thread(is_alive, session.caller.credential_id):
                 session.kill("The credential of this session was revoked.")
             await session.run()
         finally:

@@ -13,13 +13,12 @@ from django.db import transaction
 
 from activity import actions
 from agents.access import Identity
-from agents.models import Credential, Resource
 from gateway.action import Caller
-from gateway.callers import caller_of, opening_of
-from gateway.pipeline import require_running
+from gateway.callers import caller_of, is_alive, live, opening_of, require_known, why_over
 from gateway.refusal import Refusal
 from gateway.snapshot import Watch
 from gateway.threads import in_thread
+from gateway.web import Request
 from policies.snapshot import Snapshot
 
 SILENT = 300.0
@@ -103,6 +102,16 @@ class Visits:
             for visit in (self._open.get((credential, protocol)) for protocol in ("http", "ask"))
         )
 
+    async def begun_by(self, request: Request, identity: Identity, *, protocol: str) -> Visit:
+        """The session that a request belongs to. Raises Refusal, recorded."""
+        try:
+            return await self.enter(
+                identity, protocol=protocol, source=request.source, client=request.header("user-agent")
+            )
+        except Refusal as refusal:
+            await request.refused(identity.agent, identity.resource, refusal.code, refusal.message)
+            raise
+
     async def enter(self, identity: Identity, *, protocol: str, source: str, client: str) -> Visit:
         """The session of a proved identity, opened where there is none. Raises Refusal.
 
@@ -127,7 +136,7 @@ class Visits:
         if len(self._open) >= MOST:
             raise Refusal("The gate takes no more sessions.", code="too_many_connections", sqlstate="53300")
         await self._watch.heard()
-        agent_id = _known(self._watch.current(), identity)
+        agent_id = require_known(self._watch.current(), identity.agent, identity.resource)
         if key in self._open:  # it was cut, and not closed yet
             await self._close(key)
         visit = Visit(
@@ -135,7 +144,7 @@ class Visits:
         )
         self._open[key] = visit
         # From here on a revocation finds it; one that came meanwhile is found here.
-        if not await in_thread(_is_alive, identity.credential):
+        if not await in_thread(is_alive, identity.credential):
             visit.end("The credential was revoked.")
             raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
         return visit
@@ -143,15 +152,9 @@ class Visits:
     def changed(self, snapshot: Snapshot, revoked: frozenset[UUID]) -> None:
         """End those that may not go on."""
         for visit in self._open.values():
-            caller = visit.caller
-            if caller.credential_id in revoked:
-                visit.end("The credential was revoked.")
-            elif snapshot.halted:
-                visit.end("Everything is stopped.")
-            elif gone := next((name for name in (caller.agent, *caller.through) if name not in snapshot.agents), ""):
-                visit.end(f"The agent {gone} is not active any more.")
-            elif caller.resource not in snapshot.resources:
-                visit.end(f"The resource {caller.resource} is not behind the gate any more.")
+            because = why_over(visit.caller, snapshot, revoked)
+            if because:
+                visit.end(because)
 
     def cut(self, session_id: UUID, reason: str) -> None:
         """A person ended this session."""
@@ -181,30 +184,11 @@ class Visits:
         await in_thread(actions.close_session, visit.caller.session_id, because=visit.because)
 
 
-def _known(snapshot: Snapshot, identity: Identity) -> UUID:
-    """The agent's identifier. Raises Refusal."""
-    require_running(snapshot)
-    if identity.agent not in snapshot.agents:
-        raise Refusal(f"The agent {identity.agent} is not active.", code="agent_not_active", sqlstate="28000")
-    if identity.resource not in snapshot.resources:
-        raise Refusal(f"There is no resource {identity.resource}.", code="unknown_resource", sqlstate="3D000")
-    return snapshot.agents[identity.agent].id
-
-
 def _opened(
     identity: Identity, agent_id: UUID, node_id: UUID, *, protocol: str, source: str, client: str
 ) -> Caller:  # one transaction: no session without its entry
     with transaction.atomic():
-        credential = Credential.objects.filter(id=identity.credential, kind=identity.kind, agent=agent_id).first()
-        if credential is None or credential.revoked_at is not None:
-            raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
-        resource = Resource.objects.filter(name=identity.resource, retired_at=None).first()
-        if resource is None:
-            raise Refusal(f"There is no resource {identity.resource}.", code="unknown_resource", sqlstate="3D000")
+        credential, resource = live(identity, agent_id)
         caller = caller_of(identity, credential, resource, source, node_id)
         actions.open_session(opening_of(caller, protocol=protocol, client=client))
     return caller
-
-
-def _is_alive(credential: UUID) -> bool:
-    return Credential.objects.filter(id=credential, revoked_at=None).exists()

@@ -92,7 +92,7 @@ class AskedDoor:
     async def _ask(self, request: Request, identity: Identity) -> Reply:
         key = reading.read_key(request.header("idempotency-key"))
         wish = reading.read(await request.body(reading.LONGEST, WITHIN))
-        with await self._enter(request, identity) as visit:
+        with await self._visits.begun_by(request, identity, protocol=PROTOCOL) as visit:
             form = reading.covered(wish, visit.caller)
             action_id, first = await in_thread(asking.claim, visit.caller.agent_id, key, form)
             known = None if first else await in_thread(_known, action_id)
@@ -115,14 +115,6 @@ class AskedDoor:
         found = await in_thread(_known, begun.action_id if isinstance(begun, Hold) else UUID(begun.action_id))
         return _told(*cast("tuple[Action, Hold | None]", found))  # it was committed before `begin` returned
 
-    async def _enter(self, request: Request, identity: Identity) -> Visit:
-        client = request.header("user-agent")
-        try:
-            return await self._visits.enter(identity, protocol=PROTOCOL, source=request.source, client=client)
-        except Refusal as refusal:
-            await request.refused(identity.agent, identity.resource, refusal.code, refusal.message)
-            raise
-
     # ---- looking ----
     async def _look(self, action_id: UUID, request: Request, identity: Identity) -> Reply:
         wait = _wait(request.query)
@@ -130,7 +122,7 @@ class AskedDoor:
         found, hold = await in_thread(own_action, action_id, identity)
         if hold is None or hold.status not in _UNDECIDED:
             return _told(found, hold)
-        with await self._enter(request, identity) as visit:
+        with await self._visits.begun_by(request, identity, protocol=PROTOCOL) as visit:
             async with request.watched(visit.ended) as left:
                 await self._settled(as_proved(visit.caller, identity), found, hold, wait, left)
         return _told(*await in_thread(own_action, action_id, identity))

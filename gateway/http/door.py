@@ -15,7 +15,6 @@ import httpcore
 import structlog
 
 from activity.hotpath import Outcome
-from agents.access import Identity
 from approvals.models import Hold
 from gateway.action import Caller
 from gateway.callers import as_proved
@@ -74,18 +73,10 @@ class HttpDoor:
             raise Problem(403, "wrong_resource", because, remedy=f"Ask for one for {name}.")
         body = await request.body(LONGEST_BODY, WITHIN)
         asked = Asked(request.method, path, request.query, tuple(request.headers), body)
-        with await self._enter(request, identity) as visit:
+        with await self._visits.begun_by(request, identity, protocol=PROTOCOL) as visit:
             async with request.watched(visit.ended) as left:
                 caller = as_proved(visit.caller, identity)
                 return await self._carried(asked, visit, caller, left, send, wait=wait)
-
-    async def _enter(self, request: Request, identity: Identity) -> Visit:
-        client = request.header("user-agent")
-        try:
-            return await self._visits.enter(identity, protocol=PROTOCOL, source=request.source, client=client)
-        except Refusal as refusal:
-            await request.refused(identity.agent, identity.resource, refusal.code, refusal.message)
-            raise
 
     async def _carried(
         self, asked: Asked, visit: Visit, caller: Caller, left: asyncio.Event, send: Send, *, wait: int

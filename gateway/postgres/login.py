@@ -28,8 +28,7 @@ from agents.models import Credential, Resource, ResourceSecret
 from agents.vault import open_secret
 from core.errors import NarrowgateError, NotFound, Refused
 from gateway.action import Caller
-from gateway.callers import caller_of, opening_of
-from gateway.pipeline import require_running
+from gateway.callers import caller_of, live, opening_of, require_known
 from gateway.postgres import settings_allowed
 from gateway.postgres.client import Client
 from gateway.postgres.frontend import Startup, read_text
@@ -41,7 +40,6 @@ from gateway.threads import in_thread
 from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
-from policies.snapshot import Snapshot
 
 WITHIN = 30.0
 """Seconds from the handshake to the end of signing in."""
@@ -79,7 +77,7 @@ async def enter(client: Client, startup: Startup, source: str, watch: Watch, nod
         identity = await _identify(client, asked, source)
         # 3. The snapshot.
         await watch.heard()
-        agent_id = _known(watch.current(), asked)
+        agent_id = require_known(watch.current(), asked.agent, asked.resource)
         # 4. The database.
         return await in_thread(_admit, identity, asked, agent_id, source, node_id)
     except Refusal as refusal:
@@ -167,29 +165,14 @@ async def _by_token(client: Client, asked: _Asked, source: str) -> Identity:
     return identity
 
 
-def _known(snapshot: Snapshot, asked: _Asked) -> UUID:
-    # 3. The agent's identifier.
-    require_running(snapshot)
-    if asked.agent not in snapshot.agents:
-        raise Refusal(f"The agent {asked.agent} is not active.", code="agent_not_active", sqlstate="28000")
-    if asked.resource not in snapshot.resources:
-        raise Refusal(f"There is no resource {asked.resource}.", code="unknown_resource", sqlstate="3D000")
-    return snapshot.agents[asked.agent].id
-
-
 def _how(asked: _Asked) -> str:
     return f"The password is an access token for this resource: narrowgate token {asked.agent}. The database is the resource's name."
 
 
 def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_id: UUID) -> Entrance:
-    # 4. One transaction. A credential revoked while it runs is found by `is_alive`, once the session can be stopped.
+    # 4. One transaction.
     with transaction.atomic():
-        credential = Credential.objects.filter(id=identity.credential, kind=identity.kind, agent=agent_id).first()
-        if credential is None or credential.revoked_at is not None:
-            raise Refusal("The credential was revoked.", code="credential_revoked", sqlstate="28000")
-        resource = Resource.objects.filter(name=asked.resource, kind="postgres", retired_at=None).first()
-        if resource is None:
-            raise Refusal(f"There is no resource {asked.resource}.", code="unknown_resource", sqlstate="3D000")
+        credential, resource = live(identity, agent_id, kind="postgres")
         try:
             targets = _target(resource, ResourceSecret.Use.ACTIONS), _reading(resource)
         except NarrowgateError as error:
@@ -203,11 +186,6 @@ def _admit(identity: Identity, asked: _Asked, agent_id: UUID, source: str, node_
             session=caller.session_id,
         )
     return Entrance(caller, *targets, minor=asked.minor, settings=asked.settings)
-
-
-def is_alive(caller: Caller) -> bool:
-    """Whether the credential of a session has not been revoked."""
-    return Credential.objects.filter(id=caller.credential_id, revoked_at=None).exists()
 
 
 def _target(resource: Resource, use: str) -> Target:

@@ -306,7 +306,7 @@ def test_a_revoked_credential_asks_no_more_and_its_session_ends(agent: Agent) ->
     inventory.revoke_credential(found.credential_id, actor=agent.world.cast.engineer, reason="Lost.")
     assert agent.ask(amount=3).json()["code"] == "credential_revoked"
     eventually(lambda: Session.objects.get(id=found.session_id).ended_at, within=15)
-    assert Session.objects.get(id=found.session_id).end_reason == "The credential was revoked."
+    assert Session.objects.get(id=found.session_id).end_reason == "The credential of this session was revoked."
 
 
 def test_a_session_ends_after_five_silent_minutes(agent: Agent) -> None:

@@ -186,7 +186,7 @@ def test_a_revoked_credential_ends_a_stream(agent: Agent) -> None:
         with pytest.raises(httpx.HTTPError):
             for _ in pieces:
                 pass
-    assert last(id=found.id, status="done").message == "The credential was revoked."
+    assert last(id=found.id, status="done").message == "The credential of this session was revoked."
     assert agent.send("GET", "/echo").status_code == 401
 
 

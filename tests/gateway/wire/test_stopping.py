@@ -22,8 +22,7 @@ from agents import actions as inventory
 from agents.models import Agent, Credential
 from approvals import actions as approvals
 from approvals.models import Hold
-from gateway import snapshot
-from gateway.postgres import login
+from gateway import service, snapshot
 from ledger.models import Outbox
 from tests.gateway.wire.world import Gateway, World, eventually
 
@@ -114,10 +113,10 @@ def test_an_expired_credential_ends_the_session_at_the_next_statement(world: Wor
 def test_a_session_that_breaks_before_its_first_message_leaves_the_resource(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lost(_caller: object) -> bool:
+    def lost(_credential: object) -> bool:
         raise psycopg.OperationalError("the connection is lost")
 
-    monkeypatch.setattr(login, "is_alive", lost)
+    monkeypatch.setattr(service, "is_alive", lost)
     with pytest.raises(psycopg.OperationalError), world.connect() as connection:
         connection.execute("SELECT 1")
     with world.target() as target:

@@ -24,7 +24,6 @@ from agents.oauth_errors import OAuthError, invalid_request
 from agents.proof import Proof, prove, record_refusal, require_active
 from agents.svid_authority import SIGNING, SvidAuthority, svid_authority
 from agents.tokens import audiences
-from core.db import db_now
 from core.errors import Invalid
 from ledger.events import Event
 from ledger.write import record
@@ -94,8 +93,8 @@ def _certify(request: CertificateRequest) -> Certificate:
     except Invalid as error:
         raise invalid_request(f"{error.message} {error.remedy}") from None
     # 2. Who asks.
-    now = db_now().replace(microsecond=0)  # certificates know whole seconds
-    key = prove(request, audiences=audiences(), now=now)
+    key, proved_at = prove(request, audiences=audiences())
+    now = proved_at.replace(microsecond=0)  # certificates know whole seconds
     signer = authority()
     with transaction.atomic():
         # 3. The agent may act.

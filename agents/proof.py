@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -24,14 +25,16 @@ from ledger.write import record
 
 KEY_FIELDS = ["id", "agent_id", "kid", "algorithm", "public_jwk"]
 KEY_SQL = """
-SELECT key.id, key.agent_id, key.kid, key.algorithm, key.public_jwk, agent.name
+SELECT clock_timestamp(), key.id, key.agent_id, key.kid, key.algorithm, key.public_jwk, agent.name
 FROM agents_agentkey AS key JOIN agents_agent AS agent ON agent.id = key.agent_id WHERE key.kid = %s AND key.revoked_at IS NULL
 """
 # Whoever changes the agent's status waits for those who hold it, and ends the credentials that they issued.
 HOLD_SQL = """
-SELECT agent.status, agent.status_reason, (SELECT reason FROM agents_halt WHERE lifted_at IS NULL)
+SELECT agent.status, agent.status_reason, (SELECT reason FROM agents_halt WHERE lifted_at IS NULL),
+    (SELECT id FROM agents_resource WHERE name = %s AND retired_at IS NULL)
 FROM agents_agent AS agent WHERE agent.id = %s FOR SHARE OF agent
 """
+UNREGISTERED = "The client assertion's key is not registered for this agent and algorithm."
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -47,21 +50,24 @@ class Proof:
     """The client's certificate (DER), whose chain and times TLS has verified."""
 
 
-def prove(proof: Proof, *, audiences: Sequence[str], now: datetime) -> AgentKey:
-    """The registered key that the client holds. Raises OAuthError (`invalid_client`).
+def prove(proof: Proof, *, audiences: Sequence[str]) -> tuple[AgentKey, datetime]:
+    """The registered key that the client holds, and the database's time of looking. Raises OAuthError (`invalid_client`).
 
     Steps: 1. form; 2. key; 3. assertion; 4. first use. A caller whose transaction this is in lets it commit, a refusal or not.
     """
     # 1. The form: an assertion or, without one, the certificate of the connection.
     if proof.certificate is not None and not proof.client_assertion:
-        return _by_certificate(proof, proof.certificate)
+        return _by_certificate(proof, proof.certificate), db_now()
     if proof.client_assertion_type != ASSERTION_TYPE or not proof.client_assertion:
         raise invalid_client(f"The client proves itself by a client_assertion of type {ASSERTION_TYPE}.")
     # 2. The key that the assertion names.
     claimed = assertions.peek(proof.client_assertion)
-    key = _registered(claimed.kid)
-    if key is None or key.agent.name != claimed.issuer or key.algorithm != claimed.algorithm:
-        raise invalid_client("The client assertion's key is not registered for this agent and algorithm.")
+    registered = _registered(claimed.kid)
+    if registered is None:
+        raise invalid_client(UNREGISTERED)
+    key, now = registered
+    if key.agent.name != claimed.issuer or key.algorithm != claimed.algorithm:
+        raise invalid_client(UNREGISTERED)
     # 3. The assertion, by that key.
     assertion = assertions.verify(
         proof.client_assertion,
@@ -72,20 +78,20 @@ def prove(proof: Proof, *, audiences: Sequence[str], now: datetime) -> AgentKey:
     # 4. It was never used before, in whatever process.
     if not is_first_use(assertion.issuer, assertion.jti, expires_at=assertion.expires_at):
         raise invalid_client("The client assertion was used before.")
-    return key
+    return key, now
 
 
-def _registered(kid: str) -> AgentKey | None:
-    """A key that counts and its agent, with the columns that are needed here: the ORM's own way costs as much as all the rest of a token."""
+def _registered(kid: str) -> tuple[AgentKey, datetime] | None:
+    """A key that counts and its agent, with the columns that are needed here, and the time: the ORM's own way costs as much as all the rest of a token."""
     with connection.cursor() as cursor:
         cursor.execute(KEY_SQL, [kid])
         row = cursor.fetchone()
     if row is None:
         return None
-    *of_key, jwk, name = row
+    now, *of_key, jwk, name = row
     key = AgentKey.from_db(connection.alias, KEY_FIELDS, [*of_key, json.loads(jwk)])
     key.agent = Agent.from_db(connection.alias, ["id", "name"], [key.agent_id, name])
-    return key
+    return key, now
 
 
 def _by_certificate(proof: Proof, certificate: bytes) -> AgentKey:
@@ -119,15 +125,19 @@ def _live_svid(certificate: bytes) -> Credential:
     return credential
 
 
-def require_active(agent: Agent) -> None:
-    """Hold an agent as it is in the caller's transaction, beside others who do. Raises OAuthError (`unauthorized_client`) for one that may not act."""
+def require_active(agent: Agent, *, resource: str = "") -> UUID | None:
+    """Hold an agent as it is in the caller's transaction, beside others who do; gives the identifier of the resource of that name.
+
+    Raises OAuthError (`unauthorized_client`) for an agent that may not act.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(HOLD_SQL, [agent.id])
-        status, why, stopped = cursor.fetchone()
+        cursor.execute(HOLD_SQL, [resource, agent.id])
+        status, why, stopped, found = cursor.fetchone()
     if status != Agent.Status.ACTIVE:
         raise unauthorized_client(f"{agent.name} is {Agent.Status(status).label.lower()}.", told=why)
     if stopped is not None:
         raise unauthorized_client("Everything is stopped.", told=stopped)
+    return UUID(str(found)) if found else None
 
 
 @transaction.atomic

@@ -82,7 +82,7 @@ def _caller(request: StateRequest) -> AgentKey:
             raise invalid_request("The token parameter is missing.")
         if len(request.token_type_hint) > LONGEST_HINT:
             raise invalid_request(f"The token_type_hint has more than {LONGEST_HINT} characters.")
-        return prove(request, audiences=tokens.audiences(), now=db_now())
+        return prove(request, audiences=tokens.audiences())[0]
     except OAuthError as error:
         record_refusal(request, error, asked={})
         raise

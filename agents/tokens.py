@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -23,14 +24,12 @@ from agents.models import Agent, AgentKey, Credential, Resource
 from agents.oauth_errors import OAuthError, invalid_grant, invalid_request, invalid_target, unsupported_grant_type
 from agents.proof import Proof, prove, record_refusal, require_active, require_own
 from agents.signing import signing_key, verification_keys
-from core.db import db_now
 from core.errors import Invalid, Refused
 from ledger.events import Event
 from ledger.write import record
 
 GRANT_TYPE = "client_credentials"
 LONGEST_PURPOSE = 300
-RESOURCE_SQL = "SELECT id, name FROM agents_resource WHERE name = %s AND retired_at IS NULL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +99,7 @@ def _issue(request: TokenRequest) -> Issued:
     _check_form(request)
     with transaction.atomic():
         # 2. Who asks.
-        now = db_now()
-        key = prove(request, audiences=audiences(), now=now)
+        key, now = prove(request, audiences=audiences())
         try:
             return _issue_to(key, request, now)
         except OAuthError as error:
@@ -112,9 +110,10 @@ def _issue(request: TokenRequest) -> Issued:
 def _issue_to(key: AgentKey, request: TokenRequest, now: datetime) -> Issued:
     """In the caller's transaction, which a refusal leaves as it was: what is written is written last."""
     # 3. The agent may act.
-    require_active(key.agent)
+    name = resource_name(request.resource, settings.GATEWAY_URL)
+    found_there = require_active(key.agent, resource=name)
     # 4. The one resource and, in an exchange, how far the delegation reaches there.
-    resource = _resource(request.resource)
+    resource = _resource(name, found_there)
     asked = exchange.read_scope(request.scope)
     found, subject = None, _subject(request)
     if subject is not None:
@@ -152,17 +151,13 @@ def _subject(request: TokenRequest) -> str | Identity | None:
     return identity
 
 
-def _resource(asked: str) -> Resource:
+def _resource(name: str, found: UUID | None) -> Resource:
     """The resource named by its URN, its address or, for short, its name."""
-    if not asked:
+    if not name:
         raise invalid_target("The resource parameter is missing: a token is for one resource.")
-    name = resource_name(asked, settings.GATEWAY_URL)
-    with connection.cursor() as cursor:
-        cursor.execute(RESOURCE_SQL, [name])
-        row = cursor.fetchone()
-    if row is None:
+    if found is None:
         raise invalid_target(f"There is no resource {name[:60]}.")
-    return Resource.from_db(connection.alias, ["id", "name"], row)
+    return Resource.from_db(connection.alias, ["id", "name"], [found, name])
 
 
 def _credential(

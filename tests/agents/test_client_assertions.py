@@ -83,7 +83,7 @@ def test_a_token_takes_few_statements_and_one_commit(ask: Ask, django_assert_num
     """Nine between BEGIN and COMMIT, or a savepoint and its release here: many more are the difference between 100 tokens a second and 400."""
     tokens.issue(ask())  # the node has its lane
     request = ask()
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(8):
         tokens.issue(request)
 
 

@@ -24,12 +24,12 @@ from approvals.asking import HoldRequest
 from approvals.eligibility import standing
 from approvals.errors import PoliciesChanged, QuorumLost
 from approvals.granting import JUST_ONCE, Wider
+from approvals.live import hold_changed
 from approvals.models import Grant, Hold, Review
 from approvals.queries import RELATED, visible_to
 from core.after_commit import after_commit
 from core.db import db_now
 from core.errors import Invalid, NarrowgateError, NotEligible, NotFound
-from core.live import announce
 from ledger.entries import Actor, Subject, commit_text
 from ledger.events import Event
 from ledger.write import record
@@ -39,7 +39,6 @@ __all__ = ["HoldRequest", "PoliciesChanged", "QuorumLost"]
 
 Status = Hold.Status
 CHANNEL: Final = "narrowgate_settled"
-GROUP: Final = "holds"
 REDEEM_WITHIN: Final = timedelta(minutes=10)
 REDEEM_IN_TRANSACTION: Final = timedelta(seconds=60)
 LONGEST_REASON: Final = 1_000
@@ -71,7 +70,7 @@ def ask(request: HoldRequest) -> Hold:
         if hold.grant:
             grant_actions.use(hold.grant, hold)
             _settle(hold, Status.APPROVED, "A grant covers it.")
-        after_commit(_announce, hold.id)
+        after_commit(hold_changed, hold.id)
     return hold
 
 
@@ -82,7 +81,7 @@ def estimated(hold_id: UUID, estimate: Mapping[str, object]) -> Hold:
         hold.estimate = dict(estimate)
         asking.weigh(hold)
         hold.save(update_fields=["estimate", "risk", "risk_sum"])
-        after_commit(_announce, hold.id)
+        after_commit(hold_changed, hold.id)
     return hold
 
 
@@ -101,7 +100,7 @@ def approve(hold_id: UUID, *, actor: User, seen: str, reason: str = "", wider: W
             _settle(hold, Status.APPROVED, "Everybody it takes has approved.")
             _record(Event.HOLD_SETTLED, hold, SYSTEM, details={"status": hold.status})
             _grant(hold)
-        after_commit(_announce, hold.id)
+        after_commit(hold_changed, hold.id)
     return hold
 
 
@@ -113,7 +112,7 @@ def deny(hold_id: UUID, *, actor: User, seen: str, reason: str) -> Hold:
         hold, reviewer = _to_review(hold_id, actor, seen)
         _review(hold, reviewer, Review.Verdict.DENY, seen, reason)
         _settle(hold, Status.DENIED, f"Denied by {reviewer}: “{reason.strip()}”")
-        after_commit(_announce, hold.id)
+        after_commit(hold_changed, hold.id)
     return hold
 
 
@@ -128,7 +127,7 @@ def retract(hold_id: UUID, *, actor: User) -> Hold:
         given.verdict, given.retracted_at = Review.Verdict.RETRACT, db_now()
         given.save(update_fields=["verdict", "retracted_at"])
         _record(Event.HOLD_RETRACTED, hold, actor_of(reviewer), details={"review": str(given.id)})
-        after_commit(_announce, hold.id)
+        after_commit(hold_changed, hold.id)
     return hold
 
 
@@ -139,7 +138,7 @@ def withdraw(hold_id: UUID, *, by: Actor, because: str = "") -> Hold:
         hold.require_waiting(now=db_now())
         _settle(hold, Status.WITHDRAWN, because or f"Withdrawn by {by.name}.")
         _record(Event.HOLD_WITHDRAWN, hold, by)
-        after_commit(_announce, hold.id)
+        after_commit(hold_changed, hold.id)
     return hold
 
 
@@ -159,7 +158,7 @@ def withdraw_own(hold_id: UUID, *, actor: User, reason: str) -> Hold:
         _settle(hold, Status.WITHDRAWN, f"Withdrawn by {owner}: “{reason.strip()}”")
         said = {"because": commit_text(hold.settled_because, bytes(hold.salt))}
         _record(Event.HOLD_WITHDRAWN, hold, actor_of(owner), details=said)
-        after_commit(_announce, hold.id)
+        after_commit(hold_changed, hold.id)
     return hold
 
 
@@ -182,7 +181,7 @@ def expire(hold_id: UUID) -> Hold:
         if hold.is_due(now=db_now()):
             _settle(hold, Status.EXPIRED, "Nobody decided before the deadline.")
             _record(Event.HOLD_EXPIRED, hold, SYSTEM)
-            after_commit(_announce, hold.id)
+            after_commit(hold_changed, hold.id)
     return hold
 
 
@@ -217,7 +216,7 @@ def release(hold_id: UUID, *, digest: str, decision: Decision, node: UUID, maske
             _wait_again(hold, decision)
         else:
             _lapse(hold, obstacle.message)
-        after_commit(_announce, hold.id)
+        after_commit(hold_changed, hold.id)
     if obstacle:
         raise obstacle
     return hold
@@ -295,7 +294,7 @@ def _settle(hold: Hold, status: Hold.Status, because: str) -> None:
 def _lapse(hold: Hold, because: str) -> None:
     _settle(hold, Status.LAPSED, because)
     _record(Event.HOLD_LAPSED, hold, SYSTEM)
-    after_commit(_announce, hold.id)
+    after_commit(hold_changed, hold.id)
 
 
 def _release(hold: Hold, decision: Decision, node: UUID, masked: bool) -> None:
@@ -319,6 +318,7 @@ def _release(hold: Hold, decision: Decision, node: UUID, masked: bool) -> None:
 def _wait_again(hold: Hold, decision: Decision) -> None:
     """The policies of now ask for more people than have approved: what is missing can still be given."""
     hold.status, hold.settled_at, hold.settled_because, hold.redeem_by = Status.WAITING, None, "", None
+    hold.grant = None  # from here on people decide it, and it counts as theirs
     if decision.requirement:
         hold.requirement = dict(decision.requirement.seats)
     hold.policy_version, hold.severity = decision.policy_version, decision.severity
@@ -352,7 +352,3 @@ def _notify(hold: Hold) -> None:
     """Wake the gateways when this commits."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(hold.id)])
-
-
-def _announce(hold_id: UUID) -> None:
-    announce(GROUP, {"type": "hold.changed", "hold": str(hold_id)})

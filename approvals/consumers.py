@@ -9,9 +9,8 @@ from channels.db import database_sync_to_async
 from django.urls import path
 
 from accounts.pipes import Pipe
+from approvals.live import GROUP
 from approvals.queries import visible_to
-
-GROUP = "holds"
 
 
 class QueueConsumer(Pipe):

@@ -13,12 +13,12 @@ from accounts.models import Role, User
 from agents.actors import agent_actor
 from agents.locking import answerable
 from approvals.granting import Wider
+from approvals.live import hold_changed
 from approvals.models import Grant, Hold
 from approvals.queries import visible_grants
 from core.after_commit import after_commit
 from core.db import db_now
 from core.errors import AlreadySettled, Invalid, NotEligible, NotFound
-from core.live import announce
 from ledger.entries import Subject
 from ledger.events import Event
 from ledger.write import record
@@ -76,7 +76,7 @@ def revoke(grant_id: UUID, *, actor: User, reason: str) -> Grant:
         grant.save(update_fields=["revoked_at", "revoked_by", "revoked_because"])
         details = {"hold": str(grant.hold_id), "reason": grant.revoked_because}
         record(Event.GRANT_REVOKED, actor=actor_of(person), subject=_subject(grant), details=details)
-        after_commit(announce, "holds", {"type": "hold.changed", "hold": str(grant.hold_id)})
+        after_commit(hold_changed, grant.hold_id)
     return grant
 
 

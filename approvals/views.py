@@ -17,6 +17,7 @@ from approvals import actions
 from approvals.board import Board, board, last_settled
 from approvals.case import Case, case
 from approvals.forms import WHY, ApproveForm, DenyForm, WithdrawForm
+from approvals.granting import JUST_ONCE
 from approvals.models import Hold
 from core.errors import NarrowgateError
 
@@ -61,12 +62,8 @@ def holds(request: HttpRequest) -> HttpResponse:
 def approve(request: HttpRequest, hold_id: UUID) -> HttpResponse:
     """Approve what the form's digest names, once, or alike ones for a while too."""
     form = ApproveForm(request.POST)
-    if not form.is_valid():
-        form.cleaned_data = {
-            "digest": "",
-            "scope": "",
-        }  # no digest is that of any action: refused as stale, and recorded
-    seen, wider = form.cleaned_data["digest"], form.wider()
+    # A form that says nothing sensible names no digest: that is refused as stale, and recorded.
+    seen, wider = (form.cleaned_data["digest"], form.wider()) if form.is_valid() else ("", JUST_ONCE)
     return _do(request, hold_id, lambda user: actions.approve(hold_id, actor=user, seen=seen, wider=wider))
 
 

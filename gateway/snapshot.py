@@ -15,6 +15,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from django.db import Error as OrmError
 from psycopg import AsyncConnection
 
 from gateway.refusal import Refusal
@@ -38,7 +39,6 @@ NEXT_SQL = """
     UNION ALL
     (SELECT id FROM policies_policyversion WHERE status = 'retired' ORDER BY activated_at DESC LIMIT 1)"""
 """What may come into force next: whatever waits for it, and what was in force last."""
-RISKS_SQL = "SELECT name, risk FROM agents_agent WHERE status = 'active' AND risk > 0"
 CUT_SQL = "SELECT id, cut_reason FROM activity_session WHERE node_id = %s AND cut_at IS NOT NULL AND ended_at IS NULL"
 log = structlog.get_logger()
 
@@ -120,7 +120,7 @@ class Watch:
                 async for _ in connection.notifies(timeout=POLL, stop_after=1):
                     pass
                 await self._hear(connection)
-            except psycopg.Error as error:
+            except (psycopg.Error, OrmError) as error:
                 log.warning("database_not_heard", error=str(error))
                 if connection is not None:
                     await connection.close()
@@ -141,7 +141,7 @@ class Watch:
             await self._load()
             await self._tell(connection)
         if self._snapshot is not None and self._snapshot.engine.looks_at("risk"):
-            self.risks = dict(await (await connection.execute(RISKS_SQL)).fetchall())
+            self.risks = await in_thread(policies.risks)
         self._heard = asked
         self._again.set()
         await self._hear_holds(connection)
@@ -167,8 +167,11 @@ class Watch:
             await in_thread(policies.read_ahead, version)
 
     async def _load(self) -> Snapshot:
-        self._snapshot = await in_thread(policies.load)
-        return self._snapshot
+        snapshot = await in_thread(policies.load)
+        if snapshot.engine.looks_at("risk"):  # known before it decides anything: an agent that is not named has none
+            self.risks = await in_thread(policies.risks)
+        self._snapshot = snapshot
+        return snapshot
 
     async def _tell(self, connection: AsyncConnection[Any]) -> None:
         open_credentials = list(self.credentials())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 from uuid import UUID
 
+import structlog
+from django.db import Error as OrmError
 from django.db import transaction
 
 from activity import actions
@@ -21,12 +22,17 @@ from gateway.threads import in_thread
 from gateway.web import Request
 from policies.snapshot import Snapshot
 
+ASK: Final = "ask"
+HTTP: Final = "http"
+PROTOCOLS: Final = (ASK, HTTP)
+"""Those whose sessions are without a connection."""
 SILENT = 300.0
 """Seconds without a request after which a session is over."""
 SWEEP = 5.0
 MOST = 10_000
 """Sessions of one gateway at a time; beyond it a new one is refused."""
 OVER = "Five minutes without a request."
+log = structlog.get_logger()
 
 Key = tuple[UUID, str]
 """A credential and a protocol."""
@@ -43,6 +49,8 @@ class Visit:
     """What its actions returned so far."""
     running: int = 0
     """Requests that are on their way."""
+    secret_recorded: bool = False
+    """Whether the ledger says that it is served with a credential of the vault."""
     heard: float = field(default_factory=time.monotonic)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     because: str = ""
@@ -99,7 +107,7 @@ class Visits:
         """Whether a session with this credential is open, which ends within a second of its revocation."""
         return any(
             visit is not None and not visit.ended.is_set()
-            for visit in (self._open.get((credential, protocol)) for protocol in ("http", "ask"))
+            for visit in (self._open.get((credential, protocol)) for protocol in PROTOCOLS)
         )
 
     async def begun_by(self, request: Request, identity: Identity, *, protocol: str) -> Visit:
@@ -137,8 +145,9 @@ class Visits:
             raise Refusal("The gate takes no more sessions.", code="too_many_connections", sqlstate="53300")
         await self._watch.heard()
         agent_id = require_known(self._watch.current(), identity.agent, identity.resource)
-        if key in self._open:  # it was cut, and not closed yet
-            await self._close(key)
+        over = self._open.get(key)
+        if over is not None:  # it was cut, and not closed yet
+            await self._close(key, over)
         visit = Visit(
             await in_thread(_opened, identity, agent_id, self._node_id, protocol=key[1], source=source, client=client)
         )
@@ -166,8 +175,7 @@ class Visits:
         while True:
             await asyncio.sleep(SWEEP)
             self.end_silent(time.monotonic() - SILENT)
-            with suppress(Refusal):
-                await self._close_ended()
+            await self._close_ended()
 
     def end_silent(self, before: float) -> None:
         """End those in which nothing happened since `before`, a `time.monotonic()`."""
@@ -176,12 +184,17 @@ class Visits:
                 visit.end(OVER)
 
     async def _close_ended(self) -> None:
-        for key in [key for key, visit in self._open.items() if visit.ended.is_set() and not visit.running]:
-            await self._close(key)
+        over = [(key, visit) for key, visit in self._open.items() if visit.ended.is_set() and not visit.running]
+        for key, visit in over:
+            try:
+                await self._close(key, visit)
+            except OrmError as error:  # it stays, and is closed once the database answers
+                log.warning("session_not_closed", session=str(visit.caller.session_id), error=str(error))
 
-    async def _close(self, key: Key) -> None:
-        visit = self._open.pop(key)
+    async def _close(self, key: Key, visit: Visit) -> None:
         await in_thread(actions.close_session, visit.caller.session_id, because=visit.because)
+        if self._open.get(key) is visit:  # meanwhile another may have begun
+            del self._open[key]
 
 
 def _opened(

@@ -24,7 +24,6 @@ from accounts.authentication import ApiTokenAuthentication
 from accounts.models import Role, User
 from accounts.permissions import HasScope
 from accounts.scopes import ASK
-from agents.models import Agent
 from core.db import db_now
 from core.errors import Invalid, NarrowgateError
 from policies import authzen
@@ -32,7 +31,7 @@ from policies.current import current
 from policies.decision import Ask, Decision
 from policies.evaluate import Engine
 from policies.moment import time_text
-from policies.snapshot import Snapshot
+from policies.snapshot import Snapshot, risks
 from policies.verbs import VERBS
 
 ASKERS = (Role.ENGINEER, Role.ADMINISTRATOR)
@@ -100,8 +99,7 @@ class Deciding:
 
     @cached_property
     def _risks(self) -> dict[str, int]:
-        risky = Agent.objects.filter(status=Agent.Status.ACTIVE, risk__gt=0)
-        return dict(risky.values_list("name", "risk"))
+        return risks()
 
     def decide(self, ask: Ask) -> Decision:
         """Answer `ask`."""

@@ -88,6 +88,11 @@ def read_ahead(version_id: UUID) -> None:
         policies(version.text if version else "", rest=lambda: time.sleep(A_BREATH))
 
 
+def risks() -> dict[str, int]:
+    """The active agents that have any risk, from 1 to 100; whoever is not named has none."""
+    return dict(Agent.objects.filter(status=Agent.Status.ACTIVE, risk__gt=0).values_list("name", "risk"))
+
+
 def registered(agents: Collection[str] | None = None, resources: Collection[str] | None = None) -> World:
     """The agents and resources of now: all, or those named."""
     active = Agent.objects.order_by("name").filter(

@@ -35,11 +35,10 @@ from gateway.holds import Holds, Left
 from gateway.pipeline import Pipeline
 from gateway.refusal import Refusal
 from gateway.threads import in_thread
-from gateway.visits import Visit, Visits
+from gateway.visits import ASK, Visit, Visits
 from gateway.web import Problem, Receive, Reply, Request, Scope, Send, answer, problem_of
 from ledger.entries import Actor
 
-PROTOCOL: Final = "ask"
 WITHIN: Final = 10.0
 """Seconds that a request has to arrive whole."""
 LONGEST_WAIT: Final = 60
@@ -92,7 +91,7 @@ class AskedDoor:
     async def _ask(self, request: Request, identity: Identity) -> Reply:
         key = reading.read_key(request.header("idempotency-key"))
         wish = reading.read(await request.body(reading.LONGEST, WITHIN))
-        with await self._visits.begun_by(request, identity, protocol=PROTOCOL) as visit:
+        with await self._visits.begun_by(request, identity, protocol=ASK) as visit:
             form = reading.covered(wish, visit.caller)
             action_id, first = await in_thread(asking.claim, visit.caller.agent_id, key, form)
             known = None if first else await in_thread(_known, action_id)
@@ -122,7 +121,7 @@ class AskedDoor:
         found, hold = await in_thread(own_action, action_id, identity)
         if hold is None or hold.status not in _UNDECIDED:
             return _told(found, hold)
-        with await self._visits.begun_by(request, identity, protocol=PROTOCOL) as visit:
+        with await self._visits.begun_by(request, identity, protocol=ASK) as visit:
             async with request.watched(visit.ended) as left:
                 await self._settled(as_proved(visit.caller, identity), found, hold, wait, left)
         return _told(*await in_thread(own_action, action_id, identity))

@@ -21,21 +21,18 @@ from gateway.callers import as_proved
 from gateway.holds import Left
 from gateway.http.answering import Passing, Plan
 from gateway.http.party import Asking
-from gateway.http.reaching import TIMES, AddressRefused
+from gateway.http.reaching import LONGEST, TIMES, AddressRefused
 from gateway.http.reading import LONGEST_BODY, Call, unread
 from gateway.http.reading import Request as Asked
 from gateway.http.targets import Target, Targets
 from gateway.pipeline import Admission, Pipeline
 from gateway.refusal import Refusal
 from gateway.tokens_seen import TokensSeen
-from gateway.visits import Visit, Visits
+from gateway.visits import HTTP, Visit, Visits
 from gateway.web import Problem, Receive, Reply, Request, Scope, Send, answer, problem_of
 
-PROTOCOL: Final = "http"
 WITHIN: Final = 30.0
 """Seconds that a request has to arrive whole."""
-LONGEST: Final = 900.0
-"""Seconds that one answer may take."""
 LONGEST_WAIT: Final = 300
 _PATH: Final = re.compile(r"/http/([a-z0-9-]{1,60})(/.*)?\Z", re.DOTALL)
 _WAIT: Final = re.compile(r"wait=(\d{1,4})\Z", re.ASCII)
@@ -73,7 +70,7 @@ class HttpDoor:
             raise Problem(403, "wrong_resource", because, remedy=f"Ask for one for {name}.")
         body = await request.body(LONGEST_BODY, WITHIN)
         asked = Asked(request.method, path, request.query, tuple(request.headers), body)
-        with await self._visits.begun_by(request, identity, protocol=PROTOCOL) as visit:
+        with await self._visits.begun_by(request, identity, protocol=HTTP) as visit:
             async with request.watched(visit.ended) as left:
                 caller = as_proved(visit.caller, identity)
                 return await self._carried(asked, visit, caller, left, send, wait=wait)
@@ -84,7 +81,7 @@ class HttpDoor:
         # 2. Classify.
         waited = asyncio.Event()
         try:
-            target = await self._targets.of(visit.caller)
+            target = await self._targets.of(visit)
             party = Asking(asked, visit, self._targets, target, waited)
         except Refusal as refusal:
             action = unread(asked, visit.caller, visit.next())
@@ -137,7 +134,10 @@ class HttpDoor:
         return relaying.result()
 
     async def _relayed(self, begun: Admission[Plan], party: Asking, visit: Visit, send: Send) -> Reply | None:
-        """Send the request up and the answer down, and say what came of it."""
+        """Send the request up and the answer down, and say what came of it.
+
+        What has begun and cannot be finished is left as it is: the server cuts a connection whose answer is not whole.
+        """
         target, call = party.target, party.call
         passing: Passing | None = None
         started = False
@@ -162,15 +162,11 @@ class HttpDoor:
                     await send({"type": "http.response.body", "body": b""})
         except Refusal as refusal:
             self._end(begun, visit, passing, "failed", refusal.message)
-            if started:
-                raise  # the connection is cut: what was sent is not the whole answer
-            return Problem(502, refusal.code, refusal.message, action=begun.action_id).reply
+            return None if started else Problem(502, refusal.code, refusal.message, action=begun.action_id).reply
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
             status, problem = _lost(error, call, passing)
             self._end(begun, visit, passing, status, problem.message)
-            if started:
-                raise Refusal(problem.message, code=problem.code) from None
-            return problem_of(problem, begun.action_id).reply
+            return None if started else problem_of(problem, begun.action_id).reply
         except asyncio.CancelledError:
             status = "done" if passing is not None else "uncertain"
             self._end(begun, visit, passing, status, visit.because or "The client left before the answer ended.")
@@ -240,9 +236,10 @@ def _held(hold: Hold) -> Reply:
 
 
 def _url(target: Target, call: Call) -> httpcore.URL:
-    host = target.host.encode("idna") if not target.host.isascii() else target.host.encode()
+    way = target.way
+    host = way.host.encode("idna") if not way.host.isascii() else way.host.encode()
     return httpcore.URL(
-        scheme=b"https" if target.tls else b"http", host=host, port=target.port, target=call.target.encode("ascii")
+        scheme=b"https" if way.tls else b"http", host=host, port=way.port, target=call.target.encode("ascii")
     )
 
 
@@ -258,7 +255,7 @@ def _headers(target: Target, call: Call) -> list[tuple[bytes, bytes]]:
 
 
 def _passing(upstream: httpcore.Response, begun: Admission[Plan], target: Target, visit: Visit) -> Passing:
-    scheme = "https" if target.tls else "http"
+    scheme = "https" if target.way.tls else "http"
     base, here = f"{scheme}://{target.authority}{target.base}", f"/http/{visit.caller.resource}"
     return Passing(upstream, begun.obligations, target.secrets, base, here)
 

@@ -60,7 +60,7 @@ class Asking:
 
     async def again(self, salt: bytes) -> Action:
         """The same bytes, understood by what is known of the API now."""
-        self.target = await self._targets.of(self._visit.caller)
+        self.target = await self._targets.of(self._visit)
         self.call = self._understood()
         return self._action(number=self.action.number, salt=salt)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Iterable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
@@ -17,6 +18,8 @@ SILENT_FOR: Final = 60.0
 """Seconds that an API may send nothing, or take nothing."""
 KEPT: Final = 30.0
 """Seconds that an unused connection is kept."""
+LONGEST: Final = 900.0
+"""Seconds that one answer may take."""
 TIMES: Final = {"connect": CONNECT_WITHIN, "read": SILENT_FOR, "write": SILENT_FOR, "pool": CONNECT_WITHIN}
 
 
@@ -88,13 +91,24 @@ def is_near(host: str, own_ca: str) -> bool:
     return True
 
 
-def pool(*, host: str, tls: bool, own_ca: str, connections: int) -> httpcore.AsyncConnectionPool:
-    """Connections to one API, kept for its next requests."""
-    context = None
-    if tls:
-        context = ssl.create_default_context(cadata=own_ca or None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return httpcore.AsyncConnectionPool(
-        ssl_context=context, max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEPT,
-        http1=True, http2=False, retries=0, network_backend=PinnedBackend(near=is_near(host, own_ca)),
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Way:
+    """How an API is reached: `own_ca` is the PEM of its network's own authority, or empty for the public ones."""
+
+    host: str
+    port: int
+    tls: bool
+    own_ca: str
+    connections: int
+
+    def pool(self) -> httpcore.AsyncConnectionPool:
+        """Connections to the API, kept for its next requests."""
+        context = None
+        if self.tls:
+            context = ssl.create_default_context(cadata=self.own_ca or None)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return httpcore.AsyncConnectionPool(
+            ssl_context=context, max_connections=self.connections, max_keepalive_connections=self.connections,
+            keepalive_expiry=KEPT, http1=True, http2=False, retries=0,
+            network_backend=PinnedBackend(near=is_near(self.host, self.own_ca)),
+        )  # fmt: skip

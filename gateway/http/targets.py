@@ -20,13 +20,14 @@ from agents.openapi import Operation
 from agents.vault import Login, open_secret
 from core.errors import NarrowgateError, NotFound
 from gateway.action import Caller
-from gateway.http import reaching
 from gateway.http.masking import Path, read_path
 from gateway.http.paths import Routes
+from gateway.http.reaching import LONGEST, Way
 from gateway.http.reading import NEVER
 from gateway.refusal import Refusal
 from gateway.snapshot import Watch
 from gateway.threads import in_thread
+from gateway.visits import Visit
 from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
@@ -42,10 +43,7 @@ ANY_OPERATION: Final = "*"
 class Target:
     """One API. `credential` is the header that the gate adds, None where the vault holds none; `tags` are by operation."""
 
-    resource_id: UUID
-    host: str
-    port: int
-    tls: bool
+    way: Way
     base: str
     routes: Routes
     description: str
@@ -62,9 +60,9 @@ class Target:
     @property
     def authority(self) -> str:
         """What the Host header says."""
-        usual = 443 if self.tls else 80
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == usual else f"{host}:{self.port}"
+        usual = 443 if self.way.tls else 80
+        host = f"[{self.way.host}]" if ":" in self.way.host else self.way.host
+        return host if self.way.port == usual else f"{host}:{self.way.port}"
 
 
 class Targets:
@@ -74,29 +72,32 @@ class Targets:
         self._watch = watch
         self._node = Actor(kind="gateway", id=str(node_id), name="gateway")
         self._known: dict[str, tuple[int, Target]] = {}
-        self._used: dict[UUID, UUID] = {}
-        self._loading = asyncio.Lock()
+        self._changing = asyncio.Lock()
+        self._retiring: set[asyncio.Task[None]] = set()
 
-    async def of(self, caller: Caller) -> Target:
-        """The API that `caller` is at; that its credential is used is recorded once a session. Raises Refusal."""
-        revision = self._watch.current().revision
-        known = self._known.get(caller.resource)
+    async def of(self, visit: Visit) -> Target:
+        """The API that `visit` is at; that its credential is used is recorded once a session. Raises Refusal."""
+        name, revision = visit.caller.resource, self._watch.current().revision
+        known = self._known.get(name)
         if known is None or known[0] != revision:
-            async with self._loading:
-                known = self._known.get(caller.resource)
+            async with self._changing:
+                known = self._known.get(name)
                 if known is None or known[0] != revision:
-                    known = await self._load(caller, revision, known)
-        if known[1].credential is not None and self._used.get(caller.resource_id) != caller.session_id:
-            await in_thread(self._record_use, caller)
-            self._used[caller.resource_id] = caller.session_id
+                    known = self._known[name] = revision, await self._read(name, known[1] if known else None)
+        if known[1].credential is not None and not visit.secret_recorded:
+            async with self._changing:
+                if not visit.secret_recorded:
+                    await in_thread(self._record_use, visit.caller)
+                    visit.secret_recorded = True
         return known[1]
 
-    async def _load(self, caller: Caller, revision: int, before: tuple[int, Target] | None) -> tuple[int, Target]:
-        target = await in_thread(_load, caller.resource)
-        self._known[caller.resource] = loaded = revision, target
-        if before is not None:
-            asyncio.get_running_loop().call_later(reaching.SILENT_FOR, _close, before[1].pool)
-        return loaded
+    async def _read(self, name: str, before: Target | None) -> Target:
+        target = await in_thread(_load, name, before)
+        if before is not None and before.pool is not target.pool:
+            task = asyncio.create_task(_retire(before.pool))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+        return target
 
     def _record_use(self, caller: Caller) -> None:
         with transaction.atomic():
@@ -105,21 +106,25 @@ class Targets:
 
     async def close(self) -> None:
         """Close every connection."""
+        retiring = list(self._retiring)
+        for task in retiring:
+            task.cancel()
+        await asyncio.gather(*retiring, return_exceptions=True)
         for _, target in self._known.values():
             await target.pool.aclose()
         self._known.clear()
 
 
-_closing: set[asyncio.Task[None]] = set()
+async def _retire(pool: httpcore.AsyncConnectionPool) -> None:
+    """Close `pool` when the longest answer that may come through it is over, or when this is cancelled."""
+    try:
+        await asyncio.sleep(LONGEST)
+    finally:
+        await pool.aclose()
 
 
-def _close(pool: httpcore.AsyncConnectionPool) -> None:
-    task = asyncio.ensure_future(pool.aclose())
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
-
-
-def _load(name: str) -> Target:
+def _load(name: str, before: Target | None) -> Target:
+    """The API `name`, with the connections of `before` where it is reached as it was. Raises Refusal."""
     resource = Resource.objects.filter(name=name, kind=Resource.Kind.HTTP, retired_at=None).first()
     if resource is None:
         raise Refusal(f"There is no API {name} behind the gate.", code="unknown_resource")
@@ -136,17 +141,14 @@ def _load(name: str) -> Target:
         login = None
     except NarrowgateError as error:
         raise Refusal(error.message, code="no_login", remedy=error.remedy) from None
-    tls = resource.tls != "off"
+    way = Way(resource.host, resource.port, resource.tls != "off", resource.tls_ca, resource.connections)
     return Target(
-        resource.id,
-        resource.host,
-        resource.port,
-        tls,
+        way,
         resource.path,
         Routes(_operation(one) for one in described.operations),
         described.digest,
         _tags(resource),
-        reaching.pool(host=resource.host, tls=tls, own_ca=resource.tls_ca, connections=resource.connections),
+        before.pool if before is not None and before.way == way else way.pool(),
         *_credential(login),
     )
 

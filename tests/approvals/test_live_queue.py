@@ -14,7 +14,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
-from approvals.consumers import GROUP
+from approvals.live import GROUP
 from tests.approvals.world import World, held
 
 

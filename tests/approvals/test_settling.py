@@ -137,7 +137,7 @@ def test_browsers_are_told_after_the_commit(
     world: World, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     pushed: list[tuple[str, object]] = []
-    monkeypatch.setattr("approvals.actions.announce", lambda group, message: pushed.append((group, message)))
+    monkeypatch.setattr("approvals.live.announce", lambda group, message: pushed.append((group, message)))
     with django_capture_on_commit_callbacks(execute=True):
         hold = held(world)
         assert pushed == []

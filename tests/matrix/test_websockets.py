@@ -14,8 +14,8 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from accounts.pipes import group_of
-from approvals.consumers import GROUP as HOLDS
 from approvals.consumers import websocket_urls as queue_urls
+from approvals.live import GROUP as HOLDS
 from console.database import Logins
 from monitoring.actions import GROUP as INCIDENTS
 from monitoring.consumers import websocket_urls as incident_urls

@@ -7,6 +7,7 @@ import pytest
 from policies.difference import Part, differences, in_short
 from policies.parse import policies
 from policies.source import condition
+from policies.terms import KNOWN
 
 READS = '@id("reads") @why("Support reads.") permit (principal in Function::"support", action in Action::"sql:read", resource == Resource::"shop");'
 HELD = """
@@ -88,3 +89,30 @@ def test_a_condition_is_cut_from_the_text_whatever_stands_before_it() -> None:
     text = '// permit (x)\n@why("forbid (y) when") @id("a") permit (principal, action in [Action::"a(b"], resource)\nwhen { "; // no" == "" };'
     assert condition(text) == 'when { "; // no" == "" }'
     assert condition(READS) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (READS, '@why("Support reads.")'),
+        (READS, '@limit("10")'),
+        (READS, '@unmask("email")'),
+        (READS, '@proof("5m")'),
+        (HELD, '@hold("dba:1")'),
+        (HELD, '@ttl("30m")'),
+        (HELD, '@severity("high")'),
+        (HELD, '@breakglass("oncall")'),
+    ],
+)
+def test_no_annotation_comes_or_goes_unsaid(text: str, note: str) -> None:
+    bare = text.replace(note, "")
+    noted = bare.replace("@id", f"{note} @id")
+    for before, after in ((bare, noted), (noted, bare)):
+        (one,) = differences(policies(before), policies(after))
+        assert one.parts or "denied" in one.says + one.outcome
+
+
+def test_every_annotation_is_tried() -> None:
+    marks = test_no_annotation_comes_or_goes_unsaid.pytestmark  # type: ignore[attr-defined]
+    tried = {note.partition("(")[0].removeprefix("@") for _, note in marks[0].args[1]}
+    assert tried == set(KNOWN) - {"id"}

@@ -117,6 +117,17 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
 
+    def do_cut(self, _body: bytes) -> None:
+        """Half an answer."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", "100")
+        self.end_headers()
+        self.wfile.write(b"half")
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
     def do_slow(self, _body: bytes) -> None:
         time.sleep(2)
         self.reply(200, b"{}")
@@ -162,6 +173,7 @@ DOCUMENT = {
         "/events": {"get": {"operationId": "events"}},
         "/moved/{how}": {"get": {"operationId": "moved"}},
         "/dies": {"get": {"operationId": "diesReading"}, "post": {"operationId": "diesWriting"}},
+        "/cut": {"get": {"operationId": "cut"}},
         "/slow": {"get": {"operationId": "slow"}},
     },
 }

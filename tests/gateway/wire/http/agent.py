@@ -1,0 +1,50 @@
+"""An agent's program, and what became of its actions."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any
+
+import httpx
+
+from activity.models import Action
+from tests.gateway.wire.doors import trusting
+from tests.gateway.wire.http.upstream import Api
+from tests.gateway.wire.world import World, eventually
+
+
+class Agent:
+    """An agent's program, that speaks HTTP."""
+
+    def __init__(self, world: World, door: str, api: Api, http: httpx.Client) -> None:
+        self.world, self.door, self.api, self.http = world, door, api, http
+        self.token = world.token(resource="bank")
+        api.seen.clear()
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
+        return self.http.request(method, f"/http/bank{path}", headers=headers, **options)
+
+    def raw(self, head: str, body: bytes = b"") -> bytes:
+        """Bytes as no client would send them; what came back."""
+        port = int(self.door.rpartition(":")[2])
+        with (
+            socket.create_connection(("localhost", port), timeout=20) as plain,
+            trusting(self.world).wrap_socket(plain, server_hostname="localhost") as stream,
+        ):
+            stream.sendall(head.replace("TOKEN", self.token).replace("\n", "\r\n").encode("latin-1") + body)
+            got = b""
+            try:
+                while piece := stream.recv(65_536):
+                    got += piece
+            except (OSError, ssl.SSLError):
+                pass
+            return got
+
+
+def last(**wanted: Any) -> Action:
+    """The newest action at the API, once it is as wanted."""
+    found = eventually(lambda: Action.objects.filter(**wanted).order_by("-asked_at", "-number").first())
+    assert found is not None
+    return found

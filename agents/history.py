@@ -62,6 +62,8 @@ def _change(entry: Entry, details: Mapping[str, Any], names: Mapping[str, str]) 
 
 
 def _word(value: object, names: Mapping[str, str]) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "" if value is None else names.get(str(value), str(value))
 
 

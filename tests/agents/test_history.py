@@ -37,3 +37,11 @@ def test_a_history_names_people_and_leaves_the_kept_score_out(
     assert "<del>Olga Owner</del>" in page
     assert "U+200B" in page
     assert "entry " in page
+
+
+def test_yes_and_no_are_said_as_people_say_them(fresh_database: Logins, fresh_cast: Cast, tmp_path: Path) -> None:
+    segment = actions.create_segment("staging", purpose="Tries", actor=fresh_cast.engineer)
+    actions.change_segment(segment.id, actor=fresh_cast.engineer, production=True)
+    sequence(fresh_database, tmp_path)
+    (changed, _created) = history.history_of(segment.id)
+    assert [(one.field, one.before, one.after) for one in changed.differences] == [("production", "no", "yes")]

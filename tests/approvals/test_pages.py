@@ -43,6 +43,13 @@ def test_a_reviewer_sees_what_waits_for_them(world: World) -> None:
     assert "Yours is the first of 2. Then security decides." in text
 
 
+def test_what_an_agent_claims_cannot_disguise_itself(world: World) -> None:
+    hold = held(world, BOTH, purpose="A ticket\u202e of mine", summary="Deletes\u202e rows")
+    page = _as(world.cast.reviewer).get(reverse("queue:hold", args=[hold.id])).content.decode()
+    assert page.count("U+202E") >= 2
+    assert "\u202e" not in re.sub(r"<[^>]*>", " ", page)
+
+
 def test_nobody_signed_in_is_sent_to_the_door(world: World) -> None:
     hold = held(world)
     for address in (reverse("queue:queue"), reverse("queue:list"), reverse("queue:hold", args=[hold.id])):

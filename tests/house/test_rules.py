@@ -133,3 +133,16 @@ def test_the_repository_names_no_machine() -> None:
     """No path of somebody's machine in what we ship."""
     texts = [path for path in [*MODULES, *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")] if path.is_file()]
     assert not {str(path) for path in texts if re.search(r"/work/(main|shared|plan)", path.read_text())}
+
+
+AGENTS_WORDS = re.compile(
+    r"\{\{\s*(?:\w+\.)*(?:hold|action|session)\.(?:summary|shown|purpose|client|message|reason|end_reason)\b[^}]*\}\}"
+)
+
+
+def test_no_page_shows_an_agents_words_as_they_are() -> None:
+    """They go through `told`, `one_line` or `shown`, which mark characters that are not what they seem."""
+    pages = list((ROOT / "templates").rglob("*.html"))
+    assert len(pages) > 50
+    found = {str(page.relative_to(ROOT)): AGENTS_WORDS.findall(page.read_text()) for page in pages}
+    assert not {page: words for page, words in found.items() if words}

@@ -105,6 +105,8 @@ class Action:
     """Those of the operation, as policies read them."""
     enforced: bool = True
     """Whether it can only happen through the gate."""
+    each: tuple[tuple[str, Mapping[str, object]], ...] = ()
+    """The parts that it comes down to, each a verb with what policies read of that part alone; none where it is one thing."""
 
     def subject(self) -> Subject:
         """What an entry about it is about."""
@@ -113,7 +115,10 @@ class Action:
     def asked(self, caller: Caller, agent: AgentFacts, resource: ResourceFacts | None, moment: Moment = STILL) -> Ask:
         """What policies are asked. Actions alike in all that policies may read share one question."""
         reads = (self.verbs, self.tables, self.columns, self.tags, self.has_where, self.shape)
-        if self.operation:
+        if self.each:
+            ask = replace(_ask(caller.says, agent, reads, {}), each=self.each)
+            self.question = question_of(ask, agent, resource, _SECRET)
+        elif self.operation:
             ask = _ask(caller.says, agent, reads, {"operation": self.operation, "args": self.arguments})
             self.question = question_of(ask, agent, resource, _SECRET)
         else:

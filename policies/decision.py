@@ -43,7 +43,8 @@ class Code(StrEnum):
 class Ask:
     """One action as policies see it: names of agent and resource, verbs like `sql:select`.
 
-    `ours` is what only the gate says: the time, the agent's risk, what its session did before.
+    `ours` is what only the gate says: the time, the agent's risk, what its session did before. `each` are the parts of an action that
+    comes down to several (the programs of a command), each a verb and what of the context is its own: each is asked about alone.
     """
 
     agent: str
@@ -51,6 +52,14 @@ class Ask:
     resource: str
     context: Mapping[str, object] = field(default_factory=dict)
     ours: Mapping[str, object] = field(default_factory=dict)
+    each: tuple[tuple[str, Mapping[str, object]], ...] = ()
+
+    @property
+    def questions(self) -> tuple[tuple[str, Mapping[str, object]], ...]:
+        """Each verb that is asked about, with all of its context."""
+        if self.each:
+            return tuple([(verb, {**self.context, **own}) for verb, own in self.each])
+        return tuple([(verb, self.context) for verb in sorted(self.verbs)])
 
     @cached_property
     def keyed(self) -> Keyed:
@@ -105,7 +114,9 @@ class Keyed:
     def __init__(self, ask: Ask) -> None:
         """Raises TypeError when the context holds what no request can."""
         self.ask = ask
-        self.key = (ask.agent, ask.verbs, ask.resource, frozen(ask.context), frozen(ask.ours) if ask.ours else None)
+        each = tuple([(verb, frozen(own)) for verb, own in ask.each])
+        ours = frozen(ask.ours) if ask.ours else None
+        self.key = (ask.agent, ask.verbs, ask.resource, frozen(ask.context), ours, each)
         self._hash = hash(self.key)
 
     def __hash__(self) -> int:

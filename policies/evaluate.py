@@ -4,10 +4,10 @@ Nothing is allowed by absence: whatever goes wrong, or matches nothing, denies w
 The steps of a decision, numbered again in the code:
 
 1. Refuse a request that is malformed, too large, or names what the snapshot does not know.
-2. For each verb, evaluate the policies whose scope can match.
+2. For each verb, and each part of what has several, evaluate the policies whose scope can match.
 3. Any evaluation error denies, because Cedar skips a policy that errors, forbids included.
 4. A denial whose determining forbids all carry @hold is a hold if an approval would allow it.
-5. The strictest verb wins; requirements are joined, deadlines and unmasked tags narrowed.
+5. The strictest verb, or part, wins; requirements are joined, deadlines and unmasked tags narrowed.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Engine:
         refusal = self._refusal(ask)
         if refusal:
             return combine([refusal], version=self.version, snapshot=self.snapshot)
-        rulings = [self._rule(ask, verb) for verb in sorted(ask.verbs)]
+        rulings = [self._rule(ask, verb, context) for verb, context in ask.questions]
         # 5. Deny beats hold beats allow.
         return combine(rulings, version=self.version, snapshot=self.snapshot)
 
@@ -123,21 +123,23 @@ class Engine:
             return refused(Code.UNKNOWN_AGENT, f"The agent {ask.agent} is not an active one.")
         if ask.resource not in self.world.resources:
             return refused(Code.UNKNOWN_RESOURCE, f"There is no resource {ask.resource}.")
-        return _unfit(ask)
+        return next(filter(None, [_unfit(ask, context) for _, context in ask.questions]), None)
 
-    def _rule(self, ask: Ask, verb: str) -> Ruling:
+    def _rule(self, ask: Ask, verb: str, context: Mapping[str, object]) -> Ruling:
         # 2. and 3. are inside; a denial without a forbid has nothing to wait for.
-        ruling, forbids = self._evaluate(ask, verb, {})
+        ruling, forbids = self._evaluate(ask, verb, context, {})
         if not forbids or not all(terms.hold for terms in forbids):
             return ruling
         # 4. It would be a hold: ask again as if people had approved.
-        once_approved, _ = self._evaluate(ask, verb, {"approval": True})
+        once_approved, _ = self._evaluate(ask, verb, context, {"approval": True})
         return held(forbids, once_approved) if once_approved.verdict is Verdict.ALLOW else _never(once_approved, ruling)
 
-    def _evaluate(self, ask: Ask, verb: str, ours: Mapping[str, object]) -> tuple[Ruling, Sequence[Terms]]:
+    def _evaluate(
+        self, ask: Ask, verb: str, said: Mapping[str, object], ours: Mapping[str, object]
+    ) -> tuple[Ruling, Sequence[Terms]]:
         # 2. Cedar looks at the slice; its ids are ours.
         sliced = self._slice(self._matching(ask.agent, verb, ask.resource))
-        unlike = sliced.misfit(ask.context)
+        unlike = sliced.misfit(said)
         if unlike:
             return refused(
                 Code.MALFORMED_REQUEST, f"The argument {unlike[:60]} is not of the kind that a policy expects it to be."
@@ -146,7 +148,7 @@ class Engine:
             "principal": {"type": "Agent", "id": ask.agent},
             "action": {"type": "Action", "id": verb},
             "resource": {"type": "Resource", "id": ask.resource},
-            "context": {**sliced.needed(ask.context), **sliced.needed(ask.ours), **ours},
+            "context": {**sliced.needed(said), **sliced.needed(ask.ours), **ours},
         }
         answer = cedarpy.is_authorized(request, sliced.handle, self._entities)
         # 3. No answer, or an answer beside an error, denies.
@@ -189,8 +191,7 @@ def _first(answer: cedarpy.AuthzResult) -> str:
     return str(answer.diagnostics.errors[0]).rstrip(".") if answer.diagnostics.errors else "no reason given"
 
 
-def _unfit(ask: Ask) -> Ruling | None:
-    context = ask.context
+def _unfit(ask: Ask, context: Mapping[str, object]) -> Ruling | None:
     ours = supplied_ours(context)
     if ours:
         return refused(Code.RESERVED_CONTEXT, f"The request supplies {min(ours)}, which is the gate's alone to say.")

@@ -55,6 +55,8 @@ def question_of(ask: Ask, agent: AgentFacts, resource: ResourceFacts | None, sec
         "resource": asdict(resource) if resource else ask.resource,
         "verbs": sorted(ask.verbs),
     }
+    if ask.each:
+        said["each"] = [[verb, {name: plain(value) for name, value in own.items()}] for verb, own in ask.each]
     if ask.ours:
         said["ours"] = {name: plain(value) for name, value in ask.ours.items()}
     unsalted = canonical(said)
@@ -76,10 +78,21 @@ def read(text: str) -> Asked:
         resource = said["resource"]
         facts = None if isinstance(resource, str) else ResourceFacts(**resource)
         name = facts.name if facts else resource
-        ask = Ask(agent.name, frozenset(said["verbs"]), name, _again(said["context"]), _again(said.get("ours", {})))
+        ask = Ask(
+            agent.name,
+            frozenset(said["verbs"]),
+            name,
+            _again(said["context"]),
+            _again(said.get("ours", {})),
+            _each(said),
+        )
         return Asked(ask, agent, facts)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is no question that was kept: {error}") from None
+
+
+def _each(said: Mapping[str, Any]) -> tuple[tuple[str, Mapping[str, object]], ...]:
+    return tuple([(str(verb), _again(own)) for verb, own in said.get("each", ())])
 
 
 def _again(context: Mapping[str, object]) -> dict[str, object]:

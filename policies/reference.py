@@ -18,6 +18,11 @@ VERBS_SAY: Final[Mapping[str, str]] = {
     "app:call": "An operation outside the data path, asked for at `POST /v1/actions` and carried out by the agent itself; `context.operation` says which.",
     "http:read": "A GET, HEAD or OPTIONS request to an API; `context.operation` is the operation's name in the API's description.",
     "http:write": "Any other request to an API; likewise.",
+    "ssh:exec": "A program that a command starts at an SSH host; `context.operation` is its name. Each program of a command is asked about alone.",
+    "ssh:read": "A file that is opened for reading, by a redirection or a file transfer: `context.args.path`.",
+    "ssh:terminal": "A whole terminal: one action, whatever is typed in it. It is recorded byte for byte.",
+    "ssh:unknown": "What of a command cannot be told before it runs. Permit it and hold it: where no policy holds it for people, it is denied.",
+    "ssh:write": "A file that is opened for writing, made, changed or removed; likewise.",
     "sql:call": "Calls a function that is not on the gate's list of harmless ones, or a procedure.",
     "sql:copy_in": "COPY … FROM STDIN.",
     "sql:ddl": "Makes, changes or drops what the database is made of: CREATE, ALTER, DROP, COMMENT and their like.",
@@ -32,7 +37,7 @@ VERBS_SAY: Final[Mapping[str, str]] = {
     "sql:update": "UPDATE.",
 }
 CONTEXT_SAYS: Final[Mapping[str, str]] = {
-    "args": "The arguments of the operation, as in `context.args.amount > 1000`; those of a request to an API are in `args.path`, `args.query` and `args.body`. Which there are, and of what kind, each policy says by how it uses them; an argument of another kind denies. Fractions, null and lists of anything but texts are read as their JSON text.",
+    "args": "The arguments of the operation, as in `context.args.amount > 1000`; those of a request to an API are in `args.path`, `args.query` and `args.body`; of a program in `args.program`, `args.command`, `args.arguments`, `args.fixed`, `args.through` and `args.directory`; of a file in `args.path`. Which there are, and of what kind, each policy says by how it uses them; an argument of another kind denies. Fractions, null and lists of anything but texts are read as their JSON text.",
     "claimed": "What the agent says about itself: `claimed.purpose`. Never proof of anything.",
     "columns": 'The columns that are read or written, as `"public.customers.email"`.',
     "credential": 'How the agent proved who it is: `"svid"` is a client certificate, `"mtls"` a token bound to one, `"dpop"` a token bound to a key, `"bearer"` a token bound to nothing.',

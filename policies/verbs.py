@@ -13,6 +13,14 @@ CALL: Final = "app:call"
 HTTP_READ, HTTP_WRITE = "http:read", "http:write"
 """A request to an API, by whether its method says that it changes nothing."""
 
+SSH_EXEC, SSH_READ, SSH_WRITE = "ssh:exec", "ssh:read", "ssh:write"
+"""A program that a command starts, and a file that it, or a file transfer, reads or writes."""
+SSH_UNKNOWN: Final = "ssh:unknown"
+"""What of a command cannot be told: no policy allows it without people."""
+SSH_TERMINAL: Final = "ssh:terminal"
+"""A whole terminal, as one action."""
+SSH: Final = frozenset({SSH_EXEC, SSH_READ, SSH_WRITE, SSH_UNKNOWN, SSH_TERMINAL})
+
 GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "sql:read": frozenset({"sql:select"}),
@@ -31,9 +39,9 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 
-VERBS: Final = frozenset().union(*GROUPS.values(), {"sql:ddl", SESSION, CALL, HTTP_READ, HTTP_WRITE})
+VERBS: Final = frozenset().union(*GROUPS.values(), {"sql:ddl", SESSION, CALL, HTTP_READ, HTTP_WRITE}, SSH)
 
 
 def groups_of(verb: str) -> frozenset[str]:
-    """Name the action groups that hold `verb`; empty for `sql:ddl`, `sql:session`, `app:call`, those of HTTP and what is unknown."""
+    """Name the action groups that hold `verb`; empty for `sql:ddl`, `sql:session`, `app:call`, those of HTTP and SSH, and what is unknown."""
     return frozenset(group for group, verbs in GROUPS.items() if verb in verbs)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psycopg
 from django.core.management import call_command
@@ -117,6 +117,12 @@ def django_on(dsn: str) -> Iterator[None]:
         connections.close_all()
         settings.clear()
         settings.update(before)
+
+
+def hang_up() -> None:
+    """Close the connections that the threads of this process share; whoever asks next opens others."""
+    postgres: Any = connections["default"]  # whose own method this is
+    postgres.close_pool()
 
 
 def grant(owner: psycopg.Connection) -> None:

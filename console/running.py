@@ -17,6 +17,7 @@ from django.conf import settings
 
 from agents import certificates
 from agents.ca import ServerIdentity
+from console import database
 from console.jobs import Jobs
 from core.errors import NarrowgateError
 from core.live import set_loop
@@ -64,6 +65,7 @@ async def run(parts: Parts) -> None:
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, asked.set)
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, database.hang_up)  # last, when nobody asks any more
         writer = stack.enter_context(_sequencer(parts.signer))
         gate = await service.start(_gateway_config(parts))
         stack.push_async_callback(gate.stop)

@@ -133,8 +133,6 @@ def _set_environment(folder: StateFolder, doors: Doors, logins: Logins) -> None:
         CONSOLE_URL=f"http://localhost:{numbers['console']}",
         GATEWAY_URL=f"https://localhost:{numbers['http']}",
     )
-    # Each request has a thread of its own, and with it a connection of its own: none is worth keeping.
-    os.environ.setdefault("DATABASE_CONN_MAX_AGE", "0")
     # Mail is written to files in the state folder, unless somebody has a server for it.
     (folder.path / "mail").mkdir(mode=0o700, exist_ok=True)  # invitations hold links
     os.environ.setdefault("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")

@@ -112,7 +112,7 @@ TEMPLATES = [
 DATABASE_URL = secret("DATABASE_URL")
 DATABASE_GATEWAY_URL = secret("DATABASE_GATEWAY_URL", DATABASE_URL)
 DATABASE_SEQUENCER_URL = secret("DATABASE_SEQUENCER_URL", DATABASE_URL)
-DATABASES = {"default": database_from(DATABASE_URL, max_age=number("DATABASE_CONN_MAX_AGE", 60))}
+DATABASES = {"default": database_from(DATABASE_URL, shared=number("DATABASE_CONNECTIONS", 40))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # ---- queues and pushes: in memory in the one-process server, Redis and a broker in production ----

@@ -13,6 +13,7 @@ A turn, numbered again in the code:
 from __future__ import annotations
 
 import threading
+import time
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -32,6 +33,8 @@ POLL: Final = 0.25
 """Seconds between turns that found nothing."""
 AT_ONCE: Final = 500
 """Entries of one turn."""
+QUIET: Final = 1.0
+"""Seconds between turns while the ledger does not grow: what then counts is the clock alone."""
 BEAT: Final = timedelta(seconds=2)
 """How often the cursor's row says that somebody reads, when there is nothing to read."""
 AGAIN_AFTER: Final = 1.0
@@ -43,12 +46,16 @@ log = structlog.get_logger()
 
 def run(stop: threading.Event) -> None:
     """Take turns until `stop` is set. A database that is away is waited for."""
+    seen, looked, more = -1, 0.0, False
     try:
         while not stop.is_set():
             wait = POLL
             try:
-                if turn():
-                    wait = 0
+                size = Head.objects.values_list("size", flat=True).get(id=1)
+                if more or size != seen or time.monotonic() - looked >= QUIET:
+                    seen, looked = size, time.monotonic()
+                    more = turn()
+                    wait = 0 if more else POLL
             except DatabaseError as error:
                 log.warning("detector_waits", error=str(error))
                 wait = _recover()

@@ -22,7 +22,7 @@ SAYS: Final[Mapping[str, str]] = {
     "DATABASE_GATEWAY_URL": "the gateway's own login",
     "DATABASE_SEQUENCER_URL": "the sequencer's own login",
     "DATABASE_OWNER_URL": "the owner's login, which `manage.py prepare_database` alone uses",
-    "DATABASE_CONN_MAX_AGE": "seconds that a web connection to the database is kept",
+    "DATABASE_CONNECTIONS": "connections to the database that the threads of a process share, at most",
     "KEY_PASSPHRASE": "opens the private keys in the state folder",
     "LEDGER_KEY": "the key that signs the ledger, if it is in an HSM: a PKCS#11 URI, `pkcs11:token=…;object=…?module-path=…`; else it is a file in the state folder",
     "LEDGER_KEY_PIN": "the PIN of the HSM's user",

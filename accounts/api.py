@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Any, ClassVar, TypeVar, cast
 
 from django.core.exceptions import EmptyResultSet, ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
+from django.http import Http404
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import mixins
 from rest_framework.filters import BaseFilterBackend
@@ -17,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.models import User
+from accounts.models import Role, User
 from accounts.permissions import HasScope
 from core.errors import Invalid
 
@@ -55,9 +56,9 @@ class ByName(BaseFilterBackend):
         """Raises Invalid for a value that the field cannot have."""
         filters = cast("Visible[Any]", view).filters
         for name in filters.keys() & request.query_params.keys():
-            value = request.query_params[name]
+            value, by = request.query_params[name], filters[name]
             try:
-                queryset = queryset.filter(**{filters[name]: value})
+                queryset = queryset.filter(by(value) if callable(by) else Q(**{by: value}))
                 with suppress(EmptyResultSet):
                     str(queryset.query)  # an address is looked at only here
             except (ValueError, ValidationError):
@@ -73,14 +74,14 @@ class ByName(BaseFilterBackend):
 class Visible(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[M]):
     """A collection to list and to look into. What this person may not see is not found.
 
-    `visible` gives it to a person; `filters` maps query parameters to fields; `ordering` starts with a field
-    that all rows have.
+    `visible` gives it to a person; `filters` maps query parameters to fields, or to what makes a condition of their
+    text; `ordering` starts with a field that all rows have.
     """
 
     permission_classes = (IsAuthenticated, HasScope)
     pagination_class = Pages
     filter_backends = (ByName,)
-    filters: ClassVar[Mapping[str, str]] = {}
+    filters: ClassVar[Mapping[str, str | Callable[[str], Q]]] = {}
     ordering: tuple[str, ...]
     visible: ClassVar[Callable[[User], QuerySet[Any]]]
 
@@ -94,3 +95,16 @@ class Visible(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[M
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
         return type(self).visible(self.person)
+
+
+class Asked(APIView):
+    """An address of its own, for a person with a token: no collection."""
+
+    permission_classes = (IsAuthenticated, HasScope)
+
+    def person(self, *roles: Role) -> User:
+        """Who asks, with one of `roles` if any are named. Raises Http404: what is not for somebody does not exist for them."""
+        user = self.request.user
+        if not isinstance(user, User) or (roles and not user.has_role(*roles)):
+            raise Http404
+        return user

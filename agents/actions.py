@@ -137,10 +137,10 @@ def add_key(agent_id: UUID, *, public_jwk: Mapping[str, Any], actor: User) -> Ag
 
 
 def revoke_key(key_id: UUID, *, actor: User | Actor, reason: str) -> AgentKey:
-    """End a key, and every credential that was issued for it."""
-    require_role(actor, *MAY_CONTAIN)
+    """End a key, and every credential that was issued for it: by who answers for the agent, or who contains. Raises Refused."""
     with transaction.atomic():
         key = AgentKey.objects.select_for_update(of=("self",)).select_related("agent").get(id=key_id)
+        _require_may_stop(key.agent, actor)
         if key.revoked_at is None:
             key.revoked_at = db_now()
             key.save(update_fields=["revoked_at"])

@@ -1,4 +1,4 @@
-"""The inventory in the API: agents and their credentials, resources, segments. Writes call the actions that pages call."""
+"""The inventory in the API: agents, resources, segments. Writes call the actions that pages call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -25,14 +25,9 @@ from agents import actions, lookups, rotating
 from agents import api_bodies as bodies
 from agents.api_actions import describe_api
 from agents.api_models import ApiDescription
-from agents.models import Agent, Credential, Reinstatement, Resource, Segment
-from agents.queries import (
-    visible_agents,
-    visible_credentials,
-    visible_reinstatements,
-    visible_resources,
-    visible_segments,
-)
+from agents.history import history_of
+from agents.models import Agent, Resource, Segment
+from agents.queries import visible_agents, visible_resources, visible_segments
 from agents.resource_checks import check_connection, scan_columns
 
 M = TypeVar("M", bound=Model)
@@ -71,6 +66,12 @@ class Named(Visible[M]):
             raise Http404
         return found
 
+    @extend_schema(responses=bodies.HistorySerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def history(self, request: Request, name: str) -> Response:
+        """The newest changes of it, as the ledger's entries say them."""
+        return Response(bodies.HistorySerializer(history_of(self.get_object().pk), many=True).data)
+
     def said(self, thing: M, code: int = status.HTTP_200_OK) -> Response:
         """The answer that shows `thing`."""
         return Response(self.get_serializer(thing).data, status=code)
@@ -83,13 +84,28 @@ def _key(text: str) -> dict[str, object]:
         return {"name": text}
 
 
+def _status(text: str) -> Q:
+    """`in_service` are those that are not retired."""
+    return ~Q(status=Agent.Status.RETIRED) if text == "in_service" else Q(status=text)
+
+
 class AgentViewSet(Named[Agent]):
-    """Agents."""
+    """Agents; `?status=in_service` for those that are not retired."""
 
     queryset = Agent.objects.none()
     serializer_class = bodies.AgentSerializer
     visible = visible_agents
-    filters: ClassVar = {"name": "name", "status": "status", "segment": "segment__name", "function": "function"}
+    filters: ClassVar = {
+        "name": "name",
+        "q": "name__icontains",
+        "status": _status,
+        "segment": "segment__name",
+        "function": "function",
+        "owner": "owner__username",
+        "risk_from": "risk__gte",
+        "risk_to": "risk__lte",
+        "review_until": "review_by__lte",
+    }
     ordering: tuple[str, ...] = ("name",)
 
     @extend_schema(request=bodies.EnrolBody, responses={201: bodies.AgentSerializer})
@@ -103,12 +119,27 @@ class AgentViewSet(Named[Agent]):
         agent = actions.enrol(**given, segment=segment, owner=owner, deputy=stands_in, actor=self.person)
         return self.said(agent, status.HTTP_201_CREATED)
 
-    @extend_schema(request=bodies.KeyBody, responses={201: bodies.KeySaid})
-    @action(detail=True, methods=["post"])
+    @extend_schema(methods=["get"], responses=bodies.KeySerializer(many=True), filters=False)
+    @extend_schema(methods=["post"], request=bodies.KeyBody, responses={201: bodies.KeySerializer})
+    @action(detail=True, methods=["get", "post"], pagination_class=None)
     def keys(self, request: Request, name: str) -> Response:
-        """Register one more public key."""
-        key = actions.add_key(self.get_object().id, **read(bodies.KeyBody, request), actor=self.person)
-        return Response({"kid": key.kid, "algorithm": key.algorithm}, status=status.HTTP_201_CREATED)
+        """The public keys that it proves itself with; or register one more."""
+        agent = self.get_object()
+        if request.method == "GET":
+            return Response(bodies.KeySerializer(agent.keys.order_by("-added_at"), many=True).data)
+        key = actions.add_key(agent.id, **read(bodies.KeyBody, request), actor=self.person)
+        return Response(bodies.KeySerializer(key).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=bodies.ReasonBody, responses=bodies.KeySerializer)
+    @action(detail=True, methods=["post"], url_path="keys/<str:kid>/revoke")
+    def revoke_key(self, request: Request, name: str, kid: str) -> Response:
+        """End a key, and every credential that was got with it, within a second."""
+        agent = self.get_object()
+        key = agent.keys.filter(kid=kid).first()
+        if key is None:
+            raise Http404
+        ended = actions.revoke_key(key.id, **read(bodies.ReasonBody, request), actor=self.person)
+        return Response(bodies.KeySerializer(ended).data)
 
     @extend_schema(request=bodies.ReasonBody, responses=bodies.AgentSerializer)
     @action(detail=True, methods=["post"])
@@ -146,52 +177,6 @@ class AgentViewSet(Named[Agent]):
     def _move(self, request: Request, move: Callable[..., Agent]) -> Response:
         agent = self.get_object()
         return self.said(move(agent.id, actor=self.person, **read(bodies.ReasonBody, request)))
-
-
-class ReinstatementViewSet(Visible[Reinstatement]):
-    """Wishes that suspended or proposed agents may act, newest first; `?status=waiting` for those that wait for a second person."""
-
-    queryset = Reinstatement.objects.none()
-    serializer_class = bodies.ReinstatementSerializer
-    visible = visible_reinstatements
-    write_scope = AGENTS_WRITE
-    filters: ClassVar = {"agent": "agent__name", "status": "status"}
-    ordering: tuple[str, ...] = ("-asked_at", "-id")
-    lookup_value_converter = "uuid"
-
-    @extend_schema(request=None, responses=bodies.ReinstatementSerializer)
-    @action(detail=True, methods=["post"])
-    def confirm(self, request: Request, pk: UUID) -> Response:
-        """Let the agent act, as a second person who does not answer for it."""
-        actions.reinstate(self.get_object().id, actor=self.person)
-        return Response(self.get_serializer(self.get_object()).data)
-
-    @extend_schema(request=bodies.ReasonBody, responses=bodies.ReinstatementSerializer)
-    @action(detail=True, methods=["post"])
-    def decline(self, request: Request, pk: UUID) -> Response:
-        """Say no, or take back what one asked oneself."""
-        actions.decline_reinstatement(self.get_object().id, actor=self.person, **read(bodies.ReasonBody, request))
-        return Response(self.get_serializer(self.get_object()).data)
-
-
-class CredentialViewSet(Visible[Credential]):
-    """Credentials that were issued."""
-
-    queryset = Credential.objects.none()
-    serializer_class = bodies.CredentialSerializer
-    visible = visible_credentials
-    write_scope = AGENTS_WRITE
-    filters: ClassVar = {"agent": "agent__name", "resource": "resource__name"}
-    ordering: tuple[str, ...] = ("-issued_at", "-id")
-    lookup_value_converter = "uuid"
-
-    @extend_schema(request=bodies.ReasonBody, responses=bodies.CredentialSerializer)
-    @action(detail=True, methods=["post"])
-    def revoke(self, request: Request, pk: UUID) -> Response:
-        """End a credential before its time, everywhere within a second."""
-        credential = self.get_object()
-        actions.revoke_credential(credential.id, actor=self.person, **read(bodies.ReasonBody, request))
-        return Response(self.get_serializer(self.get_object()).data)
 
 
 class ResourceViewSet(Named[Resource]):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.api_models import ApiDescription
 from agents.connection_test import Tried
 from agents.described import FIELDS
-from agents.models import Agent, ColumnTag, Credential, Reinstatement, Resource, ResourceSecret, Segment
+from agents.history import Change, Difference
+from agents.models import Agent, AgentKey, ColumnTag, Credential, Reinstatement, Resource, ResourceSecret, Segment
 from agents.naming import LONGEST
 from agents.openapi import LONGEST as LONGEST_DOCUMENT
 from agents.resource_checks import Scan
@@ -176,11 +178,38 @@ class KeyBody(serializers.Serializer[Any]):
     public_jwk = serializers.DictField()
 
 
-class KeySaid(serializers.Serializer[Any]):
-    """A key that was registered."""
+class KeySerializer(serializers.ModelSerializer[AgentKey]):
+    """A key that was registered: `kid` is its RFC 7638 thumbprint."""
 
-    kid = serializers.CharField()
-    algorithm = serializers.CharField()
+    class Meta:
+        """What is shown."""
+
+        model = AgentKey
+        fields: ClassVar = ["kid", "algorithm", "added_at", "revoked_at"]
+
+
+class FieldChangeSerializer(serializers.Serializer[Difference]):
+    """A field before and after; empty for nothing."""
+
+    field = serializers.CharField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class HistorySerializer(serializers.Serializer[Any]):
+    """One entry about it: who changed what. `told` is what else it says, by name."""
+
+    event = serializers.CharField(source="entry.event")
+    at = serializers.DateTimeField(source="entry.recorded")
+    by = serializers.CharField(source="entry.actor_name")
+    entry = serializers.IntegerField(source="entry.index")
+    differences = FieldChangeSerializer(many=True)
+    told = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_told(self, change: Change) -> dict[str, str]:
+        """As the page has it."""
+        return dict(change.told)
 
 
 class ReasonBody(serializers.Serializer[Any]):

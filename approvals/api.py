@@ -120,7 +120,13 @@ class HoldViewSet(Visible[Hold]):
     serializer_class = HoldSerializer
     visible = _related
     write_scope = REVIEW
-    filters: ClassVar = {"status": "status", "agent": "agent__name", "resource": "resource__name"}
+    filters: ClassVar = {
+        "status": "status",
+        "agent": "agent__name",
+        "resource": "resource__name",
+        "settled_since": "settled_at__gte",
+        "settled_until": "settled_at__lt",
+    }
     ordering: tuple[str, ...] = ("-asked_at", "-id")
     _bench: Bench | None = None
     lookup_value_converter = "uuid"

@@ -1,30 +1,25 @@
-"""The record in the API: sessions, actions, the ledger and its proofs. Each page read is an entry, as on the console."""
+"""The record in the API: sessions with their replay, and actions. Each page read is an entry, as on the console."""
 
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.forms import DateTimeField, Field, UUIDField
-from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
-from rest_framework.views import APIView
 
 from accounts.actors import require_role
 from accounts.api import M, Pages, R, Visible
 from accounts.models import User
-from accounts.permissions import HasScope
 from accounts.scopes import AGENTS_WRITE
 from activity.actions import MAY_CUT, cut_session
 from activity.asked import ActionsForm, FindForm, SessionsForm, filters, read
@@ -34,13 +29,10 @@ from activity.visibility import actions_visible_to, sessions_visible_to
 from agents.api import read as read_body
 from agents.api_bodies import ReasonBody
 from audit.reading import note_read
-from audit.roles import READERS
-from audit.taking import says
+from audit.replay import replay_of
+from audit.replay_bodies import ReplaySerializer
 from core.errors import Invalid
 from core.keyset import A_PAGE
-from ledger import queries
-from ledger.models import Checkpoint, Entry
-from ledger.personal import reveal
 from policies.again import Again, decide_again
 from policies.queries import READERS as POLICY_READERS
 
@@ -83,50 +75,6 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
         return str(self.context["resources"].get(action.resource_id, ""))
 
 
-class EntrySerializer(serializers.ModelSerializer[Entry]):
-    """An entry: `leaf` is the exact text that is hashed, `says` the same taken apart, with people's names."""
-
-    leaf_hash = serializers.SerializerMethodField()
-    leaf = serializers.SerializerMethodField()
-    says = serializers.SerializerMethodField()
-
-    class Meta:
-        """What is shown."""
-
-        model = Entry
-        fields: ClassVar = ["index", "event", "recorded", "leaf_hash", "leaf", "says"]
-
-    def get_leaf_hash(self, entry: Entry) -> str:
-        """Base64."""
-        return _base64(entry.leaf_hash)
-
-    def get_leaf(self, entry: Entry) -> str:
-        """The canonical text."""
-        return bytes(entry.leaf).decode("utf-8", "replace")
-
-    def get_says(self, entry: Entry) -> dict[str, Any]:
-        """The text, read; empty where it cannot be."""
-        return says(entry)
-
-
-class CheckpointSerializer(serializers.Serializer[Any]):
-    """A signed root; `note` is the C2SP checkpoint, `root` base64."""
-
-    size = serializers.IntegerField()
-    root = serializers.CharField()  # type: ignore[assignment]  # the checkpoint's word is also a property of DRF's
-    note = serializers.CharField()
-    signed_at = serializers.DateTimeField()
-
-
-class ProofSerializer(serializers.Serializer[Any]):
-    """An inclusion proof (RFC 6962): `hashes` from the leaf upwards, base64, against `checkpoint`."""
-
-    index = serializers.IntegerField()
-    leaf_hash = serializers.CharField()
-    hashes = serializers.ListField(child=serializers.CharField())
-    checkpoint = CheckpointSerializer()
-
-
 class Recorded(Visible[M]):
     """A part of the record: opening a page of it is an entry."""
 
@@ -146,20 +94,6 @@ class Recorded(Visible[M]):
     @property
     def _page(self) -> str:
         return f"api {self.basename}"
-
-
-class ReadsLedger(BasePermission):
-    """For others than its readers the ledger does not exist."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether whoever asks reads the ledger. Raises Http404 otherwise."""
-        if not (isinstance(request.user, User) and request.user.has_role(*READERS)):
-            raise Http404
-        return True
-
-
-def _entries_for(user: User) -> QuerySet[Entry]:
-    return Entry.objects.all() if user.has_role(*READERS) else Entry.objects.none()
 
 
 class Listing(Recorded[M]):
@@ -185,7 +119,7 @@ class Listing(Recorded[M]):
         return self.get_serializer(rows, many=True).data
 
 
-def _parameters(form: type[FindForm]) -> list[OpenApiParameter]:
+def parameters(form: type[FindForm]) -> list[OpenApiParameter]:
     """A form's fields as parameters, for the API's description."""
     return [
         OpenApiParameter(
@@ -201,7 +135,7 @@ def _type_of(field: Field) -> OpenApiTypes:
     return OpenApiTypes.UUID if isinstance(field, UUIDField) else OpenApiTypes.STR
 
 
-@extend_schema_view(list=extend_schema(parameters=_parameters(SessionsForm)))
+@extend_schema_view(list=extend_schema(description="Sessions, newest first.", parameters=parameters(SessionsForm)))
 class SessionViewSet(Listing[Session]):
     """Sessions, newest first."""
 
@@ -222,6 +156,18 @@ class SessionViewSet(Listing[Session]):
         given = read_body(ReasonBody, request)
         return Response(SessionSerializer(cut_session(session.id, actor=self.person, **given)).data)
 
+    @extend_schema(
+        parameters=[OpenApiParameter("at", int, description="The number of the action to be among those shown.")],
+        responses=ReplaySerializer,
+    )
+    @action(detail=True, methods=["get"])
+    def replay(self, request: Request, pk: UUID) -> Response:
+        """What was asked in a session and what came back, masked, on a line of time: up to 500 actions of it."""
+        at = request.query_params.get("at", "1")
+        if not (at.isascii() and at.isdecimal() and len(at) < 10):
+            raise Invalid("at", "at is a number.", "As in ?at=12.")
+        return Response(ReplaySerializer(replay_of(self.get_object(), max(1, int(at)))).data)
+
 
 class AgainSerializer(serializers.Serializer[Again]):
     """The answer of a version; `agrees` is null for another version than the one that decided."""
@@ -239,7 +185,7 @@ class AgainSerializer(serializers.Serializer[Again]):
         return {**super().to_representation(instance), "question": json.loads(instance.question)}
 
 
-@extend_schema_view(list=extend_schema(parameters=_parameters(ActionsForm)))
+@extend_schema_view(list=extend_schema(description="Actions, newest first.", parameters=parameters(ActionsForm)))
 class ActionViewSet(Listing[Action]):
     """Actions, newest first."""
 
@@ -278,86 +224,3 @@ def _names(rows: Sequence[Row]) -> dict[str, dict[UUID, str]]:
         "agents": {row.action.agent_id: row.agent for row in rows},
         "resources": {row.action.resource_id: row.resource for row in rows},
     }
-
-
-class EntryViewSet(Recorded[Entry]):
-    """The ledger's entries, newest first."""
-
-    queryset = Entry.objects.none()
-    serializer_class = EntrySerializer
-    visible = _entries_for
-    filters: ClassVar = {
-        "event": "event",
-        "actor": "actor_id",
-        "subject": "subject_id",
-        "session": "session",
-        "action": "action",
-    }
-    ordering: tuple[str, ...] = ("-index",)
-    lookup_value_converter = "int"
-
-    def paginate_queryset(self, queryset: QuerySet[Entry, R] | Sequence[R]) -> list[R] | None:
-        """One page, with the names of people."""
-        page = super().paginate_queryset(queryset)
-        reveal(one for one in page or [] if isinstance(one, Entry))
-        return page
-
-    def get_object(self) -> Entry:
-        """One of them, with the names of people."""
-        return reveal([super().get_object()])[0]
-
-
-class CheckpointView(APIView):
-    """The newest checkpoint."""
-
-    permission_classes = (IsAuthenticated, HasScope, ReadsLedger)
-
-    @extend_schema(responses=CheckpointSerializer)
-    def get(self, request: Request) -> Response:
-        """The newest signed root."""
-        newest = queries.last_checkpoint()
-        if newest is None:
-            raise Http404
-        return Response(_checkpoint(newest))
-
-
-class ProofView(APIView):
-    """Proofs that an entry is in the ledger."""
-
-    permission_classes = (IsAuthenticated, HasScope, ReadsLedger)
-
-    @extend_schema(
-        parameters=[
-            OpenApiParameter("index", OpenApiTypes.INT, required=True),
-            OpenApiParameter("size", OpenApiTypes.INT),
-        ],
-        responses=ProofSerializer,
-    )
-    def get(self, request: Request) -> Response:
-        """The proof that entry `index` is in the checkpoint of `size`, the newest unless said."""
-        index = _whole(request, "index")
-        if index is None:
-            raise Invalid("index", "A proof is of one entry.", "Give its number: ?index=0")
-        proof = queries.inclusion(index, size=_whole(request, "size"))
-        said = {
-            "index": proof.index,
-            "leaf_hash": _base64(proof.leaf_hash),
-            "hashes": [_base64(part) for part in proof.hashes],
-        }
-        return Response(said | {"checkpoint": _checkpoint(proof.checkpoint)})
-
-
-def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
-    signed_at = checkpoint.signed_at.isoformat()
-    return {"size": checkpoint.size, "root": _base64(checkpoint.root), "note": checkpoint.note, "signed_at": signed_at}
-
-
-def _whole(request: Request, name: str) -> int | None:
-    text = request.query_params.get(name, "")
-    if text and not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise Invalid(name, f"{name} is a whole number.")
-    return int(text) if text else None
-
-
-def _base64(data: bytes | memoryview) -> str:
-    return b64encode(bytes(data)).decode()

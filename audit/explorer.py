@@ -29,6 +29,7 @@ SCATTERED = 1_500  # entries that an index finds all over the table, likewise
 MOST_PEOPLE = 50
 TAKEN_AT_A_TIME = 1_000
 LATE = 5_000  # entries that a late commit may stand from its place by time
+_EXACT = {"subject": "subject_id", "session": "session", "action": "action"}
 WORDS_IN = ("event", "actor_name", "subject_name", "subject_kind", "node")
 
 
@@ -41,8 +42,8 @@ class EntriesForm(FindForm):
     actor = forms.CharField(required=False, max_length=100, label="Who")
 
 
-def entries_page(asked: Mapping[str, Any], before: str = "") -> Listed:
-    """The entries that were asked for, behind the index `before`, with the names of people."""
+def entries_page(asked: Mapping[str, Any], before: str = "", size: int = A_PAGE) -> Listed:
+    """The first `size` entries that were asked for, behind the index `before`, with the names of people."""
     found = _in_time(Entry.objects.all(), asked)
     found = (
         found.filter(index__lt=int(before)) if before.isascii() and before.isdecimal() and len(before) < 19 else found
@@ -55,8 +56,8 @@ def entries_page(asked: Mapping[str, Any], before: str = "") -> Listed:
     words = "" if identifier_in(asked.get("q") or "") else asked.get("q") or ""
     rest &= containing(words, *WORDS_IN)
     if not rest:
-        return _cut(_union(found, keys, Q()))
-    return _looked(found, keys, rest, LOOK if keys == [Q()] else SCATTERED)
+        return _cut(_union(found, keys, Q(), size), size)
+    return _looked(found, keys, rest, LOOK if keys == [Q()] else SCATTERED, size)
 
 
 def found_in(asked: Mapping[str, Any], size: int) -> QuerySet[Entry]:
@@ -80,7 +81,7 @@ def matching(asked: Mapping[str, Any], size: int) -> Iterator[list[Entry]]:
 
 def tail(after: int) -> list[Entry]:
     """The newest entries from the index `after` on, at most a page of them, newest first."""
-    return reveal(_newest(Entry.objects.filter(index__gte=after))[:A_PAGE])
+    return reveal(_newest(Entry.objects.filter(index__gte=after), A_PAGE)[:A_PAGE])
 
 
 def missing_before(rows: list[Entry]) -> dict[int, str]:
@@ -110,6 +111,7 @@ def _groups(asked: Mapping[str, Any]) -> list[list[Q]]:
     if asked.get("resource"):
         named = [str(one) for one in resource_named(asked["resource"])] or [asked["resource"]]
         groups.append([Q(subject_id=one) for one in named])
+    groups += [[Q(**{column: str(asked[name])})] for name, column in _EXACT.items() if asked.get(name)]
     return groups
 
 
@@ -139,29 +141,29 @@ def _first_from(moment: datetime) -> int | None:
     return Entry.objects.filter(recorded__gte=moment).order_by("recorded").values_list("index", flat=True).first()
 
 
-def _newest(found: QuerySet[Entry]) -> QuerySet[Entry]:
-    return found.order_by("-index")[: A_PAGE + 1]
+def _newest(found: QuerySet[Entry], size: int) -> QuerySet[Entry]:
+    return found.order_by("-index")[: size + 1]
 
 
-def _union(found: QuerySet[Entry], keys: Sequence[Q], rest: Q) -> list[Entry]:
+def _union(found: QuerySet[Entry], keys: Sequence[Q], rest: Q, size: int) -> list[Entry]:
     """The newest by several keys: those of each through its index, then the newest of all, in one query."""
-    first, *others = [_newest(found.filter(key, rest)) for key in keys]
-    rows = first.union(*others, all=True).order_by("-index")[: len(keys) * (A_PAGE + 1)] if others else first
+    first, *others = [_newest(found.filter(key, rest), size) for key in keys]
+    rows = first.union(*others, all=True).order_by("-index")[: len(keys) * (size + 1)] if others else first
     return list({entry.index: entry for entry in rows}.values())
 
 
-def _looked(found: QuerySet[Entry], keys: Sequence[Q], rest: Q, most: int) -> Listed:
+def _looked(found: QuerySet[Entry], keys: Sequence[Q], rest: Q, most: int, size: int) -> Listed:
     """Look for `rest` among the newest by each key, `most` of them together."""
-    each = max(most // len(keys), A_PAGE)
+    each = max(most // len(keys), size)
     first, *others = [
         found.filter(key).order_by("-index").values_list("index", "recorded")[each : each + 1] for key in keys
     ]
     ends = list(first.union(*others, all=True) if others else first)
     end = max(ends, default=None)
-    page = _cut(_union(found.filter(index__gt=end[0]) if end else found, keys, rest))
+    page = _cut(_union(found.filter(index__gt=end[0]) if end else found, keys, rest, size), size)
     return Listed(page.rows, str(end[0] + 1), end[1]) if end and not page.more else page
 
 
-def _cut(rows: Collection[Entry]) -> Listed:
+def _cut(rows: Collection[Entry], size: int) -> Listed:
     shown = list(rows)
-    return Listed(reveal(shown[:A_PAGE]), str(shown[A_PAGE - 1].index) if len(shown) > A_PAGE else "")
+    return Listed(reveal(shown[:size]), str(shown[size - 1].index) if len(shown) > size else "")

@@ -8,13 +8,10 @@ from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.models import User
-from accounts.permissions import HasScope
+from accounts.api import Asked
 from accounts.queries import READS_EVERYTHING
 from agents.queries import visible_agents, visible_resources
 from audit.reading import note_read
@@ -91,25 +88,13 @@ class CrossingSerializer(serializers.Serializer[Any]):
     policies = serializers.ListField(child=serializers.CharField(), source="ids")
 
 
-class _Asked(APIView):
-    """Read-only, for a person with a token."""
-
-    permission_classes = (IsAuthenticated, HasScope)
-
-    def person(self, request: Request) -> User:
-        """Who asks."""
-        if not isinstance(request.user, User):
-            raise Http404
-        return request.user
-
-
-class PermissionsView(_Asked):
+class PermissionsView(Asked):
     """What an agent may do."""
 
     @extend_schema(responses=AgentReachSerializer)
     def get(self, request: Request, name: str) -> Response:
         """Everything an agent may do today, by which policy, and what of it was used in 30 days. Asking is an entry."""
-        person = self.person(request)
+        person = self.person()
         agent = visible_agents(person).filter(name=name).first()
         if agent is None:
             raise Http404
@@ -117,25 +102,23 @@ class PermissionsView(_Asked):
         return Response(AgentReachSerializer(agent_reach(agent, timezone.now())).data)
 
 
-class ReachView(_Asked):
+class ReachView(Asked):
     """Who can reach a resource."""
 
     @extend_schema(responses=ResourceReachSerializer)
     def get(self, request: Request, name: str) -> Response:
         """Every active agent that may do anything at a resource, those that policies cannot tell apart together."""
-        person = self.person(request)
-        resource = visible_resources(person).filter(name=name).first() if person.has_role(*READS_EVERYTHING) else None
+        resource = visible_resources(self.person(*READS_EVERYTHING)).filter(name=name).first()
         if resource is None:
             raise Http404
         return Response(ResourceReachSerializer(resource_reach(resource)).data)
 
 
-class CrossingsView(_Asked):
+class CrossingsView(Asked):
     """What crosses between segments."""
 
     @extend_schema(responses=CrossingSerializer(many=True))
     def get(self, request: Request) -> Response:
         """What may cross from segment to segment, or within one, by the policies in force."""
-        if not self.person(request).has_role(*READS_EVERYTHING):
-            raise Http404
+        self.person(*READS_EVERYTHING)
         return Response(CrossingSerializer(list(segment_map().crossings), many=True).data)

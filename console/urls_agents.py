@@ -3,7 +3,7 @@
 from django.urls import path
 
 from agents import form_views
-from console import expiring, fleet_views, reinstating_views, saved_views
+from console import expiring, fleet_views, key_views, reinstating_views, saved_views
 
 app_name = "agents"
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     path("views/save/", saved_views.save, name="save_view"),
     path("views/<int:view_id>/forget/", saved_views.forget, name="forget_view"),
     path("enrol/", form_views.enrol, name="enrol"),
+    path("<str:name>/keys/add/", key_views.add, name="add_key"),
+    path("<str:name>/keys/<str:kid>/revoke/", key_views.revoke, name="revoke_key"),
     path("<str:name>/edit/", fleet_views.edit, name="edit"),
     path("<str:name>/suspend/", fleet_views.stop, {"how": "suspend"}, name="suspend"),
     path("<str:name>/revoke/", fleet_views.stop, {"how": "revoke"}, name="revoke"),

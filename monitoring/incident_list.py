@@ -38,15 +38,20 @@ _RANK: Final = Case(When(severity="high", then=Value(3)), When(severity="medium"
 
 def incidents_page(user: User, asked: Mapping[str, str], after: str) -> Page:
     """The incidents that `user` may see and asks for; `after` is the key that a page gave."""
+    return page_among(visible_incidents(user), asked, after, A_PAGE)
+
+
+def page_among(among: QuerySet[Incident], asked: Mapping[str, str], after: str, size: int) -> Page:
+    """Likewise the first `size` among some that a person may see."""
     order = _order(asked)
-    rows = list(_behind(_found(user, asked), order, after)[: A_PAGE + 1])
-    more = _key(rows[A_PAGE - 1]) if len(rows) > A_PAGE else ""
-    return Page(rows[:A_PAGE], more)
+    rows = list(_behind(_found(among, asked), order, after)[: size + 1])
+    more = _key(rows[size - 1]) if len(rows) > size else ""
+    return Page(rows[:size], more)
 
 
 def incident_cells(user: User, asked: Mapping[str, str]) -> Iterator[tuple[Cell, ...]]:
     """All of them, as the rows of a file under COLUMNS; read as they are sent."""
-    for one in _found(user, asked).iterator(chunk_size=500):
+    for one in _found(visible_incidents(user), asked).iterator(chunk_size=500):
         yield (
             one.severity, one.get_kind_display(), one.agent.name if one.agent else "", one.source, one.status, one.began_at,
             one.detected_at, one.contained_at, one.resolved_at, one.acknowledged_at, _named(one.acknowledged_by),
@@ -62,8 +67,8 @@ def _order(asked: Mapping[str, str]) -> str:
     return asked["sort"] if asked.get("sort") in ORDERS else "-detected"
 
 
-def _found(user: User, asked: Mapping[str, str]) -> QuerySet[Incident]:
-    found = visible_incidents(user).filter(_matching(asked)).annotate(rank=_RANK)
+def _found(among: QuerySet[Incident], asked: Mapping[str, str]) -> QuerySet[Incident]:
+    found = among.filter(_matching(asked)).annotate(rank=_RANK)
     order = _order(asked)
     sign = "" if order == "detected" else "-"
     first = ("-rank",) if ORDERS[order][0] else ()

@@ -32,6 +32,9 @@ CHECKERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
 """Who may have a text checked: those who write policies and those who approve them."""
 
 
+MOST_TRIALS = 50
+
+
 class PolicyVersionSerializer(serializers.ModelSerializer[PolicyVersion]):
     """A version with its text and the people behind it."""
 
@@ -292,11 +295,15 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         rollback_actions.review(waiting.id, actor=self.person, **_read(RollbackReviewBody, request))
         return self._said(version)
 
-    @extend_schema(request=TrialBody, responses={202: TrialSerializer})
-    @action(detail=True, methods=["post"], url_path="trials")
+    @extend_schema(methods=["get"], responses=TrialSerializer(many=True), filters=False)
+    @extend_schema(methods=["post"], request=TrialBody, responses={202: TrialSerializer})
+    @action(detail=True, methods=["get", "post"], url_path="trials", pagination_class=None)
     def try_it(self, request: Request, number: int) -> Response:
-        """Have a version tried on what happened in a period, beside the version in force."""
+        """The newest trials of a version; or have it tried on what happened in a period, beside the version in force."""
         version: PolicyVersion = self.get_object()
+        if request.method == "GET":
+            found = trials_visible_to(self.person).filter(version=version).order_by("-asked_at", "-id")[:MOST_TRIALS]
+            return Response(TrialSerializer(found, many=True).data)
         trial = trial_actions.ask(version.number, actor=self.person, **_read(TrialBody, request))
         return Response(TrialSerializer(trial).data, status=status.HTTP_202_ACCEPTED)
 
@@ -306,6 +313,16 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         """One trial: how far it is, and what would have gone otherwise."""
         version: PolicyVersion = self.get_object()
         found = get_object_or_404(trials_visible_to(self.person), version=version, id=trial)
+        return Response(TrialSerializer(found).data)
+
+    @extend_schema(request=None, responses=TrialSerializer)
+    @action(detail=True, methods=["post"], url_path="trials/<uuid:trial>/stop")
+    def stop_trial(self, request: Request, number: int, trial: UUID) -> Response:
+        """Stop a shadow: what happens from now on is tried no longer."""
+        version: PolicyVersion = self.get_object()
+        found = get_object_or_404(trials_visible_to(self.person), version=version, id=trial)
+        trial_actions.stop(found.id, actor=self.person)
+        found.refresh_from_db()
         return Response(TrialSerializer(found).data)
 
     def _move(self, move: Callable[..., PolicyVersion]) -> Response:

@@ -18,7 +18,17 @@ from django.views.decorators.http import require_POST
 from accounts import actions
 from accounts.people import role_names, second_factors
 from accounts.requests import person_of
-from accounts.scopes import AGENTS_WRITE, ASK, EXPORT, INCIDENTS_WRITE, PEOPLE_WRITE, POLICIES_WRITE, READ, REVIEW
+from accounts.scopes import (
+    ACCOUNT_WRITE,
+    AGENTS_WRITE,
+    ASK,
+    EXPORT,
+    INCIDENTS_WRITE,
+    PEOPLE_WRITE,
+    POLICIES_WRITE,
+    READ,
+    REVIEW,
+)
 from agents.form_views import answer
 from agents.forms import ConsoleForm
 from console.people.changes import both, posted
@@ -30,9 +40,10 @@ SCOPES = (
     (AGENTS_WRITE, "Register and change agents and resources, withdraw holds"),
     (POLICIES_WRITE, "Write and approve policies"),
     (EXPORT, "Take copies of the record"),
-    (INCIDENTS_WRITE, "Answer incidents"),
+    (INCIDENTS_WRITE, "Answer incidents, set what their times are held against"),
     (PEOPLE_WRITE, "Change people and groups"),
     (ASK, "Ask what policies would decide (AuthZEN)"),
+    (ACCOUNT_WRITE, "Change how you are told, keep views, end your own tokens"),
 )
 DAYS = (1, 7, 30, 90)
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.auth.models import Group
-from django.db.models import Model, Prefetch, QuerySet
+from django.db.models import Model, Prefetch, Q, QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -94,6 +94,10 @@ class ByKey(Changing[M]):
         return Response(self.get_serializer(self.get_queryset().get(**key)).data, status=code)
 
 
+def _role(text: str) -> Q:
+    return Q(roles__contains=[text])
+
+
 class PersonViewSet(ByKey[User]):
     """People with an account."""
 
@@ -101,7 +105,13 @@ class PersonViewSet(ByKey[User]):
     serializer_class = bodies.PersonSerializer
     visible = _people
     lookup_field = "username"
-    filters: ClassVar = {"username": "username", "group": "memberships__group__name", "person": "person"}
+    filters: ClassVar = {
+        "username": "username",
+        "q": "name__icontains",
+        "role": _role,
+        "group": "memberships__group__name",
+        "person": "person",
+    }
     ordering: tuple[str, ...] = ("name", "id")
 
     def about(self) -> User | None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from django.urls import reverse
 
+from accounts.scopes import READ
 from agents import actions, history
 from console.database import Logins
 from ledger.entries import Actor
 from tests.approvals.world import assemble
 from tests.audit.test_api import sequence
-from tests.bring.callers import browser
+from tests.bring.callers import Caller, browser
 from tests.cast import Cast
 
 
@@ -45,3 +46,14 @@ def test_yes_and_no_are_said_as_people_say_them(fresh_database: Logins, fresh_ca
     sequence(fresh_database, tmp_path)
     (changed, _created) = history.history_of(segment.id)
     assert [(one.field, one.before, one.after) for one in changed.differences] == [("production", "no", "yes")]
+
+
+def test_a_history_is_told_over_the_api(fresh_database: Logins, fresh_cast: Cast, tmp_path: Path) -> None:
+    world = assemble(fresh_cast)
+    actions.change_agent(world.agent.id, actor=fresh_cast.engineer, owner=fresh_cast.ciso, deputy=None)
+    sequence(fresh_database, tmp_path)
+    newest, enrolled = Caller(fresh_cast.auditor, READ).get(f"agents/{world.agent.name}/history")[1]
+    assert (newest["event"], enrolled["event"], newest["by"]) == ("agent:changed", "agent:enrolled", "Enzo Engineer")
+    assert {"field": "deputy", "before": "Dev Deputy", "after": ""} in newest["differences"]
+    assert Caller(fresh_cast.auditor, READ).get("segments/production/history")[1][-1]["event"] == "segment:created"
+    assert Caller(fresh_cast.outsider, READ).get(f"agents/{world.agent.name}/history")[0] == 404

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.test import Client
 
@@ -17,14 +18,17 @@ from accounts import actions as people
 from accounts.models import User
 from accounts.scopes import READ
 from activity.actions import Opening, open_session
+from activity.models import Frame
 from console.database import Logins
 from core.ids import new_id
-from ledger import merkle
+from ledger import merkle, verify
 from ledger.models import Outbox
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from policies import actions as policies
+from tests.activity.asking import asked
 from tests.approvals.world import World, assemble, held
+from tests.bring.callers import Caller
 from tests.cast import Cast
 
 
@@ -133,6 +137,10 @@ def test_an_entry_and_its_proof_lead_to_the_signed_root(
     assert get(fresh_cast.reviewer, "v1/ledger/checkpoint")[0] == 404
 
 
+async def collected(answer: Any) -> bytes:
+    return b"".join([part async for part in answer.streaming_content])
+
+
 def sequence(logins: Logins, folder: Path) -> None:
     """Run the sequencer until everything recorded so far is in the log."""
     from ledger import queries
@@ -167,3 +175,54 @@ def test_the_description_is_complete_and_without_warnings(world: World, capsys: 
         "ledger/checkpoint",
     ):
         assert f"/api/v1/{path}:" in described, path
+
+
+def test_the_ledger_is_filtered_as_on_the_console(fresh_database: Logins, fresh_cast: Cast, tmp_path: Path) -> None:
+    world = assemble(fresh_cast)
+    sequence(fresh_database, tmp_path)
+
+    def events(query: str) -> list[str]:
+        return [one["event"] for one in get(fresh_cast.auditor, f"v1/ledger/entries?{query}")[1]["results"]]
+
+    assert events("event=agent:enrolled") == ["agent:enrolled"]
+    assert events(f"subject={world.agent.id}") == events("agent=support.production") == ["agent:enrolled"]
+    assert "segment:created" in events("q=segment&actor=Enzo")
+    assert events("period=24h&until=2020-01-01T00:00:00Z") == []
+    assert get(fresh_cast.auditor, "v1/ledger/entries?event=nothing")[1]["field"] == "event"
+    assert get(fresh_cast.auditor, "v1/ledger/entries?session=x")[1]["field"] == "session"
+    first = get(fresh_cast.auditor, "v1/ledger/entries?limit=2")[1]
+    second = get(fresh_cast.auditor, first["next"].partition("/api/")[2])[1]
+    indexes = [one["index"] for one in (*first["results"], *second["results"])]
+    assert indexes == list(range(indexes[0], indexes[0] - 4, -1))
+
+
+def test_evidence_is_taken_away_and_verifies(fresh_database: Logins, fresh_cast: Cast, tmp_path: Path) -> None:
+    sequence(fresh_database, tmp_path)
+    auditor = Caller(fresh_cast.auditor)
+    answer: Any = auditor.client.post(
+        "/api/v1/ledger/evidence", {"first": 2, "last": 5}, content_type="application/json"
+    )
+    (tmp_path / "taken.zip").write_bytes(async_to_sync(collected)(answer))
+    assert "narrowgate-evidence-2-4.zip" in answer["Content-Disposition"]
+    assert verify.verify(tmp_path / "taken.zip").problems == []
+    assert Outbox.objects.filter(event="export:made").count() == 1
+    assert Caller(fresh_cast.auditor, READ).post("ledger/evidence", {})[0] == 403
+    assert Caller(fresh_cast.owner).post("ledger/evidence", {})[0] == 404
+    assert auditor.post("ledger/evidence", {"first": 10_000})[0] == 404
+
+
+@pytest.mark.django_db
+def test_a_session_is_played_over_the_api_and_that_is_recorded(world: World) -> None:
+    opening = a_session(world)
+    first = asked(world.agent, world.resource, session_id=opening.id)
+    Frame.objects.create(
+        action_id=first.id, session_id=opening.id, columns=[{"name": "ssn", "masked": True}], rows=[["***"]]
+    )
+    status, played = get(world.cast.reviewer, f"v1/sessions/{opening.id}/replay")
+    assert (status, len(played["shots"]), played["earlier"]) == (200, 1, False)
+    shot = played["shots"][0]
+    assert shot["action"]["id"] == str(first.id)
+    assert shot["frame"]["rows"] == [["***"]]
+    assert Outbox.objects.filter(event="record:read").exists()
+    assert get(world.cast.reviewer, f"v1/sessions/{opening.id}/replay?at=x")[1]["field"] == "at"
+    assert get(world.cast.outsider, f"v1/sessions/{opening.id}/replay")[0] == 404

@@ -53,6 +53,7 @@ PAGES = {
         "/agents/?sort=last",
         "a.row-link",
         "/agents/reports.staging/edit/",
+        "/agents/reports.staging/keys/add/",
         "/agents/support.production.01/permissions/",
         "/resources/r/shop/reach/",
         "/resources/segments/map/",

@@ -34,7 +34,7 @@ from core.ids import new_id
 from ledger.publishing.tile_files import tile_folder
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
-from monitoring.models import Incident
+from monitoring.models import Incident, Signal
 from monitoring.steps import SLUGS
 from policies import actions as policies
 from policies import rollback_actions, trial_actions
@@ -93,6 +93,7 @@ class Everything:
         self.incident = Incident.objects.create(
             kind=kind, agent=agent, severity="high", began_at=began, detected_at=now
         )
+        self.signal = Signal.objects.create(kind="denied", agent=agent, points=5, at=now, entry=0)
         period = Period(now - timedelta(hours=1), now)
         self.report = reports.ask(
             kind="oversight", period=period, scope=Scope("all"), formats=["csv"], actor=self.cast.auditor
@@ -138,13 +139,13 @@ class Everything:
             "incidents": self.incident.id, "credentials": self.credential.id, "changes": self.change.id,
             "tokens": self.token.id, "reports": self.report.id, "notifications": self.notification.id,
             "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id, "erasures": self.erasure.id,
-            "rollbacks": self.rollback.id, "grants": self.grant.id,
+            "rollbacks": self.rollback.id, "grants": self.grant.id, "signals": self.signal.id, "views": self.view.id,
         }  # fmt: skip
         words = route.split("/")
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "what": "agents", "use": "actions", "form": "csv", "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
-            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "username": self.cast.owner.username, "membership_id": 1, "view_id": self.view.id,
+            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "figure": "detect", "kid": self.world.agent.keys.get().kid, "username": self.cast.owner.username, "membership_id": 1, "view_id": self.view.id,
             **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
         }  # fmt: skip
 

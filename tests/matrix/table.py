@@ -154,19 +154,21 @@ _LISTS = (
 API = [
     *_pages(
         ("api/schema/", EVERYBODY), *((f"api/v1/{name}", EVERYBODY) for name in _LISTS),
-        ("api/v1/agents/<str:name>", ROLES), ("api/v1/credentials/<uuid:pk>", ROLES),
+        *((f"api/v1/{kind}/<str:name>/history", ROLES) for kind in ("agents", "resources", "segments")),
+        ("api/v1/agents/<str:name>", ROLES), ("api/v1/agents/<str:name>/keys", ROLES), ("api/v1/credentials/<uuid:pk>", ROLES),
         ("api/v1/resources/<str:name>", ROLES), ("api/v1/resources/<str:name>/tags", ROLES), ("api/v1/resources/<str:name>/description", ROLES),
         ("api/v1/segments/<str:name>", ROLES), ("api/v1/segments/<str:name>/reviewers", ROLES),
-        ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>/decision", "RCAEM"), ("api/v1/holds/<uuid:pk>", ROLES), ("api/v1/grants/<uuid:pk>", ROLES),
+        ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/sessions/<uuid:pk>/replay", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>/decision", "RCAEM"), ("api/v1/holds/<uuid:pk>", ROLES), ("api/v1/grants/<uuid:pk>", ROLES),
         ("api/v1/agents/<str:name>/permissions", ROLES), ("api/v1/resources/<str:name>/reach", READERS), ("api/v1/crossings", READERS),
         ("api/v1/files/<str:what>", "EM"),
-        ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/packs", EVERYBODY), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
+        ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/packs", EVERYBODY), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/policies/<int:number>/trials", "RCAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
         ("api/v1/ledger/entries/<int:pk>", READERS), ("api/v1/ledger/checkpoint", READERS), ("api/v1/ledger/proof", READERS),
     ),
     *_posts(
         ("api/v1/agents", "E", {"name": "billing.production", "purpose": "Bills", "segment": "production", "owner": "olga", "public_jwk": {"kty": "a new one"}}),
         ("api/v1/files/<str:what>", "E", {"text": '[{"name": "support.production"}]'}),
         ("api/v1/agents/<str:name>/keys", "E", {"public_jwk": {"kty": "a new one"}}),
+        ("api/v1/agents/<str:name>/keys/<str:kid>/revoke", "CEOM", WHY), ("api/v1/ledger/evidence", READERS),
         ("api/v1/agents/<str:name>/suspend", "CEOM", WHY), ("api/v1/agents/<str:name>/reinstate", "CEO", WHY),
         ("api/v1/agents/<str:name>/retire", "E", WHY), ("api/v1/credentials/<uuid:pk>/revoke", "CEOM", WHY),
         ("api/v1/resources", "E", {"name": "crm", "segment": "production", "host": "localhost", "database": "crm", "tls": "off"}),
@@ -181,6 +183,7 @@ API = [
         ("access/v1/evaluation", "EM", QUESTION), ("access/v1/evaluations", "EM", QUESTION),
         *((f"access/v1/search/{kind}", "EM", QUESTION) for kind in ("subject", "resource", "action")),
         ("api/v1/policies/test", "CEM", {"text": "a policy", "tests": "cases: []"}), ("api/v1/policies/differences", "CEM", {"text": "a policy"}), ("api/v1/policies/<int:number>/trials", "CEM", {"period": "7d"}),
+        ("api/v1/policies/<int:number>/trials/<uuid:trial>/stop", "", {}, ""),  # it is no shadow
         ("api/v1/policies/install", "", {"text": "a policy"}, "EM"), ("api/v1/policies/<int:number>/propose", "EM"),
         ("api/v1/policies/<int:number>/approve", "CEM"), ("api/v1/policies/<int:number>/activate", "EM"),
         ("api/v1/policies/<int:number>/rollback", "EM", WHY), ("api/v1/policies/<int:number>/review-rollback", "CEM", {"found": "It was right"}),
@@ -194,16 +197,39 @@ API = [
     Row("put", "api/v1/resources/<str:name>/secret", "E", {"user": "a", "password": "b"}),
 ]  # fmt: skip
 
+POSTURE = [
+    *_pages(
+        ("api/v1/posture", "C"), ("api/v1/posture/steps/<str:slug>", "C"), ("api/v1/posture/decisions", "CA"), ("api/v1/posture/marks", "C"),
+        ("api/v1/signals", EVERYBODY), ("api/v1/signals/<uuid:pk>", ROLES), ("api/v1/incidents/<uuid:pk>/timeline", "CAEOM"),
+        ("api/v1/agents/<str:name>/risk", ROLES),
+    ),
+    Row("put", "api/v1/posture/marks/<str:figure>", "C", {"baseline": None, "target": 60}),
+]  # fmt: skip
+
+ACCOUNT = [
+    *_pages(
+        ("api/v1/account", EVERYBODY), ("api/v1/account/tokens", EVERYBODY), ("api/v1/account/tokens/<uuid:pk>", "M"),
+        ("api/v1/views", EVERYBODY), ("api/v1/views/<int:pk>", "C"),
+    ),
+    *_posts(
+        ("api/v1/account/tokens/<uuid:pk>/revoke", "M"), ("api/v1/views", ROLES, {"name": "Mine", "query": "sort=name"}),
+    ),
+    Row("delete", "api/v1/views/<int:pk>", "C"),
+    Row("put", "api/v1/notifications/choices", EVERYBODY, {"shown": [], "mailed": [], "quiet_from": None, "quiet_until": None, "zone": "UTC"}),
+]  # fmt: skip
+
 NOTIFICATIONS = [
     *_pages(
         ("notifications/", EVERYBODY), ("rail/", EVERYBODY), ("notifications/choices/", EVERYBODY),
         ("notifications/<uuid:notification_id>/", "R"),
         ("api/v1/notifications", EVERYBODY), ("api/v1/notifications/<uuid:pk>", "R"),
+        ("api/v1/notifications/choices", EVERYBODY),
     ),
     *_posts(
         ("notifications/choices/", EVERYBODY), ("notifications/read/", EVERYBODY),
         ("notifications/<uuid:notification_id>/read/", "R"), ("notifications/<uuid:notification_id>/unread/", "R"),
         ("api/v1/notifications/read-all", EVERYBODY), ("api/v1/notifications/<uuid:pk>/read", "R"),
+        ("api/v1/notifications/<uuid:pk>/unread", "R"),
     ),
 ]  # fmt: skip
 
@@ -227,6 +253,7 @@ REPORTS = [
 CHANGES = [
     *_pages(
         ("agents/<str:name>/edit/", "E"), ("agents/<str:name>/revoke/", "CEOM"),
+        ("agents/<str:name>/keys/add/", "E"), ("agents/<str:name>/keys/<str:kid>/revoke/", "CEOM"),
         ("resources/segments/<slug:name>/edit/", "EM"), ("resources/segments/<slug:name>/retire/", "E"),
         ("resources/r/<slug:name>/retire/", "E"),
         ("api/v1/reinstatements", EVERYBODY), ("api/v1/reinstatements/<uuid:pk>", ROLES),
@@ -238,6 +265,7 @@ CHANGES = [
     ),
     *_posts(
         ("agents/export/", ROLES), ("agents/<str:name>/edit/", "E"), ("agents/<str:name>/revoke/", "CEOM", WHY),
+        ("agents/<str:name>/keys/add/", "E"), ("agents/<str:name>/keys/<str:kid>/revoke/", "CEOM", WHY),
         ("agents/<str:name>/reinstate/<uuid:asked>/confirm/", "CE"), ("agents/<str:name>/reinstate/<uuid:asked>/decline/", "CEO", WHY),
         ("resources/segments/<slug:name>/edit/", "EM"), ("resources/segments/<slug:name>/retire/", "E", WHY),
         ("resources/r/<slug:name>/retire/", "E", WHY), ("resources/r/<slug:name>/tags/remove/", "E", TAGGED),
@@ -267,7 +295,20 @@ CHANGES = [
 
 HELP = _pages(("help/", EVERYBODY), ("help/<slug:volume>/", EVERYBODY))
 
-TABLE = [*HELP, *NOTIFICATIONS, *REPORTS, *CHANGES, *PEOPLE, *INVENTORY, *POLICIES, *WORK, *RECORD, *API]
+TABLE = [
+    *HELP,
+    *POSTURE,
+    *ACCOUNT,
+    *NOTIFICATIONS,
+    *REPORTS,
+    *CHANGES,
+    *PEOPLE,
+    *INVENTORY,
+    *POLICIES,
+    *WORK,
+    *RECORD,
+    *API,
+]
 
 NOBODYS = {
     "health",

@@ -132,7 +132,7 @@ def _in_time(found: QuerySet[Entry], asked: Mapping[str, Any]) -> QuerySet[Entry
     found = found.filter(window.on("recorded"))
     if window.since:
         first = _first_from(window.since)
-        found = found.filter(index__gte=first - LATE) if first is not None else found.none()
+        found = found.filter(index__gte=first - LATE) if first is not None else found.filter(pk__in=[])
     last = _first_from(window.until) if window.until else None
     return found.filter(index__lt=last + LATE) if last is not None else found
 

@@ -50,7 +50,7 @@ def test_entries_are_found_by_everything_that_they_name(world: World) -> None:
 
 def test_time_bounds_what_is_found(world: World) -> None:
     now = timezone.now().isoformat()
-    assert _found(since=now) == []
+    assert _found(since=now) == _found(since=now, agent=world.agent.name) == _found(since=now, q="segment") == []
     assert len(_found(until=now)) == min(50, Entry.objects.count())
     assert _found(until="2001-01-01T00:00:00Z") == []
     assert _found(period="24h")
@@ -58,12 +58,11 @@ def test_time_bounds_what_is_found(world: World) -> None:
 
 def test_a_page_looks_no_further_than_it_says(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explorer, "LOOK", 5)
-    monkeypatch.setattr(explorer, "A_PAGE", 2)
     form = EntriesForm({"q": "person:invited"})
     assert form.is_valid()
     seen, key, pages = [], "", 0
     while True:
-        page = entries_page(form.cleaned_data, key)
+        page = entries_page(form.cleaned_data, key, 2)
         seen += page.rows
         pages += 1
         key = page.more

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from cli import policy_bundle
 from cli.api_client import Api, AsOption, TokenFileOption, connect
 from cli.findings import Finding, Output, printed
 from cli.output import table
@@ -22,7 +23,7 @@ from core.errors import NarrowgateError
 
 policy = typer.Typer(
     name="policy",
-    help="Policies: check, test, diff, push, try, approve, activate, roll back, review.",
+    help="Policies: check, test, diff, push, try, approve, activate, roll back, review, export, verify.",
     no_args_is_help=True,
 )
 EVERY: Final = 0.5
@@ -245,6 +246,10 @@ def install(
         raise NarrowgateError(f"There is no pack {pack}.", f"There are {', '.join(sorted(found))}.")
     made = write_pack(folder, pack, found[pack])
     typer.echo("\n".join([*map(str, made), f"Change its names to yours, then: narrowgate policy check {folder}"]))
+
+
+policy.command()(policy_bundle.export)
+policy.command()(policy_bundle.verify)
 
 
 @policy.command("list")

@@ -148,11 +148,13 @@ def _keys(folder: StateFolder) -> tuple[ServerIdentity, Signer]:
     from agents import ca, signing, vault
     from ledger import keys as ledger_keys
     from ledger.checks import require_fences
+    from policies import sealing
 
     require_fences(connection)
     connection.close()
     signing.signing_key()
     vault.vault_key()
+    sealing.signer()
     return ca.server_identity(folder.path / "keys", settings.KEY_PASSPHRASE), ledger_keys.signer()
 
 

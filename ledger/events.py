@@ -179,6 +179,10 @@ class Event(StrEnum):
         "A second person looked at a roll-back of the policies, and what they found.",
     )
     POLICY_SHADOW_STOPPED = "policy:shadow_stopped", "A person stopped the shadow of a version of the policies."
+    POLICY_SIGNED = (
+        "policy:signed",
+        "A version of the policies that was kept before versions were signed is signed now.",
+    )
     POLICY_TRIED = "policy:tried", "A person had a version of the policies tried on what happened before."
 
     # ---- reports ----

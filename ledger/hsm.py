@@ -54,28 +54,29 @@ class HsmSigner:
 
     kept_in = "hsm"
 
-    def __init__(self, session: Session, private: SigningKey, key: VerifierKey) -> None:
+    def __init__(self, session: Session, private: SigningKey, key: VerifierKey, setting: str = SETTING) -> None:
+        self._setting = setting
         self._session = session
         self._private = private
         self.key = key
 
     def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature of `message` (RFC 8032). Raises NarrowgateError when the HSM does not give it."""
-        with told("does not sign"):
+        with told("does not sign", self._setting):
             return bytes(self._private.sign(message, mechanism=Mechanism.EDDSA))
 
     @classmethod
-    def load_or_create(cls, uri: str, pin: str, name: str) -> HsmSigner:
-        """The signer of the key that `uri` names, made in the HSM when there is none. `name` is the log's origin.
+    def load_or_create(cls, uri: str, pin: str, name: str, setting: str = SETTING) -> HsmSigner:
+        """The signer of the key that `uri`, the value of `setting`, names, made in the HSM when there is none. `name` is the key's.
 
         Raises NarrowgateError: no such library or token, a wrong PIN, a key of another kind, or one that can be taken out.
         """
-        place = Place.parse(uri)
-        with told(f"cannot be used ({place.token})"):
-            session = opened(place, pin)
+        place = Place.parse(uri, setting)
+        with told(f"cannot be used ({place.token})", setting):
+            session = opened(place, pin, setting)
             private, public = _find(session, place) or _make(session, place)
             require_kept(private, place)
-            return cls(session, private, VerifierKey(name, _point(public)))
+            return cls(session, private, VerifierKey(name, _point(public)), setting)
 
 
 @contextmanager

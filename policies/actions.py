@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from accounts.actors import actor_of, require_role
+from accounts.actors import SYSTEM, actor_of, require_role
 from accounts.models import Role, User
 from agents.actions import bump_revision
 from core.db import db_now
@@ -19,37 +19,46 @@ from core.errors import Invalid, NotFound, Refused, Stale
 from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.write import record
-from policies import cases, rollback_actions, testing
-from policies.check import check
-from policies.models import PolicyVersion
+from policies import cases, plan, rollback_actions, schema, sealing, testing
+from policies.check import check, unknown_names
+from policies.models import PolicyPlan, PolicyVersion
+from policies.parse import policies
 from policies.queries import active, registry
 
 Status = PolicyVersion.Status
 _LOCK = 0x6E67_706F  # "ngpo": whoever holds it changes versions
 
 
-def install(text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "") -> PolicyVersion:
+def install(
+    text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "", source: str = ""
+) -> PolicyVersion:
     """Put the first version in force. Raises Refused when there is a version already, and Invalid."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     require_valid(text)
     require_passing(text, tests)
+    packed = plan.write(policies(text))
     with transaction.atomic():
         _lock()
         if PolicyVersion.objects.exists():
             raise Refused("There are policies already.", "Draft a version and have it approved.", code="not_the_first")
-        version = _write(text, actor, note, tests, commit)
+        version = _write(text, packed, actor, note=note, tests=tests, commit=commit, source=source)
+        sealing.seal_approval(version)
+        version.save(update_fields=["approval"])
         _activate(version, actor, {"bootstrap": True, **_origin(version)})
     return version
 
 
-def draft(text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "") -> PolicyVersion:
-    """Keep `text` as a version of `actor`'s, its test cases with it. Raises Refused (not an engineer) and Invalid."""
+def draft(
+    text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "", source: str = ""
+) -> PolicyVersion:
+    """Keep `text` as a version of `actor`'s, its test cases with it, signed. Raises Refused (not an engineer) and Invalid."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     require_valid(text)
     cases.parse(tests)
+    packed = plan.write(policies(text))
     with transaction.atomic():
         _lock()
-        return _write(text, actor, note, tests, commit)
+        return _write(text, packed, actor, note=note, tests=tests, commit=commit, source=source)
 
 
 def propose(version_id: UUID, *, actor: User) -> PolicyVersion:
@@ -59,6 +68,7 @@ def propose(version_id: UUID, *, actor: User) -> PolicyVersion:
         version = _locked(version_id, Status.DRAFT)
         if version.author_id != actor.id:
             raise Refused("Only its author proposes a draft.", "Draft a version of your own.", code="not_yours")
+        sealing.require_sealed(version)
         require_valid(version.text)
         require_passing(version.text, version.tests)
         version.status = Status.PROPOSED
@@ -77,7 +87,9 @@ def approve(version_id: UUID, *, actor: User) -> PolicyVersion:
                 "Nobody approves policies they wrote.", "Ask another engineer or the CISO.", code="own_version"
             )
         version.status, version.approved_by, version.approved_at = Status.APPROVED, actor, db_now()
-        version.save(update_fields=["status", "approved_by", "approved_at"])
+        sealing.require_sealed(version)
+        sealing.seal_approval(version)
+        version.save(update_fields=["status", "approved_by", "approved_at", "approval"])
         _record(Event.POLICY_APPROVED, version, actor)
     return version
 
@@ -87,7 +99,7 @@ def activate(version_id: UUID, *, actor: User) -> PolicyVersion:
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
     with transaction.atomic():
         version = _locked(version_id, Status.APPROVED)
-        require_valid(version.text)
+        _require_usable(version)
         _activate(version, actor, {"bootstrap": False})
     return version
 
@@ -103,10 +115,34 @@ def rollback(number: int, *, actor: User, reason: str) -> PolicyVersion:
         if version is None:
             raise NotFound(f"There is no version {number}.", "Choose one from the list.")
         _require(version, Status.RETIRED)
-        require_valid(version.text)
+        _require_usable(version)
         rollback_actions.begin(version, active(), actor=actor, reason=reason.strip()[:300])
         _activate(version, actor, {"rollback": True, "reason": reason.strip()})
     return version
+
+
+def sign_unsigned() -> list[PolicyVersion]:
+    """Sign what was kept before versions were signed, as the system: whoever may run it has the key. Raises NarrowgateError."""
+    with transaction.atomic():
+        _lock()
+        versions = list(PolicyVersion.objects.select_for_update().filter(signature="").order_by("number"))
+        for version in versions:
+            version.schema = schema.text()
+            sealing.seal(version, b"")
+            if version.approved_by_id or version.activated_at:
+                sealing.seal_approval(version)
+            version.save(update_fields=["schema", "digest", "signature", "approval"])
+            _record(Event.POLICY_SIGNED, version, SYSTEM)
+        bump_revision()
+    return versions
+
+
+def _require_usable(version: PolicyVersion) -> None:
+    """What was checked when it was proposed holds still, as its seal says; only the names it uses may be gone. Raises Invalid."""
+    sealing.require_approved(version)
+    problem = next(unknown_names(sealing.rules(version).values(), registry()), None)
+    if problem is not None:
+        raise Invalid("text", problem.reason, problem.suggestion)
 
 
 def require_valid(text: str) -> None:
@@ -132,8 +168,8 @@ def require_passing(text: str, tests: str) -> None:
 
 def _origin(version: PolicyVersion) -> dict[str, object]:
     """What its entry says of where it comes from, where there is anything to say."""
-    commit: dict[str, object] = {"commit": version.commit} if version.commit else {}
-    return commit | ({"tests": f"sha256:{hashlib.sha256(version.tests.encode()).hexdigest()}"} if version.tests else {})
+    said: dict[str, object] = {name: getattr(version, name) for name in ("commit", "source") if getattr(version, name)}
+    return said | ({"tests": f"sha256:{hashlib.sha256(version.tests.encode()).hexdigest()}"} if version.tests else {})
 
 
 def _lock() -> None:
@@ -158,20 +194,15 @@ def _require(version: PolicyVersion, status: PolicyVersion.Status) -> None:
         )
 
 
-def _write(text: str, actor: User, note: str, tests: str, commit: str) -> PolicyVersion:
+def _write(text: str, packed: bytes, actor: User, **said: str) -> PolicyVersion:
+    """Keep a version and its plan, sealed. `said`: its note, tests, commit and source."""
     newest = PolicyVersion.objects.order_by("-number").first()
-    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     number = newest.number + 1 if newest else 1
-    return PolicyVersion.objects.create(
-        number=number,
-        text=text,
-        digest=digest,
-        tests=tests,
-        commit=commit,
-        author=actor,
-        note=note,
-        created_at=db_now(),
-    )
+    version = PolicyVersion(number=number, text=text, schema=schema.text(), author=actor, created_at=db_now(), **said)
+    sealing.seal(version, packed)
+    version.save(force_insert=True)
+    PolicyPlan.objects.create(version=version, packed=packed)
+    return version
 
 
 def _activate(version: PolicyVersion, actor: User, how: dict[str, object]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from activity.models import Action, Question
 from core.errors import NotFound, Refused
 from core.words import listing
-from policies.evaluate import Engine
+from policies import sealing
 from policies.models import PolicyVersion
 from policies.question import Asked, identifier_of, read
 from policies.trial import effect, in_words, not_kept
@@ -34,7 +34,7 @@ def decide_again(action: Action, number: int | None = None) -> Again:
     version = PolicyVersion.objects.filter(number=wanted).first()
     if version is None:
         raise NotFound(f"There is no version {wanted}.", "Choose one from the list of versions.")
-    engine = Engine.build(version.text, asked.world, version=version.number)
+    engine = sealing.engine(version, asked.world)
     unknown = not_kept(asked.ask, engine) if version.number != action.policy_version else None
     if unknown:
         raise NotFound(

@@ -18,7 +18,7 @@ from accounts.api import Visible
 from accounts.models import Role
 from accounts.scopes import POLICIES_WRITE
 from core.errors import NotFound
-from policies import actions, cases, rollback_actions, testing, trial_actions
+from policies import actions, cases, rollback_actions, sealing, testing, trial_actions
 from policies.check import Problem, check
 from policies.difference import ALLOW, DENY, HOLD, NARROWER, OTHER, WIDER, Difference, Part, differences, in_short
 from policies.lint import Kind
@@ -46,8 +46,19 @@ class PolicyVersionSerializer(serializers.ModelSerializer[PolicyVersion]):
 
         model = PolicyVersion
         fields: ClassVar = [
-            "number", "digest", "status", "note", "author", "created_at", "approved_by", "approved_at", "activated_at", "commit", "text", "tests",
+            "number", "digest", "status", "note", "author", "created_at", "approved_by", "approved_at", "activated_at", "commit", "source",
+            "signature", "text", "tests",
         ]  # fmt: skip
+
+
+class PolicyBundleSerializer(serializers.Serializer[Any]):
+    """A signed version: the note (C2SP signed-note) and what it names by SHA-256."""
+
+    bundle = serializers.CharField()
+    signature = serializers.CharField()
+    text = serializers.CharField()
+    tests = serializers.CharField()
+    schema = serializers.CharField()
 
 
 class TextBody(serializers.Serializer[Any]):
@@ -256,6 +267,12 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         """Put the very first version in force; refused when there is any."""
         version = actions.install(**_read(DraftBody, request), actor=self.person)
         return self._said(version, status.HTTP_201_CREATED)
+
+    @extend_schema(responses=PolicyBundleSerializer)
+    @action(detail=True, methods=["get"])
+    def bundle(self, request: Request, number: int) -> Response:
+        """The version as it is signed, for `narrowgate policy verify`, which needs nothing of ours but a key."""
+        return Response(sealing.exported(self.get_object()))
 
     @extend_schema(request=None, responses=PolicyVersionSerializer)
     @action(detail=True, methods=["post"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
@@ -15,7 +15,7 @@ from core.errors import Invalid, NarrowgateError
 from policies import terms
 from policies.context import CEDAR_TYPES, OURS
 from policies.expressions import asked_of_context
-from policies.parse import LONGEST_TEXT, policies, templates
+from policies.parse import LONGEST_TEXT, Policy, policies, templates
 from policies.parse import problems as refused_by_cedar
 from policies.source import Statement, statements
 from policies.world import Uid
@@ -87,11 +87,21 @@ def _meaning(item: _Parsed, known: Registry) -> Iterator[Problem]:
     wrong = terms.problems(item.policy)
     yield from (_problem(item.line, error) for error in wrong)
     if not wrong:
-        found = terms.terms_of(item.policy)
-        yield from _unknown(item.line, "group", sorted({*_groups(found.hold), *found.breakglass}), known.groups)
-        yield from _unknown(item.line, "tag", sorted(found.unmask), known.tags)
+        yield from _unknown_in(item.line, terms.terms_of(item.policy), known)
     yield from _unknown(item.line, "attribute of the context", sorted(asked_of_context(item.policy)), CONTEXT)
     yield from _unknown_entities(item, known.uids)
+
+
+def unknown_names(read: Iterable[Policy], known: Registry) -> Iterator[Problem]:
+    """Names in policies that were checked before which nobody knows any more. Lines are not told: each names its policy."""
+    for policy in read:
+        for one in _unknown_in(1, policy.terms, known):
+            yield Problem(1, f"The policy {policy.terms.id}: {one.reason}", one.suggestion)
+
+
+def _unknown_in(line: int, found: terms.Terms, known: Registry) -> Iterator[Problem]:
+    yield from _unknown(line, "group", sorted({*_groups(found.hold), *found.breakglass}), known.groups)
+    yield from _unknown(line, "tag", sorted(found.unmask), known.tags)
 
 
 def _problem(line: int, error: NarrowgateError) -> Problem:

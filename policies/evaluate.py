@@ -40,7 +40,14 @@ class Engine:
     """Policies and registry at one version. Immutable, so its decisions can be remembered."""
 
     def __init__(
-        self, rules: Mapping[str, Policy], world: World, *, version: int, snapshot: str, closed: str = ""
+        self,
+        rules: Mapping[str, Policy],
+        world: World,
+        *,
+        version: int,
+        snapshot: str,
+        entities: str = "",
+        closed: str = "",
     ) -> None:
         self.version, self.snapshot = version, snapshot
         self._rules, self._closed = rules, closed
@@ -48,19 +55,20 @@ class Engine:
         read = [policy.reads for policy in rules.values()]
         self._reads = ON_DEMAND if None in read else frozenset().union(*filter(None, read))
         self._index = ScopeIndex({name: policy.scope for name, policy in rules.items()})
-        self._entities = cedarpy.Entities.from_json_str(world.entities_json(), schema.handle())
+        self._entities = _entities(entities or world.entities_json())
         self._remembered = lru_cache(REMEMBERED)(self._decide)
         self._matching = lru_cache(REMEMBERED)(self._find)
         self._wanted = lru_cache(REMEMBERED)(self._look)
         self._slice: Callable[[frozenset[str]], Slice] = lru_cache(4_096)(partial(slice_of, rules))
 
     @classmethod
-    def build(cls, text: str, world: World, *, version: int) -> Engine:
-        """Parse and validate `text` over `world`. Raises Invalid; an engine that exists can decide."""
-        made_from = f"{text}\0{world.entities_json()}\0{schema.text()}"
-        snapshot = "sha256:" + hashlib.sha256(made_from.encode()).hexdigest()
+    def build(cls, text: str, world: World, *, version: int, rules: Mapping[str, Policy] | None = None) -> Engine:
+        """Parse and validate `text` over `world`, unless its `rules` are known. Raises Invalid; an engine that exists can decide."""
+        entities = world.entities_json()
+        snapshot = "sha256:" + hashlib.sha256(f"{text}\0{entities}\0{schema.text()}".encode()).hexdigest()
+        read = policies(text) if rules is None else rules
         try:
-            return cls(policies(text), world, version=version, snapshot=snapshot)
+            return cls(read, world, version=version, entities=entities, snapshot=snapshot)
         except ValueError as error:
             raise Invalid("entities", f"Cedar cannot read the registry: {error}.") from None
 
@@ -175,6 +183,12 @@ class Engine:
     def _find(self, agent: str, verb: str, resource: str) -> frozenset[str]:
         lineages = self.world.agents[agent].lineage, action_lineage(verb), self.world.resources[resource].lineage
         return self._index.matching(*lineages)
+
+
+@lru_cache(2)
+def _entities(document: str) -> cedarpy.Entities:
+    """The registry in Cedar's hands: a new version of the policies mostly decides over the registry that the one before did."""
+    return cedarpy.Entities.from_json_str(document, schema.handle())
 
 
 def _arranging(permits: Sequence[Terms]) -> Ruling:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.ids import new_id
+
+SIGNED = ("author_id", "commit", "created_at", "digest", "number", "schema", "signature", "source", "tests", "text")
+"""Fields of a version that its signature is over, and that."""
 
 
 class PolicyVersion(models.Model):
@@ -27,9 +31,12 @@ class PolicyVersion(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     number = models.PositiveIntegerField(unique=True)
     text = models.TextField()
-    digest = models.CharField(max_length=80)  # sha256: of the text
     tests = models.TextField(blank=True)  # test cases, as `policies/cases.py` reads them
-    commit = models.CharField(max_length=64, blank=True)  # where it comes from: a claim of whoever pushed it
+    schema = models.TextField(blank=True)  # Cedar's schema that it was checked against
+    source = models.CharField(max_length=300, blank=True)  # the repository and commit that it comes from: a claim of
+    commit = models.CharField(max_length=64, blank=True)  # whoever pushed it, unless the console fetched it itself
+    digest = models.CharField(max_length=80)  # sha256: of what is signed (`policies/sealing.py`)
+    signature = models.TextField(blank=True)  # the signed note over all of the above, the author and the plan
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     note = models.CharField(max_length=300, blank=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -38,6 +45,7 @@ class PolicyVersion(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     approved_at = models.DateTimeField(null=True, blank=True)
+    approval = models.TextField(blank=True)  # the signed note that it was approved, and by whom
     activated_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -53,9 +61,35 @@ class PolicyVersion(models.Model):
                 name="policy_approved_by_another",
             ),
         ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="versions_are_final",
+                operation=pgtrigger.Update,
+                condition=~pgtrigger.Q(old__signature="")
+                & pgtrigger.Q(*((f"new__{name}__df", pgtrigger.F(f"old__{name}")) for name in SIGNED), _connector="OR"),
+            ),
+            pgtrigger.Protect(name="versions_stay", operation=pgtrigger.Delete),
+        ]
 
     def __str__(self) -> str:
         return f"v{self.number}"
+
+
+class PolicyPlan(models.Model):
+    """A version's policies as they were read when it was checked (`policies/plan.py`), which its signature covers."""
+
+    version = models.OneToOneField(PolicyVersion, on_delete=models.PROTECT, primary_key=True, related_name="plan")
+    packed = models.BinaryField()
+
+    class Meta:
+        """Never another."""
+
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="plans_are_final", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"The plan of {self.version}"
 
 
 class PolicyRollback(models.Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +40,8 @@ class Policy:
     text: str
     body: str
     """What Cedar evaluates, as its JSON says it."""
+    notes: Mapping[str, str]
+    """Its annotations, as they are written."""
     terms: Terms
     scope: Scope
     reads: frozenset[str] | None
@@ -100,21 +102,42 @@ def policies(text: str, rest: Callable[[], object] = lambda: None) -> Mapping[st
     """
     _require_readable(text)
     pieces = [statement.text for statement in statements(text)]
-    known = {piece: policy for piece in set(pieces) if (policy := _known.get(piece)) is not None}
-    fresh = [piece for piece in dict.fromkeys(pieces) if piece not in known]
-    with _uncollected():
-        known |= zip(fresh, _read(fresh, rest), strict=True)
+    read = {piece: policy for piece in set(pieces) if (policy := known(piece)) is not None}
+    fresh = [piece for piece in dict.fromkeys(pieces) if piece not in read]
+    with uncollected():
+        read |= zip(fresh, _read(fresh, rest), strict=True)
+    return by_id(read[piece] for piece in pieces)
+
+
+def by_id(read: Iterable[Policy]) -> Mapping[str, Policy]:
+    """Policies by their @id. Raises Invalid where two have the same."""
     found: dict[str, Policy] = {}
-    for piece in pieces:
-        policy = known[piece]
+    for policy in read:
         if policy.terms.id in found:
             raise Invalid("id", f'Two policies have the @id "{policy.terms.id}".', "Give each a name of its own.")
         found[policy.terms.id] = policy
     return found
 
 
+def known(piece: str) -> Policy | None:
+    """What was read in that text of one policy before, if it is still remembered."""
+    return _known.get(piece)
+
+
+def remember(policy: Policy) -> Policy:
+    """Keep what was read, for whoever reads the same text again."""
+    if len(_known) > MOST_KNOWN:
+        _known.clear()
+    return _known.setdefault(policy.text, policy)
+
+
+def forget() -> None:
+    """Remember nothing: as in a process that has just begun."""
+    _known.clear()
+
+
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Nothing that is read has cycles: looking for them in thousands of policies, again and again, would stop every session.
 
     What was read is old at once. Whoever found collecting on turns it on again, so that two at a time leave it on.
@@ -139,11 +162,7 @@ def _read(pieces: Sequence[str], rest: Callable[[], object]) -> list[Policy]:
         if len(parsed) != len(some):
             raise Invalid("text", "Cedar finds other policies in it than its semicolons say.", "Write it more plainly.")
         _validate(parsed, some)
-        read_now = [_understood(*one) for one in zip(some, _bodies("".join(some)), parsed, strict=True)]
-        if len(_known) > MOST_KNOWN:
-            _known.clear()
-        _known.update(zip(some, read_now, strict=True))
-        found += read_now
+        found += [remember(_understood(*one)) for one in zip(some, _bodies("".join(some)), parsed, strict=True)]
         rest()
     return found
 
@@ -161,6 +180,7 @@ def _understood(text: str, body: str, template: pst.Template) -> Policy:
     return Policy(
         text,
         body,
+        dict(template.annotations),
         terms_of(template),
         scope_of(template),
         reads(template),
@@ -180,17 +200,24 @@ def _validate(parsed: Sequence[pst.Template], pieces: Sequence[str]) -> None:
 def problems(parsed: Sequence[pst.Template], pieces: Sequence[str]) -> Iterator[tuple[int, str]]:
     """What Cedar's validator says against policies, one a piece: the place of each among them, and its words.
 
-    Those that look at the same arguments, mostly at none, are validated together.
+    Those that look at the same arguments, mostly at none, are validated together, a few at a time: Cedar holds the
+    interpreter meanwhile.
     """
     alike: dict[str, list[int]] = {}
     for place, template in enumerate(parsed):
         alike.setdefault(arguments.cedar_type(arguments.kinds_of(template)), []).append(place)
-    for kind, places in alike.items():
+    for kind, places in _few(alike):
         result = cedarpy.validate_policies("\n".join(pieces[place] for place in places), schema.handle(kind))
         of_policy = {f"policy{number}": place for number, place in enumerate(places)}
         yield from ((of_policy.get(error.policy_id, places[0]), error.error) for error in result.errors)
         if not result.validation_passed and not result.errors:
             yield places[0], "it does not fit the schema"
+
+
+def _few(alike: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, Sequence[int]]]:
+    for kind, places in alike.items():
+        for begin in range(0, len(places), AT_ONCE):
+            yield kind, places[begin : begin + AT_ONCE]
 
 
 @dataclass(frozen=True)

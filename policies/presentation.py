@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from accounts.models import Role, User
-from core.errors import Invalid
+from core.errors import Invalid, NarrowgateError
+from policies import sealing
 from policies.check import Problem
 from policies.difference import differences, in_short
 from policies.models import PolicyVersion
@@ -48,6 +49,14 @@ def differing(before: str, after: str) -> dict[str, object]:
     except Invalid:
         return {}
     return {"differences": found, "in_short": in_short(found)}
+
+
+def seal(version: PolicyVersion) -> dict[str, str]:
+    """For a page: the key that signed the version, or why it is of no use."""
+    try:
+        return {"signed_by": str(sealing.signed_by(version))}
+    except NarrowgateError as error:
+        return {"unsealed": str(error)}
 
 
 def next_step(version: PolicyVersion, user: User) -> Step | None:

@@ -1,7 +1,6 @@
 """Who can reach what, answered from the policies and the registry as they are now: of an agent, of a resource, between segments.
 
-Nothing is kept but the parsed text of the policies. Agents that policies cannot tell apart are asked about once, so that an answer
-takes as long as there are kinds of agents, not agents.
+Agents that policies cannot tell apart are asked about once, so that an answer takes as long as there are kinds of agents, not agents.
 """
 
 from __future__ import annotations
@@ -20,12 +19,13 @@ from django.db.models import QuerySet
 from activity.models import Action
 from agents.models import Agent, ColumnTag, Resource
 from agents.revision import current_revision
-from core.errors import Invalid
+from core.errors import NarrowgateError
+from policies import sealing
 from policies.alike import Alike, Kind
 from policies.decision import Verdict
 from policies.effective import ASKABLE, Effective, Place, Told, effective, told
 from policies.evaluate import Engine
-from policies.parse import Policy, policies
+from policies.parse import Policy
 from policies.queries import active
 from policies.snapshot import agent_facts, registered, resource_facts
 from policies.world import World
@@ -37,8 +37,6 @@ MOST_KINDS: Final = 300
 """Kinds of agents that are asked about at one resource."""
 MOST_RESOURCES: Final = 300
 """Resources that are asked about for one agent."""
-
-_parsed = lru_cache(maxsize=2)(policies)
 
 
 @dataclass(frozen=True)
@@ -99,8 +97,9 @@ def rules_in_force() -> tuple[Mapping[str, Policy], int, str]:
     if version is None:
         return {}, 0, "No version of the policies is active, so nothing is allowed."
     try:
-        return _parsed(version.text), version.number, ""
-    except Invalid as error:
+        sealing.require_approved(version)
+        return sealing.rules(version), version.number, ""
+    except NarrowgateError as error:
         return {}, version.number, f"The active policies cannot be used, so nothing is allowed: {error.message}"
 
 

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from uuid import UUID
 
 from agents.models import Agent, ColumnTag, Halt, Resource, Revision
-from core.errors import Invalid
+from core.errors import NarrowgateError
+from policies import sealing
 from policies.evaluate import Engine
 from policies.models import PolicyVersion
-from policies.parse import policies
 from policies.queries import active
 from policies.world import AgentFacts, ResourceFacts, World
 
@@ -84,8 +84,9 @@ def load() -> Snapshot:
 def read_ahead(version_id: UUID) -> None:
     """Read a version's policies without haste, so that coming into force takes no reading."""
     version = PolicyVersion.objects.filter(id=version_id).first()
-    with suppress(Invalid):  # whoever activates it is told
-        policies(version.text if version else "", rest=lambda: time.sleep(A_BREATH))
+    with suppress(NarrowgateError):  # whoever activates it is told
+        if version is not None:
+            sealing.rules(version, rest=lambda: time.sleep(A_BREATH))
 
 
 def risks() -> dict[str, int]:
@@ -113,8 +114,9 @@ def _engine(version: PolicyVersion | None, world: World) -> Engine:
     if version is None:
         return Engine.closed("No version of the policies is active, so nothing is allowed.")
     try:
-        return Engine.build(version.text, world, version=version.number)
-    except Invalid as error:
+        sealing.require_approved(version)
+        return sealing.engine(version, world)
+    except NarrowgateError as error:
         return Engine.closed(
             f"The active policies cannot be used, so nothing is allowed: {error.message}", version=version.number
         )

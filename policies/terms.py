@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, Protocol
 
 from cedarpy import pst
 
@@ -46,7 +46,19 @@ class Terms:
     """Groups of which one person may let a held action through in an emergency."""
 
 
-def terms_of(policy: pst.Template) -> Terms:
+class Noted(Protocol):
+    """What is looked at of a policy here."""
+
+    @property
+    def effect(self) -> pst.Effect:
+        """Permit or forbid."""
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """As they are written."""
+
+
+def terms_of(policy: Noted) -> Terms:
     """Read a policy's annotations. Raises Invalid for the first that cannot be meant."""
     found = problems(policy)
     if found:
@@ -66,7 +78,7 @@ def terms_of(policy: pst.Template) -> Terms:
     )
 
 
-def problems(policy: pst.Template) -> list[NarrowgateError]:
+def problems(policy: Noted) -> list[NarrowgateError]:
     """Everything wrong with a policy's annotations, each with what to write instead."""
     found: list[NarrowgateError] = list(_misplaced(policy))
     readers = {
@@ -83,7 +95,7 @@ def problems(policy: pst.Template) -> list[NarrowgateError]:
     return found
 
 
-def _misplaced(policy: pst.Template) -> list[Invalid]:
+def _misplaced(policy: Noted) -> list[Invalid]:
     notes = policy.annotations
     found = [_unknown(name) for name in notes if name not in KNOWN]
     if "id" not in notes:

@@ -15,7 +15,7 @@ from django.db.models.functions import Cast
 
 from activity import models as activity
 from core.errors import NarrowgateError
-from policies import snapshot, trial_actions
+from policies import sealing, snapshot, trial_actions
 from policies.evaluate import Engine
 from policies.models import PolicyTrial, PolicyVersion
 from policies.question import Asked, read
@@ -111,7 +111,7 @@ def _world(asked: Sequence[_Asked]) -> World:
 def _engine(version: PolicyVersion | None, world: World) -> Engine:
     if version is None:
         return Engine.closed("No version of the policies was in force.")
-    return Engine.build(version.text, world, version=version.number)
+    return sealing.engine(version, world)
 
 
 def counted(found: Mapping[str, Any]) -> int:

@@ -22,7 +22,7 @@ from policies.check import check
 from policies.forms import DraftForm, RollbackForm, RollbackReviewForm
 from policies.linting import findings
 from policies.models import PolicyTrial, PolicyVersion
-from policies.presentation import WRITERS, changes, differing, next_step, placed
+from policies.presentation import WRITERS, changes, differing, next_step, placed, seal
 from policies.queries import READERS, TRIERS, active, registry, trials_visible_to, visible_to
 from policies.rollback_views import shown_to
 from policies.starters import packs
@@ -199,6 +199,7 @@ def show_version(
         "against": against,
         "changes": changes(against.text, found.text) if against else [],
         **(differing(against.text, found.text) if against else {}),
+        **seal(found),
         "lines": found.text.splitlines(),
         "problems": list(placed(check(found.text, registry()), found.text)),
         "refusal": refusal,

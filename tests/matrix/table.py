@@ -161,7 +161,7 @@ API = [
         ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/sessions/<uuid:pk>/replay", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>/decision", "RCAEM"), ("api/v1/holds/<uuid:pk>", ROLES), ("api/v1/grants/<uuid:pk>", ROLES),
         ("api/v1/agents/<str:name>/permissions", ROLES), ("api/v1/resources/<str:name>/reach", READERS), ("api/v1/crossings", READERS),
         ("api/v1/files/<str:what>", "EM"),
-        ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/packs", EVERYBODY), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/policies/<int:number>/trials", "RCAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
+        ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/<int:number>/bundle", "RCAEM"), ("api/v1/policies/packs", EVERYBODY), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/policies/<int:number>/trials", "RCAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
         ("api/v1/ledger/entries/<int:pk>", READERS), ("api/v1/ledger/checkpoint", READERS), ("api/v1/ledger/proof", READERS),
     ),
     *_posts(

@@ -18,6 +18,7 @@ from policies.models import PolicyVersion
 from policies.queries import active, visible_to
 from tests.bring.callers import Caller, browser
 from tests.cast import Cast
+from tests.policies.worlds import changed
 
 pytestmark = pytest.mark.django_db
 Status = PolicyVersion.Status
@@ -141,5 +142,5 @@ def test_what_a_version_changes_is_said_in_words_by_page_and_by_api(cast: Cast, 
     assert api.post("policies/differences", {"text": FIRST, "against": 99})[0] == 404
     assert api.post("policies/differences", {"text": "permit("})[0] == 422
     assert Caller(cast.reviewer).post("policies/differences", {"text": FIRST})[0] in {403, 404}
-    PolicyVersion.objects.filter(id=proposed.id).update(text="permit(")
+    changed(proposed, text="permit(")
     assert "Becomes" not in browser(cast.ciso).get(f"/policies/{proposed.number}/").content.decode()

@@ -67,6 +67,22 @@ class ReasonForm(ConsoleForm):
     )
 
 
+class CommandForm(ConsoleForm):
+    """The program that the gate runs for a tool server."""
+
+    command = forms.CharField(
+        max_length=20_000,
+        label="Program and arguments, one a line",
+        help_text="The first line is the whole path of the program. No shell reads them.",
+        widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}),
+        error_messages={"required": "Name the program by its whole path."},
+    )
+
+    def clean_command(self) -> list[str]:
+        """The lines that say something."""
+        return [line.rstrip("\r") for line in self.cleaned_data["command"].split("\n") if line.strip()]
+
+
 class KeyField(forms.JSONField):
     """A public key as JSON (JWK, RFC 7517)."""
 

@@ -7,6 +7,8 @@ from agents.keys import ALGORITHMS
 
 RESOURCES = "/resources/"
 """Under the issuer: a resource as an address, for clients that take no URN (RFC 8707 allows both)."""
+TOOL_SERVERS = "/mcp/"
+"""Under the issuer: where a tool server is spoken to, which is what clients of MCP call it."""
 JWKS = "/.well-known/jwks.json"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
@@ -35,13 +37,13 @@ def authorization_server(issuer: str) -> dict[str, object]:
     }
 
 
-def protected_resource(issuer: str, name: str = "") -> dict[str, object]:
+def protected_resource(issuer: str, name: str = "", *, under: str = RESOURCES) -> dict[str, object]:
     """RFC 9728 section 2, of the gate's own addresses or of the resource `name`, whether there is one or not.
 
     It says nothing that differs between resources, so that nobody learns from it which there are.
     """
     return {
-        "resource": resource_address(issuer, name) if name else issuer,
+        "resource": f"{issuer}{under}{name}" if name else issuer,
         "authorization_servers": [issuer],
         "jwks_uri": issuer + JWKS,
         "scopes_supported": [SCOPE],
@@ -51,11 +53,8 @@ def protected_resource(issuer: str, name: str = "") -> dict[str, object]:
     }
 
 
-def resource_address(issuer: str, name: str) -> str:
-    """A resource as an address."""
-    return f"{issuer}{RESOURCES}{name}"
-
-
 def resource_name(asked: str, issuer: str) -> str:
     """The name of a resource that is given by its URN, its address or its name."""
-    return asked.removeprefix(RESOURCE_URN).removeprefix(issuer + RESOURCES)
+    for prefix in (RESOURCE_URN, issuer + RESOURCES, issuer + TOOL_SERVERS):
+        asked = asked.removeprefix(prefix)
+    return asked

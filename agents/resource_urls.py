@@ -3,7 +3,7 @@
 from django.urls import path
 
 from agents import resource_views as views
-from agents import segment_views
+from agents import segment_views, tool_views
 
 app_name = "resources"
 urlpatterns = [
@@ -22,4 +22,9 @@ urlpatterns = [
     path("r/<slug:name>/test/", views.test, name="test"),
     path("r/<slug:name>/scan/", views.scan, name="scan"),
     path("r/<slug:name>/tags/", views.tag, name="tags"),
+    path("r/<slug:server>/tools/", tool_views.tools, name="tools"),
+    path("r/<slug:server>/tools/read/", tool_views.read, name="read_tools"),
+    path("r/<slug:server>/tools/accept/", tool_views.accept, name="accept_tools"),
+    path("r/<slug:server>/tools/withdraw/", tool_views.withdraw, name="withdraw_tool"),
+    path("r/<slug:server>/tools/command/", tool_views.command, name="tool_command"),
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
@@ -31,9 +33,11 @@ from agents.forms import (
     chosen_tags,
 )
 from agents.history import history_of
+from agents.metadata import TOOL_SERVERS
 from agents.models import Resource, ResourceSecret
 from agents.queries import visible_resources
 from agents.resource_checks import Scan, check_connection, scan_columns
+from agents.tool_models import ToolServer
 from core.db import db_now
 from core.errors import NarrowgateError
 
@@ -250,10 +254,19 @@ def _shown(
         "tags": found.tags.select_related("confirmed_by").order_by("schema", "table", "column"),
         "reviewers": [group.name for group in groups_reviewing(found.segment).order_by("name")],
         "form": form or TagForm(),
+        **(_offers(found) if found.kind == Kind.MCP else {}),
         "changes": history_of(found.id),
         **context,
     }
     return render(request, "agents/forms/resource.html", shown, status=status)
+
+
+def _offers(found: Resource) -> dict[str, object]:
+    """How much of what a tool server offers is accepted, and where agents speak to it."""
+    standing = Counter(one.standing for one in found.definitions.defer("seen", "accepted"))
+    counted = {"accepted": standing["accepted"], "waiting": standing["new"] + standing["changed"]}
+    address = f"{settings.GATEWAY_URL}{TOOL_SERVERS}{found.name}"
+    return {"offers": counted, "tool_server": ToolServer.objects.filter(resource=found).first(), "address": address}
 
 
 def _offered(scanned: Scan) -> list[tuple[str, object]]:

@@ -20,6 +20,12 @@ _BY_VERB = {
     "http:read": (2, "Reads"),
     "http:write": (20, "Changes what an API keeps"),
     "app:call": (30, "Does something the gate cannot see"),
+    "mcp:call": (20, "Has a tool do something"),
+    "mcp:read": (2, "Reads"),
+    "mcp:prompt": (2, "Fills in a prompt"),
+    "mcp:sample": (24, "Lets a tool server use the agent's model"),
+    "mcp:elicit": (24, "Lets a tool server ask the agent's user"),
+    "mcp:roots": (8, "Tells a tool server the agent's folders"),
 }
 _UNKNOWN = (30, "Does something not seen before")
 _MOST_LINES = 6

@@ -15,10 +15,10 @@ from activity.hotpath import Intent
 from ledger.entries import Actor, Subject
 from policies.decision import Ask, Decision, Verdict
 from policies.question import Question, question_of
-from policies.verbs import HTTP_READ
+from policies.verbs import HTTP_READ, MCP_READ, MCP_SESSION
 from policies.world import AgentFacts, ResourceFacts
 
-SHARED_VERBS = frozenset({"sql:select", "sql:session", HTTP_READ})
+SHARED_VERBS = frozenset({"sql:select", "sql:session", HTTP_READ, MCP_READ, MCP_SESSION})
 """Allowed actions with no other verb may share a ledger entry."""
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 

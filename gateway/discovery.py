@@ -29,6 +29,13 @@ def protected_resource(_request: HttpRequest, name: str = "") -> HttpResponse:
 
 @require_safe
 @cache_control(public=True, max_age=KEPT)
+def tool_server(_request: HttpRequest, name: str) -> HttpResponse:
+    """The same of a tool server, by the address at which it is spoken to."""
+    return JsonResponse(metadata.protected_resource(settings.GATEWAY_URL, name, under=metadata.TOOL_SERVERS))
+
+
+@require_safe
+@cache_control(public=True, max_age=KEPT)
 def key_set(_request: HttpRequest) -> HttpResponse:
     """The public keys that a token may be signed with now, former ones as long as what they signed lives."""
     return JsonResponse(signing.key_set(), content_type="application/jwk-set+json")

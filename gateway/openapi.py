@@ -68,6 +68,7 @@ def description(issuer: str) -> dict[str, Any]:
             "/.well-known/oauth-authorization-server": _page("Where tokens come from"),
             metadata: _page("What tokens open"),
             metadata + "/resources/{name}": _page("What tokens open, of one resource", parameters=[resource]),
+            metadata + "/mcp/{name}": _page("What tokens open, of one tool server", parameters=[resource]),
             "/.well-known/jwks.json": _page("The keys that sign tokens", "application/jwk-set+json"),
             ADDRESS: _page("This document"),
         },

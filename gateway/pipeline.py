@@ -31,8 +31,9 @@ from ledger.entries import Draft
 from ledger.events import Event
 from ledger.write import draft
 from policies.decision import Code, Decision, Verdict
+from policies.evaluate import Engine
 from policies.snapshot import Snapshot
-from policies.verbs import SESSION
+from policies.verbs import ARRANGING
 
 Obligations = TypeVar("Obligations")
 
@@ -78,7 +79,7 @@ class Pipeline:
         if self._watch.is_deaf:
             await self._watch.heard()
         snapshot = self._identify(caller)
-        if caller.verbs is not None and not action.verbs - {SESSION} <= caller.verbs:
+        if caller.verbs is not None and not action.verbs - ARRANGING <= caller.verbs:
             raise await self.refuse(caller, action, _beyond(action, caller.verbs))
         # 3. Decide; what cannot be obliged is denied with the rest.
         try:
@@ -119,6 +120,18 @@ class Pipeline:
         wanted = snapshot.engine.wanted(caller.agent, action.verbs, caller.resource)
         now = await moment(wanted, caller, action, party, self._watch.risks) if wanted else STILL
         return snapshot.engine.decide(action.asked(caller, agent, resource.facts if resource else None, now))
+
+    async def would(self, caller: Caller, action: Action, party: Counted) -> Decision:
+        """What would be decided of an action that nobody asks for, to list what may be asked for: nothing is released. Raises Refusal."""
+        snapshot = self._identify(caller)
+        if caller.verbs is not None and not action.verbs - ARRANGING <= caller.verbs:
+            raise _beyond(action, caller.verbs)
+        return await self.decide(snapshot, caller, action, party)
+
+    @property
+    def engine(self) -> Engine:
+        """What decides now. Raises Refusal while the gate is deaf."""
+        return self._watch.current().engine
 
     async def refuse(
         self, caller: Caller, action: Action, refusal: Refusal, decision: Decision | None = None
@@ -209,7 +222,7 @@ def _denied(decision: Decision) -> Refusal:
 
 
 def _beyond(action: Action, verbs: frozenset[str]) -> Refusal:
-    asked = ", ".join(sorted(action.verbs - {SESSION} - verbs))
+    asked = ", ".join(sorted(action.verbs - ARRANGING - verbs))
     return Refusal(
         f"The credential is good for {', '.join(sorted(verbs))} alone, and this is {asked}.",
         code="outside_delegation",

@@ -22,8 +22,13 @@ from gateway.asked.door import AskedDoor
 from gateway.callers import is_alive, why_over
 from gateway.door import Ways
 from gateway.holds import Holds
+from gateway.http import targets as apis
 from gateway.http.door import HttpDoor
-from gateway.http.targets import Targets
+from gateway.http.known import Targets
+from gateway.mcp import servers
+from gateway.mcp.door import McpDoor
+from gateway.mcp.reader import Reader
+from gateway.mcp.sessions import Sessions
 from gateway.pipeline import Pipeline
 from gateway.postgres import login, messages
 from gateway.postgres.client import Client
@@ -98,10 +103,16 @@ class Service:
         self._holds = Holds(self._watch, node_id=node.id, console_url=config.console_url)
         self._pipeline = Pipeline(self._watch, self._recorder, self._holds)
         self._visits = Visits(self._watch, node.id)
-        self._targets = Targets(self._watch, node.id)
+        self._targets = Targets(self._watch, node.id, apis.load)
+        seen = TokensSeen(self._visits)
+        self._servers = Targets(self._watch, node.id, servers.load)
+        self._tools = Sessions(self._servers, node_actor(node))
+        self._reader = Reader(node_actor(node))
+        self._mcp = McpDoor(self._pipeline, self._visits, self._servers, self._tools, seen)
         self.ways: Ways = {
             "/v1/actions": AskedDoor(self._pipeline, self._holds, self._visits),
-            "/http/": HttpDoor(self._pipeline, self._visits, self._targets, TokensSeen(self._visits)),
+            "/http/": HttpDoor(self._pipeline, self._visits, self._targets, seen),
+            "/mcp/": self._mcp,
         }
         """What the HTTPS door answers on this gateway's loop."""
         self._sessions: dict[int, tuple[bytes, Session]] = {}
@@ -117,6 +128,8 @@ class Service:
         await self._watch.start()
         await self._recorder.start()
         self._visits.start()
+        self._tools.start()
+        self._reader.nudge()
         given = self._config
         port = await (
             self._door.adopt(given.sockets) if given.sockets else self._door.open(given.host, given.postgres_port)
@@ -131,8 +144,12 @@ class Service:
         for _, session in list(self._sessions.values()):
             session.stop("57P01", "The gate is shutting down.", "Connect again in a moment.")
         await self._door.close()
+        await self._reader.stop()
+        await self._tools.stop()
+        await self._mcp.stop()
         await self._visits.stop()
         await self._targets.close()
+        await self._servers.close()
         for keeper in (*self._former, *self._keepers.values()):
             await keeper.close()
         await self._holds.close()
@@ -149,6 +166,7 @@ class Service:
     async def _changed(self, snapshot: Snapshot, revoked: frozenset[UUID]) -> None:
         """Cut off whoever may not act any more."""
         self._visits.changed(snapshot, revoked)
+        self._reader.nudge()
         for _, session in list(self._sessions.values()):
             because = why_over(session.caller, snapshot, revoked)
             if because:

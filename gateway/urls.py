@@ -20,6 +20,7 @@ urlpatterns = [
         discovery.protected_resource,
         name="one-protected-resource",
     ),
+    path(".well-known/oauth-protected-resource/mcp/<slug:name>", discovery.tool_server, name="tool-server"),
     path(".well-known/jwks.json", discovery.key_set, name="jwks"),
     path("openapi.json", discovery.description, name="openapi"),
     path("v1/certificate", certificate, name="certificate"),

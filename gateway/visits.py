@@ -24,7 +24,8 @@ from policies.snapshot import Snapshot
 
 ASK: Final = "ask"
 HTTP: Final = "http"
-PROTOCOLS: Final = (ASK, HTTP)
+MCP: Final = "mcp"
+PROTOCOLS: Final = (ASK, HTTP, MCP)
 """Those whose sessions are without a connection."""
 SILENT = 300.0
 """Seconds without a request after which a session is over."""

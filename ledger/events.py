@@ -221,6 +221,17 @@ class Event(StrEnum):
     SEGMENT_RETIRED = "segment:retired", "A segment that was empty takes no agents and resources any more."
     TAG_CONFIRMED = "tag:confirmed", "A person confirmed what kind of data a column holds."
     TAG_REMOVED = "tag:removed", "A column's tag was taken off: its values are masked no longer, and why."
+    TOOL_ACCEPTED = (
+        "tool:accepted",
+        "A person accepted a tool, a prompt or the instructions of a tool server, by its hash.",
+    )
+    TOOL_COMMAND_SET = "tool:command_set", "An administrator said which program the gate runs for a tool server."
+    TOOL_QUARANTINED = (
+        "tool:quarantined",
+        "A tool server offers what nobody has accepted, or in other words than were: no agent gets it until a person accepts it.",
+    )
+    TOOL_WITHDRAWN = "tool:withdrawn", "A person took back that a tool, a prompt or instructions are accepted."
+    TOOLS_ASKED = "tools:asked", "A person had a tool server's list read."
 
     # ---- sessions ----
     SESSION_CLOSED = "session:closed", "A session ended, and why."

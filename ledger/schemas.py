@@ -143,6 +143,11 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.SIGNED_OUT: NOTHING,
     Event.SIGN_IN_FAILED: NOTHING,
     Event.TAG_CONFIRMED: "before:object? column:text lookup:flag tag:text",
+    Event.TOOL_ACCEPTED: "before:text digest:text kind:text name:text",
+    Event.TOOL_COMMAND_SET: "before:list? command:list",
+    Event.TOOL_QUARANTINED: "definitions:object",
+    Event.TOOL_WITHDRAWN: "before:text kind:text name:text",
+    Event.TOOLS_ASKED: NOTHING,
     Event.TAG_REMOVED: "before:object column:text reason:words",
     Event.TOKEN_KEY_CHANGED: "kid:text replaces:text",
 }

@@ -19,10 +19,10 @@ from policies.decision import Ask, Decision, Verdict
 from policies.evaluate import Engine
 from policies.expressions import texts_of
 from policies.parse import Policy
-from policies.verbs import GROUPS, SESSION, VERBS, groups_of
+from policies.verbs import ARRANGING, GROUPS, VERBS, groups_of
 from policies.world import AgentFacts
 
-ASKABLE: Final = tuple(sorted(VERBS - {SESSION}))
+ASKABLE: Final = tuple(sorted(VERBS - ARRANGING))
 """The verbs that do something: arranging a session goes with any of them."""
 MOST_TABLES: Final = 40
 """Tables that are asked about one by one; what lies beyond is told as any other."""

@@ -27,7 +27,7 @@ from policies.parse import Policy, Slice, policies, slice_of
 from policies.ruling import Ruling, allowed, combine, forbidden, held, reasons_of, refused
 from policies.slicing import ScopeIndex
 from policies.terms import Terms
-from policies.verbs import SESSION, VERBS
+from policies.verbs import ARRANGING, VERBS
 from policies.world import World, action_lineage
 
 __all__ = ["Ask", "Code", "Decision", "Engine", "Reason", "Verdict"]
@@ -166,12 +166,12 @@ class Engine:
             return refused(Code.EVALUATION_ERROR, f"A policy could not be evaluated: {_first(answer)}."), ()
         determining = [self._rules[policy].terms for policy in sorted(answer.diagnostics.reasons)]
         if answer.decision is cedarpy.Decision.Allow:
-            return allowed(determining) if verb != SESSION else _arranging(determining), ()
+            return allowed(determining) if verb not in ARRANGING else _arranging(determining), ()
         return (forbidden(determining), determining) if determining else (self._unmatched(ask, verb), ())
 
     def _unmatched(self, ask: Ask, verb: str) -> Ruling:
         """No forbid and no permit matched. Arranging a session goes with whatever else is permitted there."""
-        if verb == SESSION:
+        if verb in ARRANGING:
             near = {policy for other in VERBS for policy in self._matching(ask.agent, other, ask.resource)}
             permits = [
                 self._rules[policy].terms for policy in sorted(near) if self._rules[policy].terms.effect == "permit"
@@ -192,7 +192,7 @@ def _entities(document: str) -> cedarpy.Entities:
 
 
 def _arranging(permits: Sequence[Terms]) -> Ruling:
-    """A session statement returns no data, so it has no say in what is unmasked."""
+    """What arranges a session returns no data, so it has no say in what is unmasked."""
     return Ruling(Verdict.ALLOW, Code.PERMITTED, "It only arranges the session.", reasons_of(permits))
 
 

@@ -32,6 +32,11 @@ def texts_of(policy: pst.Template) -> frozenset[str]:
     return frozenset(node.value for node in _nodes(policy.clauses) if isinstance(node, pst.StringLit))
 
 
+def mentions(policy: pst.Template, text: str) -> bool:
+    """Whether the conditions of a policy compare with `text`, or with a pattern, which might be for it."""
+    return text in texts_of(policy) or any(isinstance(node, pst.Like) for node in _nodes(policy.clauses))
+
+
 def asked_of_principal(policy: pst.Template) -> frozenset[str]:
     """The attributes of the agent that conditions look at; what the agent is in, `principal in …`, is none of them."""
     return frozenset(

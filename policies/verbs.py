@@ -21,6 +21,18 @@ SSH_TERMINAL: Final = "ssh:terminal"
 """A whole terminal, as one action."""
 SSH: Final = frozenset({SSH_EXEC, SSH_READ, SSH_WRITE, SSH_UNKNOWN, SSH_TERMINAL})
 
+MCP_CALL, MCP_READ, MCP_PROMPT = "mcp:call", "mcp:read", "mcp:prompt"
+"""What an agent asks of a tool server: to call a tool, to read a resource, to fill in a prompt."""
+
+MCP_SAMPLE, MCP_ELICIT, MCP_ROOTS = "mcp:sample", "mcp:elicit", "mcp:roots"
+"""What a tool server asks of an agent while it answers: its model, its user, its folders."""
+
+MCP_SESSION: Final = "mcp:session"
+"""Requests that only arrange a session with a tool server (initialize, lists, the level of its log)."""
+
+ARRANGING: Final = frozenset({SESSION, MCP_SESSION})
+"""What goes with whatever else is permitted at a resource."""
+
 GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "sql:read": frozenset({"sql:select"}),
@@ -36,12 +48,18 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             }
         ),
         "sql:admin": frozenset({"sql:grant", "sql:call"}),
+        "mcp:use": frozenset({MCP_CALL, MCP_READ, MCP_PROMPT}),
     }
 )
 
-VERBS: Final = frozenset().union(*GROUPS.values(), {"sql:ddl", SESSION, CALL, HTTP_READ, HTTP_WRITE}, SSH)
+VERBS: Final = frozenset().union(
+    *GROUPS.values(),
+    ARRANGING,
+    {"sql:ddl", CALL, HTTP_READ, HTTP_WRITE, MCP_SAMPLE, MCP_ELICIT, MCP_ROOTS},
+    SSH,
+)
 
 
 def groups_of(verb: str) -> frozenset[str]:
-    """Name the action groups that hold `verb`; empty for `sql:ddl`, `sql:session`, `app:call`, those of HTTP and SSH, and what is unknown."""
+    """Name the action groups that hold `verb`; empty for those that stand alone and for what is unknown."""
     return frozenset(group for group, verbs in GROUPS.items() if verb in verbs)

@@ -142,6 +142,7 @@ def _concerned(told: Told, known: _Known) -> Concerned:
         Event.POLICY_ROLLBACK_OVERDUE: _rollback,
         Event.MEMBERSHIP_CHANGED: _second,
         Event.CHANGE_ASKED: _second,
+        Event.TOOL_QUARANTINED: _tools,
         Event.REPORT_MADE: _report,
         Event.REPORT_FAILED: _report,
     }
@@ -189,6 +190,11 @@ def _reinstatement(told: Told, known: _Known) -> Concerned:
         return
     involved = answerable(agent) | {one.person for one in known.staff if str(one.id) == told.actor}
     yield Kind.REINSTATE, [one for one in known.of_role(*may_confirm(agent)) if one.person not in involved]
+
+
+def _tools(_told: Told, known: _Known) -> Concerned:
+    """Those who can accept it."""
+    yield Kind.TOOLS, known.of_role(Role.ENGINEER)
 
 
 def _ownerless(told: Told, known: _Known) -> Concerned:

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     REINSTATE = "reinstate", "An agent waits for your confirmation that it may act", "user-check"
     POLICY = "policy", "Policies wait that you may approve", "file-certificate"
     SECOND = "second", "A change waits for a second administrator", "users"
+    TOOLS = "tools", "A tool server offers what nobody has accepted", "tools"
     REPORT = "report", "A report that you asked for is ready, or cannot be made", "report"
 
 
@@ -62,6 +63,7 @@ _OTHERS: Final[Mapping[str, str]] = {
     Event.POLICY_ROLLBACK_OVERDUE: "Nobody has looked at a roll-back of the policies for more than a day",
     Event.MEMBERSHIP_CHANGED: "Somebody joined a group; a second administrator can confirm it",
     Event.CHANGE_ASKED: "A change waits for a second administrator",
+    Event.TOOL_QUARANTINED: "A tool server offers something new or changed: no agent gets it until you accept it",
     Event.REPORT_MADE: "Your report is ready",
     Event.REPORT_FAILED: "Your report could not be made",
 }

@@ -16,6 +16,8 @@ def place_of(one: Notification) -> str:
         return reverse("incidents:incident", args=[one.subject])
     if one.kind in ABOUT_AGENTS:
         return reverse("console:agent" if one.kind == Kind.AGENT else "agents:reinstate", args=[one.about])
+    if one.kind == Kind.TOOLS:
+        return reverse("resources:tools", args=[one.about])
     if one.kind == Kind.REPORT:
         return reverse("record:report", args=[one.subject])
     return reverse("policies:versions" if one.kind == Kind.POLICY else "people:all")

@@ -43,6 +43,7 @@ def _by_role(user: User) -> list[Kind]:
         Kind.INCIDENT: (Role.CISO,),
         Kind.POLICY: MAY_APPROVE_POLICIES,
         Kind.SECOND: (Role.ADMINISTRATOR,),
+        Kind.TOOLS: (Role.ENGINEER,),
         Kind.REPORT: READS_EVERYTHING,
     }
     return [kind for kind, roles in kinds.items() if user.has_role(*roles)]

@@ -25,6 +25,8 @@ for name in ("count", "position", "span", "column_span", "clock", "timer", "dige
     register.filter(name, getattr(words, name))
 
 _SEVERITIES = {
+    "new": ("hold", "plus", "New"),
+    "changed": ("deny", "pencil", "Changed"),
     "low": ("unknown", "chevron-down"),
     "medium": ("unknown", "equal"),
     "high": ("hold", "chevron-up"),

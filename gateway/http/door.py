@@ -20,11 +20,12 @@ from gateway.action import Caller
 from gateway.callers import as_proved
 from gateway.holds import Left
 from gateway.http.answering import Passing, Plan
+from gateway.http.known import Targets
 from gateway.http.party import Asking
 from gateway.http.reaching import LONGEST, TIMES, AddressRefused
 from gateway.http.reading import LONGEST_BODY, Call, unread
 from gateway.http.reading import Request as Asked
-from gateway.http.targets import Target, Targets
+from gateway.http.targets import Target
 from gateway.pipeline import Admission, Pipeline
 from gateway.refusal import Refusal
 from gateway.tokens_seen import TokensSeen
@@ -43,7 +44,7 @@ log = structlog.get_logger()
 class HttpDoor:
     """Answers what comes to `/http/`."""
 
-    def __init__(self, pipeline: Pipeline, visits: Visits, targets: Targets, seen: TokensSeen) -> None:
+    def __init__(self, pipeline: Pipeline, visits: Visits, targets: Targets[Target], seen: TokensSeen) -> None:
         self._pipeline, self._visits, self._targets, self._seen = pipeline, visits, targets, seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from gateway.action import Action
 from gateway.http.answering import NOTHING, Plan
+from gateway.http.known import Targets
 from gateway.http.reading import Call, Request, action_of, understand
-from gateway.http.targets import Target, Targets
+from gateway.http.targets import Target
 from gateway.refusal import Refusal
 from gateway.visits import Visit
 from policies.decision import Decision
@@ -20,7 +21,9 @@ class Asking:
     in_transaction = False
     locks: tuple[str, ...] = ()
 
-    def __init__(self, request: Request, visit: Visit, targets: Targets, target: Target, left: asyncio.Event) -> None:
+    def __init__(
+        self, request: Request, visit: Visit, targets: Targets[Target], target: Target, left: asyncio.Event
+    ) -> None:
         """Raises Refusal for a request that is not understood."""
         self._request, self._visit, self._targets = request, visit, targets
         self.left = left

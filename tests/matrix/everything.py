@@ -106,6 +106,9 @@ class Everything:
         self.credential = Credential.objects.create(
             agent=agent, key=agent.keys.get(), resource=resource, issued_at=now, expires_at=now + timedelta(minutes=10)
         )
+        inventory.add_resource(
+            "till", kind="mcp", segment=self.world.segment, host="till.test", actor=self.cast.engineer
+        )
         self.delegation = delegate(
             agent.id, resource=resource, purpose="A ticket", life=timedelta(hours=1), actor=self.cast.owner
         )
@@ -145,7 +148,7 @@ class Everything:
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "what": "agents", "use": "actions", "form": "csv", "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
-            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "figure": "detect", "kid": self.world.agent.keys.get().kid, "username": self.cast.owner.username, "membership_id": 1, "view_id": self.view.id,
+            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "figure": "detect", "kid": self.world.agent.keys.get().kid, "username": self.cast.owner.username, "server": "till", "membership_id": 1, "view_id": self.view.id,
             **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
         }  # fmt: skip
 

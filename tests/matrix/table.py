@@ -70,6 +70,7 @@ INVENTORY = [
         ("resources/", "EM"), ("resources/r/<slug:name>/", "EM"), ("resources/segments/", "EM"),
         ("resources/add/", "E"), ("resources/r/<slug:name>/edit/", "E"), ("resources/r/<slug:name>/login/", "E"),
         ("start/", "EM"), ("resources/r/<slug:name>/login/<slug:use>/rotate/", "E"), ("<what:what>/file/", "E"),
+        ("resources/r/<slug:server>/tools/", "EM"), ("resources/r/<slug:server>/tools/command/", "M"),
         ("agents/<str:name>/permissions/", ROLES), ("agents/credentials/", ROLES), ("resources/r/<slug:name>/reach/", READERS), ("resources/segments/map/", READERS),
     ),
     *_posts(
@@ -81,6 +82,8 @@ INVENTORY = [
         ("resources/add/", "E"), ("resources/segments/", "E", {"name": "clinic"}), ("resources/segments/reviewers/", "M"),
         ("resources/r/<slug:name>/edit/", "E"), ("resources/r/<slug:name>/login/", "E"), ("resources/r/<slug:name>/test/", "E"),
         ("resources/r/<slug:name>/scan/", "E"), ("resources/r/<slug:name>/tags/", "E"),
+        ("resources/r/<slug:server>/tools/read/", "E"), ("resources/r/<slug:server>/tools/accept/", "E"), ("resources/r/<slug:server>/tools/withdraw/", "E"),
+        ("resources/r/<slug:server>/tools/command/", "M", {"command": "/bin/true"}),
     ),
 ]  # fmt: skip
 

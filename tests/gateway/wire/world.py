@@ -58,6 +58,16 @@ unless { context has operation && context.operation == "deleteCustomer" };
 forbid (principal, action == Action::"http:write", resource)
 when { context has args && context.args has body && context.args.body has amount && context.args.body.amount > 1000 }
 unless { context has approval };
+@id("tools") @why("Support uses tools.")
+permit (principal in Function::"support", action in Action::"mcp:use", resource)
+unless { context has operation && context.operation == "wipe" };
+@id("plans-are-secret") @why("Nobody reads the plans.")
+forbid (principal, action == Action::"mcp:read", resource)
+when { context has args && context.args has uri && context.args.uri like "till://secret/*" };
+@id("large-refunds") @hold("dba:1") @ttl("5m") @why("More than 1000 takes a person.")
+forbid (principal, action == Action::"mcp:call", resource)
+when { context has args && context.args has amount && context.args.amount > 1000 }
+unless { context has approval };
 @id("large-needs-people") @hold("dba:1") @ttl("5m") @why("More than 1000 takes a person.")
 forbid (principal, action == Action::"app:call", resource)
 when { context has args && context.args has amount && context.args.amount > 1000 }

@@ -1,0 +1,275 @@
+"""One request of an agent, from its understanding to its outcome. Steps are the pipeline's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+
+from activity.hotpath import Frame, Outcome, columns_json
+from approvals.models import Hold
+from gateway.action import Caller
+from gateway.holds import Left
+from gateway.http.answering import Plan
+from gateway.http.known import Targets
+from gateway.mcp.backwards import Backwards
+from gateway.mcp.down import Down
+from gateway.mcp.jsonrpc import Request, Said, notification, refused, request, result, written
+from gateway.mcp.listing import Lists
+from gateway.mcp.masking import Shown, apply, unclear, without
+from gateway.mcp.party import Asking
+from gateway.mcp.reading import PROGRESS, Call, unread
+from gateway.mcp.servers import Server
+from gateway.mcp.sessions import LOST, Session, Sessions, unreached
+from gateway.pipeline import Admission, Pipeline
+from gateway.refusal import Refusal
+from gateway.visits import Visit
+
+KEPT: Final = 4_000
+"""Characters of an answer in a recording."""
+LONGEST: Final = 900.0
+"""Seconds that one answer may take."""
+log = structlog.get_logger()
+
+
+class Exchange:
+    """One request. `left` is set when the client is gone or its session is over."""
+
+    def __init__(
+        self,
+        asked: Request,
+        *,
+        pipeline: Pipeline,
+        servers: Targets[Server],
+        sessions: Sessions,
+        session: Session,
+        visit: Visit,
+        caller: Caller,
+        down: Down,
+        left: asyncio.Event,
+    ) -> None:
+        self._asked, self._session, self._visit, self._caller = asked, session, visit, caller
+        self._pipeline, self._servers, self._sessions = pipeline, servers, sessions
+        self._down, self.left = down, left
+        self._telling: set[asyncio.Task[None]] = set()
+        self._told = 0
+        self.action = ""
+        """The identifier of its action, once it has one."""
+
+    async def run(self) -> Said | None:
+        """The answer; None where nobody waits for it any more."""
+        try:
+            return await self._run()
+        except Refusal as refusal:
+            return refused(self._asked.id, refusal, self.action)
+        except Left:
+            if self._visit.ended.is_set():
+                return refused(self._asked.id, self._over(), self.action)
+            return None
+        finally:
+            await asyncio.gather(*self._telling, return_exceptions=True)
+
+    async def _run(self) -> Said:
+        # 2. Classify.
+        try:
+            if self._asked.method != "initialize":
+                await self._sessions.look(self._session)
+            party = Asking(
+                self._asked,
+                visit=self._visit,
+                session=self._session,
+                servers=self._servers,
+                left=self.left,
+                tell=self.tell,
+            )
+        except Refusal as refusal:
+            action = unread(self._asked, self._caller, self._visit.next())
+            self.action = action.id
+            raise await self._pipeline.refuse(self._caller, action, refusal) from None
+        self.action = party.action.id
+        # 3. to 6.
+        begun = await self._pipeline.begin(self._caller, party.action, party)
+        if isinstance(begun, Hold):
+            self.action = str(begun.action_id)
+            await self._down.begin()
+            with self._cancellable(party.cancelled.set):
+                begun = await self._pipeline.collect(self._caller, begun, party)
+        if self._visit.ended.is_set():
+            self._finish(begun, "failed", message=f"Not sent: {self._visit.because}")
+            raise self._over()
+        # 7. and 8.
+        return await self._sent(begun, party)
+
+    def _over(self) -> Refusal:
+        return Refusal(self._visit.because or "The session is over.", code="session_ended")
+
+    def _cancellable(self, cancel: Any) -> Cancellable:  # noqa: ANN401 -- any callable
+        return Cancellable(self._session, self._asked, cancel)
+
+    def tell(self, words: str) -> None:
+        """Say that it waits: as progress where the client wants to hear of that, which keeps it from giving up; else as a message."""
+        self._told += 1
+        token = self._progress()
+        if token is not None:
+            said = notification("notifications/progress", {PROGRESS: token, "progress": self._told, "message": words})
+        else:
+            params = {"level": "notice", "logger": "narrowgate", "data": words}
+            said = notification("notifications/message", params)
+        task = asyncio.create_task(self._down.tell(said))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    def _progress(self) -> object:
+        meta = self._asked.params.get("_meta")
+        return meta.get(PROGRESS) if isinstance(meta, dict) else None
+
+    # ---- 6. to 8. ----
+    async def _sent(self, begun: Admission[Plan], party: Asking) -> Said:
+        """Send it up, its answer down, and say what came of it. Whoever ends the session, or cancels, ends this too."""
+        work = asyncio.create_task(self._relayed(begun, party))
+        with self._cancellable(work.cancel):
+            ending = asyncio.create_task(self._visit.ended.wait())
+            await asyncio.wait({work, ending}, timeout=LONGEST, return_when=asyncio.FIRST_COMPLETED)
+            ending.cancel()
+            if not work.done():
+                work.cancel()
+            with suppress(asyncio.CancelledError):
+                return await work
+        if self._visit.ended.is_set():
+            raise self._over()
+        raise Refusal("It was cancelled, or took too long.", code="cancelled", remedy="It may have happened.")
+
+    async def _relayed(self, begun: Admission[Plan], party: Asking) -> Said:
+        call = party.call
+        try:
+            shown = await self._answered(party, begun.obligations)
+            said = result(self._asked.id, shown.answer)
+            size = len(written(said))
+        except _Erred as erred:
+            self._finish(begun, "failed", message="The tool server answered with an error.")
+            return erred.said
+        except Refusal as refusal:
+            self._finish(begun, "failed", message=refusal.message)
+            raise
+        except ValueError:
+            self._finish(begun, "failed", message="The answer cannot be written.")
+            raise unclear("It says what JSON cannot.") from None
+        except LOST as error:
+            lost = unreached(error)
+            self._finish(begun, "failed" if call.reads else "uncertain", message=lost.message)
+            raise lost from None
+        except asyncio.CancelledError:
+            status = "failed" if call.reads else "uncertain"
+            self._finish(begun, status, message=self._visit.because or "It was cancelled before the answer came.")
+            raise
+        failed = shown.answer.get("isError") is True
+        message = "The tool says that it failed." if failed else ""
+        self._finish(begun, "failed" if failed else "done", message=message, shown=shown, size=size)
+        return said
+
+    async def _answered(self, party: Asking, plan: Plan) -> Shown:
+        """The result, masked."""
+        call, session = party.call, self._session
+        if call.method == "initialize":
+            return Shown({}, {})
+        lists = Lists(session, self._pipeline, self._caller, self._visit)
+        known = await lists.known(call)
+        if known is not None:
+            return Shown(known, known)
+        number = session.next()
+        up = dict(call.params) | ({"_meta": {PROGRESS: number}} if call.progress is not None else {})
+        back = Backwards(session, self._pipeline, self._visit, self._caller, self._down, self.action, self.left)
+        async with back:
+            async for message in session.link.ask(request(number, call.method, up)):
+                if "method" in message:
+                    await back.take(message, call=call, number=number, quiet=bool(plan.recording))
+                    continue
+                if message.get("id") != number:
+                    raise unclear("It answers another request.")
+                if "error" in message:
+                    raise _Erred(self._error(message["error"], quiet=bool(plan.recording)))
+                return await self._shown(call, message.get("result"), plan, lists)
+        raise unclear("It ends without an answer.")
+
+    async def _shown(self, call: Call, given: object, plan: Plan, lists: Lists) -> Shown:
+        if not isinstance(given, dict):
+            raise unclear("It has no result.")
+        given = {name: value for name, value in given.items() if name != "_meta"}
+        return apply(call.method, await lists.filtered(call, given), plan)
+
+    def _error(self, said: object, *, quiet: bool) -> Said:
+        """A server's error in the agent's answer: its number and its words, but for a tool whose answers are tagged."""
+        code = said.get("code") if isinstance(said, dict) else None
+        words = said.get("message") if isinstance(said, dict) else None
+        told = {
+            "code": code if isinstance(code, int) and not isinstance(code, bool) else -32603,
+            "message": str(words)[:500] if words and not quiet else "The tool server answered with an error.",
+            "data": {"action": self.action},
+        }
+        return {"jsonrpc": "2.0", "id": self._asked.id, "error": told}
+
+    def _finish(
+        self,
+        begun: Admission[Plan],
+        status: str,
+        *,
+        message: str = "",
+        shown: Shown | None = None,
+        size: int | None = None,
+    ) -> None:
+        """8. Record the outcome."""
+        self._visit.bytes += size or 0
+        self._pipeline.finish(
+            Outcome(
+                begun.action_id,
+                self._visit.caller.texts[0],
+                status,
+                datetime.now(UTC),
+                bytes=size,
+                masked_values=shown.masked_values if shown is not None else 0,
+                message=message,
+                frame=_frame(shown.recording, self._session.server.secrets) if shown is not None else None,
+                shared=begun.shared,
+            )
+        )
+
+
+class _Erred(Exception):
+    """The server answered with an error: as the agent gets it."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__()
+        self.said = said
+
+
+class Cancellable:
+    """A request that its client can cancel by its identifier, while a block runs."""
+
+    def __init__(self, session: Session, asked: Request, cancel: Any) -> None:  # noqa: ANN401 -- any callable
+        self._session, self._asked, self._cancel = session, asked, cancel
+
+    def __enter__(self) -> None:
+        self._session.running[self._asked.id] = self._cancel
+
+    def __exit__(self, *_error: object) -> None:
+        self._session.running.pop(self._asked.id, None)
+
+
+def _frame(recording: Mapping[str, Any], secrets: tuple[bytes, ...]) -> Frame:
+    """What is kept of an answer: a row for each part of it."""
+    rows: list[list[str | None]] = []
+    for name, value in recording.items():
+        parts = value if name in {"content", "contents", "messages"} and isinstance(value, list) else [value]
+        rows += [[name, _kept(part, secrets)] for part in parts]
+    cut = any(len(row[1] or "") >= KEPT for row in rows) or len(rows) > 100
+    return Frame(columns_json(("part", "value"), frozenset()), rows[:100], cut=cut)
+
+
+def _kept(part: object, secrets: tuple[bytes, ...]) -> str:
+    if isinstance(part, dict) and isinstance(part.get("text"), str) and part.keys() <= {"type", "text", "annotations"}:
+        return without(part["text"].encode("utf-8", "replace"), secrets).decode("utf-8", "replace")[:KEPT]
+    return without(written({"": part}), secrets).decode("utf-8", "replace")[4:-1][:KEPT]

@@ -27,7 +27,7 @@ from policies.parse import Policy, Slice, policies, slice_of
 from policies.ruling import Ruling, allowed, combine, forbidden, held, reasons_of, refused
 from policies.slicing import ScopeIndex
 from policies.terms import Terms
-from policies.verbs import ARRANGING, VERBS
+from policies.verbs import ARRANGING, MCP_SESSION, VERBS
 from policies.world import World, action_lineage
 
 __all__ = ["Ask", "Code", "Decision", "Engine", "Reason", "Verdict"]
@@ -172,7 +172,8 @@ class Engine:
     def _unmatched(self, ask: Ask, verb: str) -> Ruling:
         """No forbid and no permit matched. Arranging a session goes with whatever else is permitted there."""
         if verb in ARRANGING:
-            near = {policy for other in VERBS for policy in self._matching(ask.agent, other, ask.resource)}
+            others = VERBS if verb != MCP_SESSION else [other for other in VERBS if other.startswith("mcp:")]
+            near = {policy for other in others for policy in self._matching(ask.agent, other, ask.resource)}
             permits = [
                 self._rules[policy].terms for policy in sorted(near) if self._rules[policy].terms.effect == "permit"
             ]

@@ -31,7 +31,7 @@ MCP_SESSION: Final = "mcp:session"
 """Requests that only arrange a session with a tool server (initialize, lists, the level of its log)."""
 
 ARRANGING: Final = frozenset({SESSION, MCP_SESSION})
-"""What goes with whatever else is permitted at a resource."""
+"""What goes with whatever else of its kind is permitted at a resource."""
 
 GROUPS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {

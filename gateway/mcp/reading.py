@@ -16,7 +16,7 @@ from core.ids import new_id
 from gateway.action import SHARED_VERBS, Action, Caller
 from gateway.asked.reading import one_line
 from gateway.mcp.jsonrpc import Request
-from gateway.mcp.offers import Accepted, Key, require
+from gateway.mcp.offers import LISTS, Accepted, Key, require
 from gateway.refusal import Refusal
 from policies.arguments import readable
 from policies.verbs import MCP_CALL, MCP_PROMPT, MCP_READ, MCP_SESSION
@@ -113,7 +113,7 @@ def _by_uri(method: str, verb: str) -> Reader:
 
 def _listing(method: str) -> Reader:
     def read(params: Mapping[str, Any], _accepted: Accepted, _offered: Offered) -> Call:
-        _require_only(params, "cursor")
+        _require_only(params, *(() if method in LISTS else ("cursor",)))  # the gate gives its own lists whole
         said = {"cursor": _text(params, "cursor", LONGEST_CURSOR)} if "cursor" in params else {}
         return Call(method, MCP_SESSION, method, said, said)
 

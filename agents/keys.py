@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
@@ -88,5 +89,20 @@ def to_pem(key: Key, passphrase: str) -> bytes:
 
 
 def from_pem(pem: bytes, passphrase: str) -> Key:
-    """Open what `to_pem` made. Raises ValueError for a wrong passphrase or a damaged file."""
-    return ECKey.import_key(pem, password=passphrase)
+    """Open what `to_pem` or `public_pem` made. Raises ValueError for a wrong passphrase or a damaged file."""
+    return ECKey.import_key(pem, password=passphrase) if b"PRIVATE" in pem else ECKey.import_key(pem)
+
+
+def public_pem(key: Key) -> bytes:
+    """The public half (RFC 7468)."""
+    return key.as_pem(private=False)
+
+
+def public_half(public: EllipticCurvePublicKey) -> Key:
+    """A public P-256 key as the keys here are."""
+    return ECKey(public, public)
+
+
+def signing_with(private: EllipticCurvePrivateKey) -> Key:
+    """A P-256 key that may not leave where it is (`agents.hsm_key`), as the keys here are: its numbers are those of its public half."""
+    return ECKey(private, public_jwk(public_half(private.public_key())))

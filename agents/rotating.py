@@ -27,6 +27,7 @@ from agents.models import Resource, ResourceSecret
 from agents.resource_checks import place_of
 from agents.revision import bump_revision
 from agents.vault import Login, opened, sealed_login
+from agents.vault_keys import about_to_seal
 from core.db import db_now
 from core.errors import Invalid, NotFound, Refused
 from ledger.events import Event
@@ -66,6 +67,7 @@ def ask(resource_id: UUID, *, use: str, actor: User) -> ResourceSecret:
     """Have a login's password changed within a minute. Raises Refused (the role; code `cannot_rotate` where it is no PostgreSQL) and NotFound."""
     require_role(actor, Role.ENGINEER)
     with transaction.atomic():
+        about_to_seal()
         secret = _held(resource_id, use)
         _prepare(secret)
     return secret
@@ -76,6 +78,7 @@ def turn(now: datetime) -> int:
     due = list(_due(now).values_list("id", flat=True)[:AT_ONCE])
     for secret_id in due:
         with transaction.atomic():
+            about_to_seal()
             _prepare(
                 ResourceSecret.objects.select_for_update(of=("self",)).select_related("resource").get(id=secret_id)
             )

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
-
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 
 from agents.models import Resource, ResourceSecret
-from agents.sealing import lock_key, seal, unlock_key, unseal
-from core.errors import NarrowgateError, NotFound
-from core.files import create_private
-
-FILE = "vault.key"
+from agents.sealing import seal, unseal
+from agents.vault_keys import about_to_seal, place, ring
+from core.errors import NotFound
 
 
 @dataclass(frozen=True)
@@ -40,33 +33,12 @@ def open_secret(resource: Resource, use: str = ResourceSecret.Use.ACTIONS) -> Lo
 
 def opened(resource: Resource, use: str, sealed: bytes) -> Login:
     """The login that was sealed for `use` at `resource`. Raises NarrowgateError where it does not open."""
-    said = json.loads(unseal(sealed, vault_key=vault_key(), belongs_to=place(resource, use)))
+    said = json.loads(unseal(sealed, under=ring(), belongs_to=place(resource.id, use)))
     return Login(user=said["user"], password=said["password"])
 
 
 def sealed_login(resource: Resource, use: str, login: Login) -> bytes:
-    """`login` as the vault keeps it."""
+    """`login` as the vault keeps it, to be stored in the caller's transaction."""
+    about_to_seal()
     plain = json.dumps({"user": login.user, "password": login.password}).encode()
-    return seal(plain, vault_key=vault_key(), belongs_to=place(resource, use))
-
-
-def place(resource: Resource, use: str) -> bytes:
-    """What a sealed login is bound to."""
-    return f"{resource.id}/{use}".encode()
-
-
-def vault_key() -> bytes:
-    """The key over all data keys, from its file, made at first use. Raises NarrowgateError."""
-    return _load(settings.STATE_DIR / "keys" / FILE, settings.KEY_PASSPHRASE)
-
-
-@lru_cache(maxsize=8)
-def _load(path: Path, passphrase: str) -> bytes:
-    if not passphrase:
-        raise NarrowgateError("The vault's key needs a passphrase.", "Set KEY_PASSPHRASE.")
-    try:
-        if not path.exists():
-            create_private(path, lock_key(AESGCM.generate_key(bit_length=256), passphrase))
-        return unlock_key(path.read_bytes(), passphrase)
-    except OSError as error:
-        raise NarrowgateError(f"The vault's key {path} cannot be used: {error.strerror}.") from None
+    return seal(plain, under=ring()[0], belongs_to=place(resource.id, use))

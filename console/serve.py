@@ -145,7 +145,7 @@ def _keys(folder: StateFolder) -> tuple[ServerIdentity, Signer]:
     from django.conf import settings
     from django.db import connection
 
-    from agents import ca, signing, vault
+    from agents import ca, signing, vault_keys
     from ledger import keys as ledger_keys
     from ledger.checks import require_fences
     from policies import sealing
@@ -153,8 +153,8 @@ def _keys(folder: StateFolder) -> tuple[ServerIdentity, Signer]:
     require_fences(connection)
     connection.close()
     signing.signing_key()
-    vault.vault_key()
     sealing.signer()
+    vault_keys.ring()
     return ca.server_identity(folder.path / "keys", settings.KEY_PASSPHRASE), ledger_keys.signer()
 
 

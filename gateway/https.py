@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,8 @@ from gateway.threads import in_thread
 
 CERTIFICATE = "narrowgate.certificate"
 """The scope's key for the client's certificate (DER), verified; None where it showed none."""
+PROVED = "narrowgate.proved"
+"""Its key for when this connection's handshake showed that the certificate's key is held; None where it did not."""
 HANDSHAKE_WITHIN = 10.0
 """Seconds from connecting to the end of the TLS handshake."""
 GOODBYE_WITHIN = 1.0
@@ -42,6 +45,12 @@ def certificate_of(request: HttpRequest) -> bytes | None:
     return cast("bytes | None", scope.get(CERTIFICATE))
 
 
+def proved_at(request: HttpRequest) -> datetime | None:
+    """When the connection of a request showed that the certificate's key is held; None where it showed none, or resumed another."""
+    scope: MutableMapping[str, Any] = getattr(request, "scope", {})
+    return cast("datetime | None", scope.get(PROVED))
+
+
 def context(certificate: Path, key: Path, password: str, agents_ca: Path) -> ssl.SSLContext:
     """A server's TLS context that asks for a certificate of an agent, and does without one."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -56,12 +65,13 @@ def context(certificate: Path, key: Path, password: str, agents_ca: Path) -> ssl
 
 
 class Conversing(H11Protocol):
-    """HTTP within TLS: the application is told what certificate the connection showed."""
+    """HTTP within TLS: the application is told what certificate the connection showed, and whether it proved the key."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         """Take the encrypted transport, whose handshake is over."""
         tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
-        self.app = _told(self.app, tls.getpeercert(binary_form=True))
+        certificate = tls.getpeercert(binary_form=True)
+        self.app = _told(self.app, {CERTIFICATE: certificate, PROVED: _proved(tls) if certificate else None})
         super().connection_made(transport)
 
 
@@ -140,10 +150,15 @@ def forged(source: str, why: str) -> None:
 Application = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
-def _told(app: Any, certificate: bytes | None) -> Application:  # noqa: ANN401 -- any ASGI application
-    """`app`, told by each scope what certificate its connection showed."""
+def _proved(tls: ssl.SSLObject) -> datetime | None:
+    """Now, unless the handshake resumed an earlier session: that shows no certificate's key again."""
+    return None if tls.session_reused else datetime.now(UTC)
+
+
+def _told(app: Any, shown: Mapping[str, Any]) -> Application:  # noqa: ANN401 -- any ASGI application
+    """`app`, told by each scope what its connection showed."""
 
     async def told(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI's
-        await app({**scope, CERTIFICATE: certificate}, receive, send)
+        await app({**scope, **shown}, receive, send)
 
     return told

@@ -207,7 +207,7 @@ def _require_proof(caller: Caller, decision: Decision) -> None:
         raise Refusal(
             f"Policy asks for a proof, at most {within:.0f} s old, that the agent's key is held.",
             code="proof_needed",
-            remedy="Over HTTP, ask with a token that is bound to a key: its DPoP proof is one.",
+            remedy="Over HTTP, ask with a token that is bound to a key: its DPoP proof is one. With one bound to a certificate, connect anew.",
         )
 
 

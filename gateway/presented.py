@@ -23,7 +23,7 @@ from agents.oauth_errors import OAuthError, invalid_dpop_proof
 from agents.proof import require_own
 from agents.replay import is_first_use
 from core.errors import Refused
-from gateway.https import certificate_of
+from gateway.https import certificate_of, proved_at
 
 NONCE = "DPoP-Nonce"
 
@@ -63,7 +63,9 @@ def _identify(request: HttpRequest, scheme: str, token: str) -> Identity:
     require_shown(identity, source=source, key=proof.thumbprint if proof else "", certificate=certificate)
     # 4. Revocation.
     _require_alive(identity, certificate)
-    return replace(identity, proved_at=proof.made_at) if proof else identity
+    if proof is not None:
+        return replace(identity, proved_at=proof.made_at)
+    return replace(identity, proved_at=proved_at(request)) if identity.x5t else identity
 
 
 def dpop_proof(request: HttpRequest, token: str = "") -> DpopProof | None:

@@ -219,6 +219,10 @@ class Event(StrEnum):
     )
     SEGMENT_UNMARK_DROPPED = "segment:unmark_dropped", "It stays of production: the wish was dropped."
     SEGMENT_RETIRED = "segment:retired", "A segment that was empty takes no agents and resources any more."
+    VAULT_KEY_CHANGED = (
+        "vault_key:changed",
+        "The logins in the vault are under another key from here on: each data key was sealed anew.",
+    )
     TAG_CONFIRMED = "tag:confirmed", "A person confirmed what kind of data a column holds."
     TAG_REMOVED = "tag:removed", "A column's tag was taken off: its values are masked no longer, and why."
     TOOL_ACCEPTED = (

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, PKCS11Error, Session, Token
 from pkcs11.exceptions import NoSuchKey, PinIncorrect, UserAlreadyLoggedIn
-from pkcs11.types import PrivateKey, PublicKey, SignMixin
+from pkcs11.types import PrivateKey, PublicKey, SecretKey, SignMixin
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from core.errors import Invalid, NarrowgateError
@@ -43,6 +43,10 @@ class Place:
         if not uri.startswith(SCHEME) or set(said) != {"token", "object", "module-path"} or not all(said.values()):
             raise Invalid(setting, f"{setting} is no PKCS#11 URI that names a key.", f"For example {EXAMPLE}.")
         return cls(said["module-path"], said["token"], said["object"])
+
+    def __str__(self) -> str:
+        module, token, label = (quote(part, safe="/") for part in (self.module, self.token, self.label))
+        return f"{SCHEME}token={token};object={label}?module-path={module}"
 
 
 class SigningKey(PrivateKey, SignMixin):
@@ -136,9 +140,9 @@ def _make(session: Session, place: Place) -> tuple[SigningKey, PublicKey]:
     return private, public  # type: ignore[return-value]  # likewise
 
 
-def require_kept(private: SigningKey, place: Place) -> None:
+def require_kept(key: PrivateKey | SecretKey, place: Place) -> None:
     """Raise NarrowgateError for a key that can be taken out."""
-    if private[Attribute.EXTRACTABLE] or not private[Attribute.SENSITIVE]:
+    if key[Attribute.EXTRACTABLE] or not key[Attribute.SENSITIVE]:
         raise NarrowgateError(
             f"The key {place.label} can be taken out of the HSM.", "Make one that cannot: another label will do."
         )

@@ -150,6 +150,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.TOOLS_ASKED: NOTHING,
     Event.TAG_REMOVED: "before:object column:text reason:words",
     Event.TOKEN_KEY_CHANGED: "kid:text replaces:text",
+    Event.VAULT_KEY_CHANGED: "kept_in:text replaces:text secrets:count",
 }
 
 

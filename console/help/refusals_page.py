@@ -85,7 +85,7 @@ CONNECTION: Final[Says] = {
     "wrong_network": ("The token names the networks that it may be used from.", "Use it there, or ask for one that names this network."),
     "halted": ("Everything was stopped by a person.", "Two people can lift it; then get a new credential."),
     "renewal_refused": ("The token renews nothing here: it says something else than the session, or a statement still runs.", "Renew between statements, with a token of the same agent and delegation."),
-    "proof_needed": ("A policy asks for a fresh proof that the agent's key is held.", "Over PostgreSQL, answer the challenge in the hint: `narrowgate proof AGENT CHALLENGE`, or connect anew with a certificate. Over HTTP, use a token bound to a key."),
+    "proof_needed": ("A policy asks for a fresh proof that the agent's key is held.", "Over PostgreSQL, answer the challenge in the hint: `narrowgate proof AGENT CHALLENGE`, or connect anew with a certificate. Over HTTP, use a token bound to a key, or one bound to a certificate over a new connection."),
     "proof_refused": ("The proof does not answer what the gate asked, is not by the agent's registered key, or comes while a statement runs.", "Ask again, and answer the new challenge between statements."),
     "outside_delegation": ("The credential is good for fewer verbs than this needs.", "Ask whoever let the agent act for them for more, or act without their delegation."),
     "delegation_ended": ("The person whom the agent acts for has no account any more.", "Get a token without their delegation."),

@@ -9,38 +9,39 @@ from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import actions, vault
+from agents import actions, vault, vault_keys
 from agents.models import Resource, ResourceSecret
-from agents.sealing import lock_key, seal, unlock_key, unseal
+from agents.sealing import InMemory, lock_key, seal, unlock_key, unseal
 from core.errors import Invalid, NarrowgateError, NotFound, Refused
 from ledger.models import Outbox
 from tests.cast import Cast
 
 KEY = os.urandom(32)
+UNDER = InMemory(KEY)
 
 
 @given(st.binary(max_size=200), st.binary(max_size=40))
 def test_what_is_sealed_opens(secret: bytes, place: bytes) -> None:
-    assert unseal(seal(secret, vault_key=KEY, belongs_to=place), vault_key=KEY, belongs_to=place) == secret
+    assert unseal(seal(secret, under=UNDER, belongs_to=place), under=[UNDER], belongs_to=place) == secret
 
 
 def test_the_same_secret_never_seals_the_same() -> None:
-    assert seal(b"x", vault_key=KEY, belongs_to=b"a") != seal(b"x", vault_key=KEY, belongs_to=b"a")
+    assert seal(b"x", under=UNDER, belongs_to=b"a") != seal(b"x", under=UNDER, belongs_to=b"a")
 
 
 @given(st.integers(0, 104))
 def test_a_changed_byte_does_not_open(position: int) -> None:
-    sealed = bytearray(seal(b"secret bytes 123", vault_key=KEY, belongs_to=b"a"))
+    sealed = bytearray(seal(b"secret bytes 123", under=UNDER, belongs_to=b"a"))
     sealed[position] ^= 1
     with pytest.raises(NarrowgateError):
-        unseal(bytes(sealed), vault_key=KEY, belongs_to=b"a")
+        unseal(bytes(sealed), under=[UNDER], belongs_to=b"a")
 
 
 def test_another_place_or_key_does_not_open() -> None:
-    sealed = seal(b"x", vault_key=KEY, belongs_to=b"a")
+    sealed = seal(b"x", under=UNDER, belongs_to=b"a")
     for key, place in ((KEY, b"b"), (os.urandom(32), b"a")):
         with pytest.raises(NarrowgateError):
-            unseal(sealed, vault_key=key, belongs_to=place)
+            unseal(sealed, under=[InMemory(key)], belongs_to=place)
 
 
 def test_a_key_opens_with_its_passphrase_alone() -> None:
@@ -89,5 +90,5 @@ def test_only_engineers_store(cast: Cast, resource: Resource) -> None:
 @pytest.mark.django_db
 def test_the_key_file_is_private(cast: Cast, resource: Resource) -> None:
     actions.store_secret(resource.id, user="u", password="p", actor=cast.engineer)
-    path = Path(settings.STATE_DIR) / "keys" / vault.FILE
+    path = Path(settings.STATE_DIR) / "keys" / vault_keys.FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import ssl
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +29,14 @@ from approvals import actions as approvals
 from approvals.models import Hold
 from cli.main import commands
 from core.ids import new_id
+from gateway import https
 from gateway.postgres.session import Session as Live
 from ledger.events import Event
 from ledger.models import Outbox
 from policies import actions as policies
-from tests.gateway.wire.doors import served
+from tests.gateway.wire.doors import served, trusting
 from tests.gateway.wire.test_certificates import Holder
-from tests.gateway.wire.test_https_door import Prover
+from tests.gateway.wire.test_https_door import Prover, curl, token_form
 from tests.gateway.wire.world import POLICIES, World, eventually, proven
 
 UPDATE = "UPDATE orders SET note = 'x' WHERE id = 7"
@@ -197,3 +202,48 @@ def test_over_http_the_proof_of_the_request_counts(world: World) -> None:
             refused = bound.client.post(f"{door}/v1/actions", json=said, headers=bearer)
         assert (refused.status_code, refused.json()["code"]) == (403, "proof_needed")
         assert "bound to a key" in refused.json()["remedy"]
+
+
+def showing(world: World, holder: Holder) -> ssl.SSLContext:
+    """TLS as a client with that certificate has it, of the version whose sessions a client can keep at once."""
+    context, files = trusting(world), holder.files()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(files["sslcert"], files["sslkey"])
+    return context
+
+
+def asked(
+    tls: ssl.SSLContext, door: str, token: str, session: ssl.SSLSession | None = None
+) -> tuple[Any, ssl.SSLSession | None]:
+    """The answer to a payment that is asked over a connection of its own; and that connection's session."""
+    body = json.dumps({"operation": "payments.transfer", "arguments": {"amount": 5}}).encode()
+    head = f"POST /v1/actions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nIdempotency-Key: {uuid.uuid4()}\r\n"
+    head += f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    port = int(door.rpartition(":")[2])
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        tls.wrap_socket(plain, server_hostname="localhost", session=session) as secure,
+    ):
+        secure.sendall(head.encode() + body)
+        answer = HTTPResponse(secure)
+        answer.begin()
+        return json.loads(answer.read()), secure.session
+
+
+def test_over_http_a_new_connection_proves_the_certificates_key_and_a_resumed_one_does_not(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = Holder(tmp_path)
+    holder.take(certificates.certify(CertificateRequest(**proven(world.agent, world.key), csr=holder.csr)).chain)
+    with served(world) as door:
+        _, got = curl(world, door, "/oauth/token", *token_form(world), holder=holder)
+        token = got["access_token"]
+        tls = showing(world, holder)
+        said, session = asked(tls, door, token)
+        assert said["status"] == "released"
+        resumed, _ = asked(tls, door, token, session)
+        assert resumed["code"] == "proof_needed"
+        assert "connect anew" in resumed["remedy"]
+        assert asked(tls, door, token)[0]["status"] == "released"
+        monkeypatch.setattr(https, "_proved", lambda _tls: datetime.now(UTC) - timedelta(seconds=61))
+        assert asked(tls, door, token)[0]["code"] == "proof_needed"  # as over a connection that is a minute old

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -103,6 +103,8 @@ class Action:
     """What it does by the name that its resource has for it; empty where the verb says it all."""
     arguments: Mapping[str, object] = field(default_factory=dict)
     """Those of the operation, as policies read them."""
+    bound: Callable[[Collection[str] | None], Mapping[str, object]] | None = None
+    """What was bound to it from outside its text, by the names wanted (None: all), where a policy looks at that. Raises Refusal."""
     enforced: bool = True
     """Whether it can only happen through the gate."""
     each: tuple[tuple[str, Mapping[str, object]], ...] = ()
@@ -123,7 +125,7 @@ class Action:
             self.question = question_of(ask, agent, resource, _SECRET)
         else:
             ask, self.question = _asked(caller.says, agent, resource, reads)
-        if moment is not STILL:
+        if moment.context or moment.ours:
             ask = replace(ask, context={**ask.context, **moment.context}, ours=moment.ours)
             self.question = question_of(ask, agent, resource, _SECRET)
         return ask

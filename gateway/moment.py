@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from gateway.action import Action, Caller, Moment
 from gateway.refusal import Refusal
+from policies.arguments import COUNT, NAME, readable
 from policies.moment import network_text, time_text
 
 PLANNED: Final = frozenset({"sql:select", "sql:insert", "sql:update", "sql:delete", "sql:merge"})
@@ -33,15 +34,23 @@ class Counted(Protocol):
 
 
 async def moment(
-    wanted: frozenset[str], caller: Caller, action: Action, party: Counted, risks: Mapping[str, int]
+    wanted: frozenset[str],
+    caller: Caller,
+    action: Action,
+    party: Counted,
+    risks: Mapping[str, int],
+    *,
+    arguments: frozenset[str] | None = None,
 ) -> Moment:
-    """What `wanted` names, as it is now. Raises Refusal where a policy looks at what nobody can say."""
+    """What `wanted` names, as it is now; of the action's arguments those named. Raises Refusal where a policy looks at what nobody can say."""
     context: dict[str, object] = {}
     ours: dict[str, object] = {}
     if "source" in wanted and caller.source:
         context["source"] = network_text(caller.source)
     if "credential_age" in wanted:
         context["credential_age"] = max(0, int(time.time() - caller.issued)) // A_MINUTE * A_MINUTE
+    if NAME in wanted and not (action.operation or action.each):
+        context[NAME] = readable(action.bound(arguments)) if action.bound is not None else {COUNT: 0}
     if "rows_estimated" in wanted and action.verbs & PLANNED:
         context["rows_estimated"] = await _planned(party)
     if "time" in wanted:

@@ -118,7 +118,10 @@ class Pipeline:
         """Step 3 alone: no approval is ever claimed here. Raises Refusal where policies look at what nobody can say."""
         agent, resource = snapshot.agents[caller.agent].facts, snapshot.resources.get(caller.resource)
         wanted = snapshot.engine.wanted(caller.agent, action.verbs, caller.resource)
-        now = await moment(wanted, caller, action, party, self._watch.risks) if wanted else STILL
+        now = STILL
+        if wanted:
+            read = snapshot.engine.arguments_read(caller.agent, action.verbs, caller.resource)
+            now = await moment(wanted, caller, action, party, self._watch.risks, arguments=read)
         return snapshot.engine.decide(action.asked(caller, agent, resource.facts if resource else None, now))
 
     async def would(self, caller: Caller, action: Action, party: Counted) -> Decision:

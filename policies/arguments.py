@@ -16,6 +16,8 @@ from cedarpy import pst
 from core.errors import Invalid
 
 NAME: Final = "args"
+COUNT: Final = "count"
+"""Of a statement: how many parameters are bound to it. Those that no policy looked at are not kept."""
 TEXT, NUMBER, TRUTH, TEXTS = "String", "Long", "Bool", "Set<String>"
 LARGEST: Final = 2**63 - 1
 """Of Cedar's whole numbers; what is beyond it is read as text."""

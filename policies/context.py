@@ -38,8 +38,9 @@ CEDAR_TYPES: Final[Mapping[str, str]] = {
 }
 """Every attribute a caller may give, all optional: a policy must ask `context has x` first."""
 
-ON_DEMAND: Final = frozenset({"credential_age", "rows_estimated", "source", *moment.TYPES})
-"""What differs from one action to the next: said, and kept, only where a policy that can match looks at it."""
+ON_DEMAND: Final = frozenset({NAME, "credential_age", "rows_estimated", "source", *moment.TYPES})
+"""What differs from one action to the next: said, and kept, only where a policy that can match looks at it. What is asked for by its
+arguments (an operation, a program) always says them."""
 
 COLLECTIONS: Final = (frozenset, set, list, tuple)
 MAX_VALUES: Final = 4_000

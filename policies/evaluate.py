@@ -21,6 +21,7 @@ import cedarpy
 
 from core.errors import Invalid
 from policies import moment, schema
+from policies.arguments import NAME
 from policies.context import ON_DEMAND, misfit, oversized, supplied_ours
 from policies.decision import Ask, Code, Decision, Keyed, Reason, Verdict
 from policies.parse import Policy, Slice, policies, slice_of
@@ -95,6 +96,13 @@ class Engine:
     def wanted(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str]:
         """What differs from one action to the next and policies that can match look at: mostly nothing."""
         return self._wanted(agent, verbs, resource)
+
+    def arguments_read(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str] | None:
+        """The arguments, by their first names, that policies which can match look at; None where one looks at whatever there is."""
+        found = [policy for verb in verbs for policy in self.concerning(agent, verb, resource)]
+        if any(policy.reads is None or (NAME in policy.reads and not policy.arguments) for policy in found):
+            return None
+        return frozenset(name for policy in found for name in policy.arguments)
 
     def looks_at(self, name: str) -> bool:
         """Whether any policy looks at that, one of `ON_DEMAND`."""

@@ -44,7 +44,7 @@ VERBS_SAY: Final[Mapping[str, str]] = {
     "sql:update": "UPDATE.",
 }
 CONTEXT_SAYS: Final[Mapping[str, str]] = {
-    "args": "The arguments of the operation, as in `context.args.amount > 1000`; those of a request to an API are in `args.path`, `args.query` and `args.body`; of a program in `args.program`, `args.command`, `args.arguments`, `args.fixed`, `args.through` and `args.directory`; of a file in `args.path`. Which there are, and of what kind, each policy says by how it uses them; an argument of another kind denies. Fractions, null and lists of anything but texts are read as their JSON text.",
+    "args": "The arguments of the operation, as in `context.args.amount > 1000`; those of a request to an API are in `args.path`, `args.query` and `args.body`; of a program in `args.program`, `args.command`, `args.arguments`, `args.fixed`, `args.through` and `args.directory`; of a file in `args.path`; the bound parameters of a statement in `args.p1`, `args.p2` and so on, `args.count` of them (constants within its text are not there: `unless { context has args && context.args has p1 && … }` insists on parameters). Which there are, and of what kind, each policy says by how it uses them; an argument of another kind denies. Fractions, null and lists of anything but texts are read as their JSON text.",
     "claimed": "What the agent says about itself: `claimed.purpose`. Never proof of anything.",
     "columns": 'The columns that are read or written, as `"public.customers.email"`.',
     "credential": 'How the agent proved who it is: `"svid"` is a client certificate, `"mtls"` a token bound to one, `"dpop"` a token bound to a key, `"bearer"` a token bound to nothing.',

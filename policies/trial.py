@@ -7,11 +7,12 @@ reviewer would notice (the verdict, who must approve, what stays masked, how man
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from core.words import listing
+from policies.arguments import COUNT, NAME
 from policies.decision import Ask, Decision, Verdict
 from policies.evaluate import Engine
 
@@ -127,7 +128,19 @@ class Trial:
 
 def not_kept(ask: Ask, engine: Engine) -> frozenset[str]:
     """What the policies of `engine` look at and the question does not say: it was kept where those of then looked at it."""
-    return engine.wanted(ask.agent, ask.verbs, ask.resource) - ask.context.keys() - ask.ours.keys()
+    said = frozenset[str]().union(*(own.keys() for _, own in ask.each))
+    missing = engine.wanted(ask.agent, ask.verbs, ask.resource) - ask.context.keys() - ask.ours.keys() - said
+    return missing | {NAME} if _lacks_parameters(ask, engine) else missing
+
+
+def _lacks_parameters(ask: Ask, engine: Engine) -> bool:
+    """Whether a parameter was bound that `engine` looks at and the policies of then did not."""
+    kept = ask.context.get(NAME)
+    count = kept.get(COUNT) if isinstance(kept, Mapping) and not ask.each and "operation" not in ask.context else None
+    if not isinstance(count, int) or not isinstance(kept, Mapping):
+        return False
+    read = engine.arguments_read(ask.agent, ask.verbs, ask.resource)
+    return any((read is None or name in read) and name not in kept for name in (f"p{n + 1}" for n in range(count)))
 
 
 def effect(ask: Ask, decision: Decision) -> Effect:

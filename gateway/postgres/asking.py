@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.action import Action
+from gateway.postgres.arguments import arguments_of
 from gateway.postgres.catalog import Catalog
 from gateway.postgres.classified import Classified
 from gateway.postgres.estimates import estimate, planned
@@ -24,13 +26,16 @@ if TYPE_CHECKING:
 class Asking:
     """What the pipeline needs of a statement; see `gateway.pipeline.Party`."""
 
-    __slots__ = ("_parameters", "_session", "action", "classified")
+    __slots__ = ("_parameters", "_session", "_types", "action", "classified")
 
-    def __init__(self, session: Session, classified: Classified, parameters: Parameters) -> None:
+    def __init__(
+        self, session: Session, classified: Classified, parameters: Parameters, types: Sequence[int] = ()
+    ) -> None:
         self._session = session
         self._parameters = parameters
         self.classified = classified
-        self.action = session.reader.action(classified, parameters)
+        self._types = types
+        self.action = self._bound(session.reader.action(classified, parameters))
 
     @property
     def left(self) -> asyncio.Event:
@@ -70,7 +75,14 @@ class Asking:
         self.classified = await self._session.reader.classify(
             self.classified.sql, catalog, [oid for oid, _, _ in self._parameters]
         )
-        return self._session.reader.action(self.classified, self._parameters, salt=salt, number=self.action.number)
+        return self._bound(
+            self._session.reader.action(self.classified, self._parameters, salt=salt, number=self.action.number)
+        )
+
+    def _bound(self, action: Action) -> Action:
+        if self._parameters:
+            action.bound = partial(arguments_of, self._parameters, self._types)
+        return action
 
     async def so_far(self) -> tuple[int, int]:
         """Rows and bytes of the session's actions before this one, once what is on its way has come back."""

@@ -41,6 +41,15 @@ def read_row_description(body: bytes) -> tuple[Field, ...]:
     return tuple(fields)
 
 
+def read_parameter_types(body: bytes) -> tuple[int, ...]:
+    """The types of ParameterDescription. Raises ProtocolError when it is malformed."""
+    try:
+        count = struct.unpack_from("!H", body)[0]
+        return struct.unpack_from(f"!{count}I", body, 2)
+    except struct.error:
+        raise ProtocolError("the resource sent a malformed parameter description") from None
+
+
 def with_formats(fields: tuple[Field, ...], formats: tuple[int, ...]) -> tuple[Field, ...]:
     """The fields as a portal with these result formats returns them (none: text; one: all alike)."""
     wanted = formats if len(formats) == len(fields) else (formats or (0,)) * len(fields)

@@ -112,7 +112,7 @@ class Extended:
         if prepared.classified.statements:
             if not await self._goes_on(prepared.classified):
                 return
-            run = await self._session.admit(prepared.classified, _parameters(prepared, asked))
+            run = await self._session.admit(prepared.classified, _parameters(prepared, asked), prepared.found)
             if self._relay.broken:  # it failed while this was being recorded: the resource would skip it
                 run.fail("25P02", "Not run: a message before it in the pipeline failed.")
                 self._session.transactions.finished(run)
@@ -163,7 +163,10 @@ class Extended:
         target = read_target(received.body)
         if target.kind == ord("S"):
             known = self._names.statements.get(decode(target.name))
-            self._expect(Reply(DESCRIBE, learn=known.learn if known is not None else None), received.raw)
+            self._expect(
+                Reply(DESCRIBE, learn=known.learn, find=known.find) if known is not None else Reply(DESCRIBE),
+                received.raw,
+            )
         else:
             self._expect(Reply(DESCRIBE), received.raw)
 

@@ -22,6 +22,12 @@ class Prepared:
     classified: Classified
     fields: tuple[Field, ...] | None = None
     confirmed: bool = False
+    found: tuple[int, ...] = ()
+    """Types of its parameters, once a Describe found them: the resource's own word, also for those that the client left open."""
+
+    def find(self, types: tuple[int, ...]) -> None:
+        """Take the parameters' types that a Describe found."""
+        self.found = types
 
     def learn(self, fields: tuple[Field, ...]) -> None:
         """Take the columns that a Describe found."""

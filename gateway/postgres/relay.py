@@ -18,6 +18,7 @@ from gateway.postgres.backend import (
     Field,
     read_complete,
     read_parameter_status,
+    read_parameter_types,
     read_report,
     read_row_description,
 )
@@ -45,6 +46,8 @@ class Reply:
     refusal: bytes = b""
     learn: Callable[[tuple[Field, ...]], None] | None = None
     """Told the columns that a Describe found."""
+    find: Callable[[tuple[int, ...]], None] | None = None
+    """Told the types of parameters that it found."""
     confirm: Callable[[], None] | None = None
     """Told that the step worked."""
     undo: Callable[[], None] | None = None
@@ -96,7 +99,7 @@ class Relay:
             ord("1"): self._step,
             ord("2"): self._step,
             ord("3"): self._step,
-            ord("t"): self._passing,
+            ord("t"): self._parameters,
             ord("G"): self._copy_in,
             ord("H"): self._passing,
             ord("d"): self._copy_data,
@@ -191,6 +194,12 @@ class Relay:
                 reply.run.describe(fields)
             except Refusal as refusal:
                 return self._unclear(reply.run, refusal)
+        return HIDE if reply.hidden else PASS
+
+    def _parameters(self, chunk: bytes, start: int, end: int) -> bytes | None:
+        reply = self._head()
+        if reply.find is not None:
+            reply.find(read_parameter_types(chunk[start + HEADER : end]))
         return HIDE if reply.hidden else PASS
 
     def _unclear(self, run: Run, refusal: Refusal) -> bytes:

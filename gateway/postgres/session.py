@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 import structlog
 
@@ -244,10 +245,10 @@ class Session:
         except Refusal as refusal:
             raise await self._pipeline.refuse(self.caller, self.reader.unread(sql), refusal) from None
 
-    async def admit(self, classified: Classified, parameters: Parameters = ()) -> Run:
+    async def admit(self, classified: Classified, parameters: Parameters = (), types: Sequence[int] = ()) -> Run:
         """Steps 1 and 3 to 6: the run to send up. Raises Refusal, and Left."""
         self.cancelled.clear()
-        asking = Asking(self, classified, parameters)
+        asking = Asking(self, classified, parameters, types)
         self._admitting = True
         try:
             admission = await self._pipeline.admit(self.caller, asking.action, asking)

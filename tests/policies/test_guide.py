@@ -15,10 +15,7 @@ from policies.world import World
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
 CASES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)[0]
-EXAMPLES, MOMENTS = (
-    re.findall(r"```cedar\n(.*?)```", GUIDE, re.DOTALL)[:-1],
-    re.findall(r"```cedar\n(.*?)```", GUIDE, re.DOTALL)[-1],
-)
+*EXAMPLES, PARAMETERS, MOMENTS = re.findall(r"```cedar\n(.*?)```", GUIDE, re.DOTALL)
 PERMITS = """
 @id("reads") permit (principal, action in Action::"sql:read", resource);
 @id("writes") permit (principal, action in Action::"sql:write", resource);
@@ -30,7 +27,7 @@ def test_there_are_eleven_examples() -> None:
     assert len(EXAMPLES) == 11
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", [*EXAMPLES, PARAMETERS, MOMENTS])
 def test_an_example_passes_the_check(example: str) -> None:
     assert check(example) == []
 
@@ -49,6 +46,19 @@ def test_the_guides_test_cases_pass_and_meet_what_can_be_met() -> None:
         "payouts-prove-the-key",
         "the-warehouse-sends-orders",
     )
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [("{p1: 100}", "allow"), ("{p1: 101}", "deny"), ("{count: 0}", "deny"), ("{p1: 'a hundred'}", "deny")],
+)
+def test_a_parameter_decides(args: str, expected: str) -> None:
+    case = f"""
+agents: [{{name: a, function: refunds, environment: production, segment: production}}]
+resources: [{{name: shop, kind: postgres, segment: production}}]
+cases: [{{name: x, agent: a, resource: shop, verbs: ["sql:insert"], context: {{args: {args}}}, expect: {expected}}}]"""
+    tested = cases.run(f"{PARAMETERS}\n{PERMITS}", cases.parse(case), World.of((), ()))
+    assert [one.wrong for one in tested.results] == [()]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,16 @@ def test_what_differs_is_grouped_and_said_in_words() -> None:
     assert trial.determined["reads"] == 5
 
 
+def test_parameters_that_were_not_kept_are_not_compared() -> None:
+    reads_two = '@id("two") forbid (principal, action, resource) when { context has args && context.args has p2 && context.args.p2 > 5 };'
+    trial = Trial(engine(READS), engine(READS, reads_two))
+    said = [{"count": 0}, {"count": 1}, {"count": 2, "p2": 9}, {"count": 2, "p1": 9}]
+    trial.compare([Asked(ask("sql:select", args=one), 1, str(place)) for place, one in enumerate(said)])
+    trial.compare([Asked(ask("sql:select", operation="pay", args={}), 1, "e"), Asked(ask("sql:select"), 1, "f")])
+    assert trial.unknown == 2  # the last of the four, and the one of which nothing is kept
+    assert [(change.newest, change.after.verdict) for change in trial.changes()] == [("2", "deny")]
+
+
 def test_masks_and_limits_are_differences_too() -> None:
     question = ask("sql:select", tags={"email", "ssn"})
     before, after = engine(READS).decide(question), engine(UNMASKS).decide(question)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import asyncpg
 import psycopg
 import pytest
 
@@ -16,7 +19,7 @@ from policies import actions as policies
 from policies import parse
 from policies.evaluate import Engine
 from policies.models import PolicyVersion
-from policies.question import identifier_of, read
+from policies.question import Asked, identifier_of, read
 from policies.source import statements
 from tests.gateway.wire.world import POLICIES, World, eventually
 
@@ -96,6 +99,61 @@ def test_a_statement_is_decided_by_it(world: World, condition: str, statement: s
     assert identifier_of(text) == str(action.question_id)
     again = Engine.build(version.text, asked.world, version=version.number).decide(asked.ask)
     assert (again.verdict, list(again.policies)) == (action.decision, action.policies)
+
+
+def test_a_statement_is_decided_by_its_parameters_in_whatever_form_they_come(world: World) -> None:
+    """A number that psycopg declares and writes, one that asyncpg leaves open, and forms that cannot be read."""
+    over = "!(context has args && context.args has p1 && context.args.p1 <= 50)"
+    text = "SELECT name FROM customers WHERE id = "
+    with ruled_by(world, over) as version, world.connect() as connection:
+        assert [_with(connection, f"{text}%s", one) for one in (7, 99)] == ["allowed", "denied"]
+        assert [_with(connection, f"{text}%b", one) for one in (7, 99)] == ["allowed", "denied"]
+        assert [_with(connection, f"{text}%s", one) for one in ("7", "seven")] == ["allowed", "denied"]
+        assert [_with(connection, f"{text}{one}") for one in (7, 99)] == ["denied"] * 2  # no parameter, so nobody knows
+        assert asyncio.run(_asyncpg(world, world.token(), f"{text}$1", (7, 99))) == ["allowed", "denied"]
+        action = Action.objects.filter(policy_version=version.number, decision="allow").latest("asked_at")
+        asked = read_question(action)
+        assert asked.ask.context["args"] == {"count": 1, "p1": 7}
+    with (
+        ruled_by(world, 'context has args && context.args has p2 && context.args.p2 == "x"'),
+        world.connect() as connection,
+    ):
+        assert _with(connection, f"{text}%s AND name <> %s", 7, "x") == "denied"
+        assert _with(connection, f"{text}%s AND name <> %s", 7, "y") == "allowed"
+        action = Action.objects.latest("asked_at", "number")
+        assert read_question(action).ask.context["args"] == {
+            "count": 2,
+            "p2": "y",
+        }  # what no policy looks at is not kept
+
+
+def read_question(action: Action) -> Asked:
+    """What an action was decided by."""
+    return read(Question.objects.get(id=str(action.question_id)).text)
+
+
+def _with(connection: psycopg.Connection[object], statement: str, *parameters: object) -> str:
+    try:
+        connection.execute(statement.encode(), parameters)
+    except psycopg.Error:
+        return "denied"
+    return "allowed"
+
+
+async def _asyncpg(world: World, token: str, statement: str, parameters: tuple[int, ...]) -> list[str]:
+    connection = await asyncpg.connect(
+        host="localhost", port=world.port, user=world.agent.name, password=token, database="shop",
+        ssl=ssl.create_default_context(cafile=str(world.ca)),
+    )  # fmt: skip
+    found = []
+    for one in parameters:
+        try:
+            await connection.fetch(statement, one)
+            found.append("allowed")
+        except asyncpg.PostgresError:
+            found.append("denied")
+    await connection.close()
+    return found
 
 
 def test_a_session_is_cut_short_once_it_has_read_enough(world: World) -> None:

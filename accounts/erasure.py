@@ -7,11 +7,11 @@ identifier that no longer leads to anybody.
 from __future__ import annotations
 
 from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
 from django.dispatch import Signal
 
 from accounts.actors import actor_of
 from accounts.models import User
+from accounts.passkeys import remove_all
 from ledger import personal
 from ledger.entries import Actor, Subject
 from ledger.events import Event
@@ -40,7 +40,7 @@ def erase(user: User, actor: User | Actor) -> None:
     user.api_tokens.all().delete()
     user.invitations.all().delete()
     EmailAddress.objects.filter(user=user).delete()
-    Authenticator.objects.filter(user=user).delete()
+    remove_all(user, actor)
     erased.send(User, user=user, texts=texts, actor=actor)
     subject = Subject(kind="person", id=str(user.id), name="")
     record(Event.PERSON_ERASED, actor=actor_of(actor), subject=subject)

@@ -10,7 +10,6 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Final
 
-from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.db.models import Q
 
@@ -18,11 +17,12 @@ from accounts.actors import actor_of, require_role, subject_of
 from accounts.group_actions import begin_anew
 from accounts.locking import in_order
 from accounts.models import Invitation, Role, User
+from accounts.passkeys import passkeys_of, remove_all
 from accounts.passwords import set_password
 from accounts.role_actions import refuse_own
 from accounts.token_actions import digest
 from core.db import db_now
-from core.errors import Invalid, NotFound
+from core.errors import Invalid, NotFound, Refused
 from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
@@ -99,10 +99,19 @@ def _new(user: User, actor: User | Actor, secret: str, now: datetime) -> Invitat
 
 
 def _end_access(user: User, actor: User | Actor) -> None:
-    """End what let somebody in: password, second factors, sessions, tokens; memberships begin anew."""
+    """End what let somebody in: password, second factors, sessions, tokens; memberships begin anew. Raises Refused.
+
+    Passkeys sign decisions: one administrator alone does not put others in their place.
+    """
+    if isinstance(actor, User) and passkeys_of(user):
+        raise Refused(
+            f"{user} has passkeys, which one administrator does not end.",
+            "Ask for their recovery first: a second administrator confirms it.",
+            code="has_passkeys",
+        )
     user.set_unusable_password()
     user.session_epoch += 1
     user.save(update_fields=["password", "session_epoch"])
-    Authenticator.objects.filter(user=user).delete()
+    remove_all(user, actor)
     user.api_tokens.all().delete()
     begin_anew(user, actor=actor)

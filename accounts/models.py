@@ -116,6 +116,7 @@ class PendingChange(models.Model):
         APPOINT = "appoint", "Becomes an administrator"
         DISMISS = "dismiss", "Is an administrator no longer"
         UNLINK = "unlink", "Counts as a person of their own"
+        RECOVER = "recover", "Loses every passkey and second factor, to add others"
         ERASE = "erase", "Is erased: name and e-mail address are destroyed"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -1,6 +1,7 @@
-"""Roles, and what takes two administrators: appointing one, dismissing one, telling two linked accounts apart, erasing a person.
+"""Roles, and what takes two administrators: appointing one, dismissing one, telling two linked accounts apart, ending
+somebody's passkeys so that they can add others, erasing a person.
 
-Each of the first three would let one administrator invent the second whom every other rule relies on. Where no administrator
+Each but the last would let one administrator invent the second whom every other rule relies on. Where no administrator
 but the two involved has ever been, appointing takes one alone; where nobody is left to confirm, `manage.py appoint`
 on the machine itself does it, with its entry.
 """
@@ -10,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from accounts.actors import actor_of, require_role, subject_of
 from accounts.erasure import erase
 from accounts.locking import in_order
 from accounts.models import PendingChange, Role, User
+from accounts.passkeys import remove_all
 from core.errors import AlreadySettled, Invalid, Refused
 from core.ids import new_id
 from ledger.entries import Actor
@@ -80,6 +83,25 @@ def ask_to_erase(user: User, *, actor: User | Actor) -> PendingChange | None:
         if isinstance(actor, User):
             return _ask(Kind.ERASE, user, actor)
         _make(Kind.ERASE, user, actor)
+    return None
+
+
+def ask_to_recover(user: User, *, actor: User | Actor) -> PendingChange | None:
+    """Ask that the passkeys and second factors of `user`, who lost them, end; None where the system said so, and it is done.
+
+    Raises Refused and Invalid (there are none).
+    """
+    with transaction.atomic():
+        actor, user = in_order(actor, user)
+        require_role(actor, Role.ADMINISTRATOR)
+        refuse_own(user, actor, "Nobody ends their own passkeys this way.")
+        if not Authenticator.objects.filter(user=user).exists():
+            raise Invalid(
+                "person", f"{user} has neither a passkey nor a second factor.", "Give them a new link instead."
+            )
+        if isinstance(actor, User):
+            return _ask(Kind.RECOVER, user, actor)
+        _make(Kind.RECOVER, user, actor)
     return None
 
 
@@ -157,6 +179,11 @@ def _ask(kind: PendingChange.Kind, user: User, actor: User) -> PendingChange:
 def _make(kind: PendingChange.Kind, user: User, actor: User | Actor) -> None:
     if kind == Kind.ERASE:
         erase(user, actor)
+        return
+    if kind == Kind.RECOVER:
+        remove_all(user, actor)
+        user.session_epoch += 1
+        user.save(update_fields=["session_epoch"])
         return
     if kind == Kind.UNLINK:
         before, user.person = user.person, new_id()

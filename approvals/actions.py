@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.actors import SYSTEM, actor_of
 from accounts.models import User
@@ -19,29 +19,31 @@ from accounts.quorum import Requirement
 from activity.actions import refuse_held, release_held
 from agents.actors import agent_actor
 from agents.locking import answerable
-from approvals import asking, grant_actions, granting, releasing
+from approvals import asking, grant_actions, granting, releasing, signing
 from approvals.asking import HoldRequest
 from approvals.eligibility import standing
 from approvals.errors import PoliciesChanged, QuorumLost
 from approvals.granting import JUST_ONCE, Wider
+from approvals.holding import CHANNEL, locked, noted, subject_of, terms_of, wake
+from approvals.holding import seen as seen_by
 from approvals.live import hold_changed
 from approvals.models import Grant, Hold, Review
-from approvals.queries import RELATED, visible_to
 from core.after_commit import after_commit
 from core.db import db_now
-from core.errors import Invalid, NarrowgateError, NotEligible, NotFound
+from core.errors import Invalid, NarrowgateError, NotEligible
 from ledger.entries import Actor, Subject, commit_text
 from ledger.events import Event
 from ledger.write import record
 from policies.decision import Decision
 
-__all__ = ["HoldRequest", "PoliciesChanged", "QuorumLost"]
+__all__ = ["CHANNEL", "HoldRequest", "PoliciesChanged", "QuorumLost"]
 
 Status = Hold.Status
-CHANNEL: Final = "narrowgate_settled"
 REDEEM_WITHIN: Final = timedelta(minutes=10)
 REDEEM_IN_TRANSACTION: Final = timedelta(seconds=60)
 LONGEST_REASON: Final = 1_000
+Signed = dict[str, Any] | None
+"""What an entry keeps of a passkey's signature, where there is one."""
 LONGEST_WITHDRAWAL: Final = 150
 """Together with the longest name it fits into `Hold.settled_because`, which the agent is told."""
 
@@ -58,7 +60,7 @@ def ask(request: HoldRequest) -> Hold:
         now = db_now()
         hold = asking.earlier(request, now=now)
         if hold:
-            _record(Event.HOLD_JOINED, hold, agent_actor(agent), details={"joined_by": str(request.action_id)})
+            noted(Event.HOLD_JOINED, hold, agent_actor(agent), details={"joined_by": str(request.action_id)})
             return hold
         hold = asking.fresh(request, agent, now=now)
         hold.grant = granting.covering(hold, request.canonical, now=now)
@@ -66,7 +68,7 @@ def ask(request: HoldRequest) -> Hold:
             asking.require_room(agent, resource, now=now)
         hold.save(force_insert=True)
         details = {"requirement": hold.requirement, "deadline": hold.deadline.isoformat(), "policies": _policies(hold)}
-        _record(Event.HOLD_ASKED, hold, agent_actor(agent), details=details | _gravity(hold))
+        noted(Event.HOLD_ASKED, hold, agent_actor(agent), details=details | terms_of(hold))
         if hold.grant:
             grant_actions.use(hold.grant, hold)
             _settle(hold, Status.APPROVED, "A grant covers it.")
@@ -77,7 +79,7 @@ def ask(request: HoldRequest) -> Hold:
 def estimated(hold_id: UUID, estimate: Mapping[str, object]) -> Hold:
     """Note how much the action would touch, and weigh its risk again. Raises NotFound."""
     with transaction.atomic():
-        hold = _locked(hold_id)
+        hold = locked(hold_id)
         hold.estimate = dict(estimate)
         asking.weigh(hold)
         hold.save(update_fields=["estimate", "risk", "risk_sum"])
@@ -85,22 +87,21 @@ def estimated(hold_id: UUID, estimate: Mapping[str, object]) -> Hold:
     return hold
 
 
-def approve(hold_id: UUID, *, actor: User, seen: str, reason: str = "", wider: Wider = JUST_ONCE) -> Hold:
+def approve(
+    hold_id: UUID, *, actor: User, seen: str, reason: str = "", wider: Wider = JUST_ONCE, passkey: str = ""
+) -> Hold:
     """Record `actor`'s approval of the action whose digest is `seen`; approve it when the quorum is met.
 
-    What all of them agree to beyond this action, `wider`, is left behind as a grant. Raises NotFound (or not theirs to
-    see), AlreadySettled (decided, expired or withdrawn meanwhile), Stale (not the action that was shown), NotEligible
-    (their own, or not a reviewer of it), Refused (`once_only`) and Invalid (the reason, how wide).
+    What all of them agree to beyond this action, `wider`, is left behind as a grant; `passkey` is what signed it, where
+    policy asks for that. Raises NotFound (or not theirs to see), AlreadySettled (decided, expired or withdrawn meanwhile),
+    Stale (not the action that was shown), NotEligible (their own, or not a reviewer of it), Refused (`once_only`,
+    `passkey_required`, `passkey_refused`) and Invalid (the reason, how wide).
     """
     with transaction.atomic():
         hold, reviewer = _to_review(hold_id, actor, seen)
         granting.require_grantable(hold, wider)
-        _review(hold, reviewer, Review.Verdict.APPROVE, seen, reason, wider=wider)
-        if releasing.quorum_met(hold, Requirement(hold.requirement)):
-            _settle(hold, Status.APPROVED, "Everybody it takes has approved.")
-            _record(Event.HOLD_SETTLED, hold, SYSTEM, details={"status": hold.status})
-            _grant(hold)
-        after_commit(hold_changed, hold.id)
+        signed = signing.signed(reviewer, signing.APPROVE, [(str(hold.id), seen)], passkey) if hold.passkey else None
+        _approve(hold, reviewer, seen, reason, wider=wider, signed=signed)
     return hold
 
 
@@ -119,14 +120,12 @@ def deny(hold_id: UUID, *, actor: User, seen: str, reason: str) -> Hold:
 def retract(hold_id: UUID, *, actor: User) -> Hold:
     """Take `actor`'s approval back while the action still waits. Raises NotFound, AlreadySettled and NotEligible (gave none)."""
     with transaction.atomic():
-        hold, reviewer = _seen(hold_id, actor)
+        hold, reviewer = seen_by(hold_id, actor)
         hold.require_waiting(now=db_now())
         given = hold.reviews.filter(reviewer__person=reviewer.person, verdict=Review.Verdict.APPROVE).first()
         if given is None:
             raise NotEligible("You have not approved this.", "Only one's own approval can be taken back.")
-        given.verdict, given.retracted_at = Review.Verdict.RETRACT, db_now()
-        given.save(update_fields=["verdict", "retracted_at"])
-        _record(Event.HOLD_RETRACTED, hold, actor_of(reviewer), details={"review": str(given.id)})
+        _take_back(given, hold, reviewer)
         after_commit(hold_changed, hold.id)
     return hold
 
@@ -134,10 +133,10 @@ def retract(hold_id: UUID, *, actor: User) -> Hold:
 def withdraw(hold_id: UUID, *, by: Actor, because: str = "") -> Hold:
     """Take a waiting action back, for the agent. Raises NotFound and AlreadySettled."""
     with transaction.atomic():
-        hold = _locked(hold_id)
+        hold = locked(hold_id)
         hold.require_waiting(now=db_now())
         _settle(hold, Status.WITHDRAWN, because or f"Withdrawn by {by.name}.")
-        _record(Event.HOLD_WITHDRAWN, hold, by)
+        noted(Event.HOLD_WITHDRAWN, hold, by)
         after_commit(hold_changed, hold.id)
     return hold
 
@@ -151,13 +150,13 @@ def withdraw_own(hold_id: UUID, *, actor: User, reason: str) -> Hold:
         remedy = f"Say in at most {LONGEST_WITHDRAWAL} characters why; the agent is told."
         raise Invalid("reason", "Withdrawing needs a reason.", remedy)
     with transaction.atomic():
-        hold, owner = _seen(hold_id, actor)
+        hold, owner = seen_by(hold_id, actor)
         if owner.person not in answerable(hold.agent):
             raise NotEligible("You do not answer for this agent.", "Its owner or their deputy can withdraw it.")
         hold.require_waiting(now=db_now())
         _settle(hold, Status.WITHDRAWN, f"Withdrawn by {owner}: “{reason.strip()}”")
         said = {"because": commit_text(hold.settled_because, bytes(hold.salt))}
-        _record(Event.HOLD_WITHDRAWN, hold, actor_of(owner), details=said)
+        noted(Event.HOLD_WITHDRAWN, hold, actor_of(owner), details=said)
         after_commit(hold_changed, hold.id)
     return hold
 
@@ -165,22 +164,22 @@ def withdraw_own(hold_id: UUID, *, actor: User, reason: str) -> Hold:
 def remind(hold_id: UUID) -> Hold:
     """Have those who may still review a hold told again, once; otherwise do nothing. Raises NotFound."""
     with transaction.atomic():
-        hold = _locked(hold_id)
+        hold = locked(hold_id)
         now = db_now()
         if hold.status == Status.WAITING and hold.remind_at and hold.remind_at <= now < hold.deadline:
             hold.remind_at = None
             hold.save(update_fields=["remind_at"])
-            _record(Event.HOLD_REMINDED, hold, SYSTEM)
+            noted(Event.HOLD_REMINDED, hold, SYSTEM)
     return hold
 
 
 def expire(hold_id: UUID) -> Hold:
     """Deny a hold whose deadline has passed; otherwise do nothing. Raises NotFound."""
     with transaction.atomic():
-        hold = _locked(hold_id)
+        hold = locked(hold_id)
         if hold.is_due(now=db_now()):
             _settle(hold, Status.EXPIRED, "Nobody decided before the deadline.")
-            _record(Event.HOLD_EXPIRED, hold, SYSTEM)
+            noted(Event.HOLD_EXPIRED, hold, SYSTEM)
             after_commit(hold_changed, hold.id)
     return hold
 
@@ -188,7 +187,7 @@ def expire(hold_id: UUID) -> Hold:
 def lapse(hold_id: UUID) -> Hold:
     """End an approval that was not collected in time; otherwise do nothing. Raises NotFound."""
     with transaction.atomic():
-        hold = _locked(hold_id)
+        hold = locked(hold_id)
         if hold.is_overdue(now=db_now()):
             _lapse(hold, "The agent did not come back for it in time.")
     return hold
@@ -205,7 +204,7 @@ def release(hold_id: UUID, *, digest: str, decision: Decision, node: UUID, maske
     raised, so call this outside any other transaction.
     """
     with transaction.atomic():
-        hold = _locked(hold_id)
+        hold = locked(hold_id)
         releasing.require_approved(hold, now=db_now())
         hold.require_digest(digest)
         releasing.require_current(decision)
@@ -226,29 +225,14 @@ def record_refusal(hold_id: UUID, *, actor: User, error: NarrowgateError) -> Non
     """Record that `actor` was refused to review or withdraw a hold: the refused transaction is gone, this stays."""
     with transaction.atomic():
         hold = Hold.objects.filter(id=hold_id).first()
-        subject = _subject(hold) if hold else Subject(kind="hold", id=str(hold_id), name="unknown")
+        subject = subject_of(hold) if hold else Subject(kind="hold", id=str(hold_id), name="unknown")
         details = {"code": error.code}
         record(Event.REVIEW_REFUSED, actor=actor_of(actor), subject=subject, details=details)
 
 
-def _locked(hold_id: UUID) -> Hold:
-    hold = Hold.objects.select_for_update(of=("self",)).select_related(*RELATED).filter(id=hold_id).first()
-    if hold is None:
-        raise NotFound("There is no such hold, or none that you may see.")
-    return hold
-
-
-def _seen(hold_id: UUID, actor: User) -> tuple[Hold, User]:
-    """The hold, locked, and `actor` as they are now, who may see it."""
-    person = User.objects.get(id=actor.id)
-    if not visible_to(person).filter(id=hold_id).exists():
-        raise NotFound("There is no such hold, or none that you may see.")
-    return _locked(hold_id), person
-
-
 def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
     """The hold, locked, waiting, as it was shown; and `actor` as they are now, who may review it."""
-    hold, reviewer = _seen(hold_id, actor)
+    hold, reviewer = seen_by(hold_id, actor)
     hold.require_waiting(now=db_now())
     hold.require_digest(seen)
     stands = standing(reviewer, hold)
@@ -257,20 +241,52 @@ def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
     return hold, reviewer
 
 
+def _approve(hold: Hold, reviewer: User, seen: str, reason: str, *, wider: Wider, signed: Signed) -> None:
+    if signed:
+        _replace_unsigned(hold, reviewer)
+    _review(hold, reviewer, Review.Verdict.APPROVE, seen, reason, wider=wider, signed=signed)
+    if releasing.quorum_met(hold, Requirement(hold.requirement), signed=hold.passkey):
+        _settle(hold, Status.APPROVED, "Everybody it takes has approved.")
+        noted(Event.HOLD_SETTLED, hold, SYSTEM, details={"status": hold.status})
+        _grant(hold)
+    after_commit(hold_changed, hold.id)
+
+
+def _replace_unsigned(hold: Hold, reviewer: User) -> None:
+    """Take back the approval that `reviewer` gave before policy asked for a signature: it counts no longer."""
+    unsigned = hold.reviews.filter(reviewer__person=reviewer.person, verdict=Review.Verdict.APPROVE, signed=False)
+    if given := unsigned.first():
+        _take_back(given, hold, reviewer)
+
+
+def _take_back(given: Review, hold: Hold, reviewer: User) -> None:
+    given.verdict, given.retracted_at = Review.Verdict.RETRACT, db_now()
+    given.save(update_fields=["verdict", "retracted_at"])
+    noted(Event.HOLD_RETRACTED, hold, actor_of(reviewer), details={"review": str(given.id)})
+
+
 def _review(
-    hold: Hold, reviewer: User, verdict: Review.Verdict, seen: str, reason: str, *, wider: Wider = JUST_ONCE
-) -> None:
+    hold: Hold, reviewer: User, verdict: Review.Verdict, seen: str, reason: str, *, wider: Wider = JUST_ONCE,
+    signed: Signed = None,
+) -> None:  # fmt: skip
     if len(reason) > LONGEST_REASON:
         raise Invalid("reason", f"A reason is at most {LONGEST_REASON} characters long.", "Shorten it.")
     if hold.reviews.filter(reviewer__person=reviewer.person, verdict=verdict).exists():
         raise NotEligible("You have reviewed this already.", "A quorum counts each person once.")
     review = hold.reviews.create(
-        reviewer=reviewer, verdict=verdict, digest=seen, reason=reason.strip(), at=db_now(), **vars(wider)
+        reviewer=reviewer,
+        verdict=verdict,
+        digest=seen,
+        reason=reason.strip(),
+        at=db_now(),
+        signed=bool(signed),
+        **vars(wider),
     )
     event = Event.HOLD_APPROVED if verdict == Review.Verdict.APPROVE else Event.HOLD_DENIED
     said = {"reason": commit_text(review.reason, bytes(review.salt))} if review.reason else {}
     beyond = {} if wider == JUST_ONCE else vars(wider)
-    _record(event, hold, actor_of(reviewer), details={"review": str(review.id), **said, **beyond})
+    proof = {"passkey": signed} if signed else {}
+    noted(event, hold, actor_of(reviewer), details={"review": str(review.id), **said, **beyond, **proof})
 
 
 def _grant(hold: Hold) -> None:
@@ -288,12 +304,12 @@ def _settle(hold: Hold, status: Hold.Status, because: str) -> None:
     else:
         refuse_held(hold.action_id, code=status.value, because=hold.settled_because)
     hold.save(update_fields=["status", "settled_at", "settled_because", "redeem_by"])
-    _notify(hold)
+    wake(hold)
 
 
 def _lapse(hold: Hold, because: str) -> None:
     _settle(hold, Status.LAPSED, because)
-    _record(Event.HOLD_LAPSED, hold, SYSTEM)
+    noted(Event.HOLD_LAPSED, hold, SYSTEM)
     after_commit(hold_changed, hold.id)
 
 
@@ -321,34 +337,13 @@ def _wait_again(hold: Hold, decision: Decision) -> None:
     hold.grant = None  # from here on people decide it, and it counts as theirs
     if decision.requirement:
         hold.requirement = dict(decision.requirement.seats)
-    hold.policy_version, hold.severity = decision.policy_version, decision.severity
+    hold.policy_version, hold.severity, hold.passkey = decision.policy_version, decision.severity, decision.passkey
     hold.reasons = [{"policy": reason.policy, "why": reason.why} for reason in decision.reasons]
     hold.save()
-    details = {"again": True, "requirement": hold.requirement, **_gravity(hold)}
-    _record(Event.HOLD_ASKED, hold, SYSTEM, details=details)
-    _notify(hold)
-
-
-def _record(event: Event, hold: Hold, actor: Actor, *, details: Mapping[str, object] | None = None) -> None:
-    record(
-        event, actor=actor, subject=_subject(hold), details={**(details or {}), **hold.outside}, session=hold.session_id,
-        action=hold.action_id, digest=hold.digest, policy_version=hold.policy_version,
-    )  # fmt: skip
-
-
-def _subject(hold: Hold) -> Subject:
-    return Subject(kind="hold", id=str(hold.id), name=f"{hold.verb} by {hold.agent.name}")
-
-
-def _gravity(hold: Hold) -> dict[str, object]:
-    return {"severity": hold.severity} if hold.severity else {}
+    details = {"again": True, "requirement": hold.requirement, **terms_of(hold)}
+    noted(Event.HOLD_ASKED, hold, SYSTEM, details=details)
+    wake(hold)
 
 
 def _policies(hold: Hold) -> list[str]:
     return [str(reason["policy"]) for reason in hold.reasons]
-
-
-def _notify(hold: Hold) -> None:
-    """Wake the gateways when this commits."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(hold.id)])

@@ -70,7 +70,7 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
         model = Hold
         fields: ClassVar = [
             "id", "digest", "status", "asked_at", "expires_at", "agent", "resource", "purpose", "action", "requirement",
-            "reasons", "severity", "policy_version", "estimate", "risk", "in_transaction", "reviews", "settled_at", "settled_because",
+            "reasons", "severity", "passkey", "policy_version", "estimate", "risk", "in_transaction", "reviews", "settled_at", "settled_because",
             "released_at", "grant_id", "you",
         ]  # fmt: skip
 

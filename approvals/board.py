@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import Role, User
 from approvals import presentation
 from approvals.eligibility import Bench, Standing
-from approvals.models import Hold
+from approvals.models import Hold, Review
 from approvals.queries import RELATED, WITH_REVIEWS, visible_to
 from approvals.seating import Chair, chairs_of, memberships_of
 
@@ -122,7 +122,7 @@ def last_settled(reader: User) -> Hold | None:
 
 
 def _row(hold: Hold, chairs: list[Chair], stands: Standing, bench: Bench) -> Row:
-    given = (review for review in hold.reviews.all() if review.retracted_at is None)
+    given = (one for one in hold.reviews.all() if one.verdict == Review.Verdict.DENY or one.counts_for(hold))
     reviewed = any(review.reviewer.person == stands.user.person for review in given)
     return Row(hold, chairs, stands.eligible, stands.because, reviewed, bench)
 

@@ -12,6 +12,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.passkeys import passkeys_of
 from activity.models import Action, Erasure, Session
 from activity.queries import erasure_of
 from activity.visibility import may_read
@@ -105,6 +106,11 @@ class Case:
     def consequence(self) -> str:
         """What the reader's approval does."""
         return presentation.consequence(self.row.chairs)
+
+    @cached_property
+    def has_passkey(self) -> bool:
+        """Whether this reader has a passkey to sign with."""
+        return bool(passkeys_of(self.reader))
 
     @property
     def once_only(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from approvals import signing
 from approvals.actions import LONGEST_WITHDRAWAL
 from approvals.granting import JUST_ONCE, Wider
 from approvals.models import Scope
@@ -25,6 +26,7 @@ class ApproveForm(forms.Form):
     scope = forms.ChoiceField(choices=((Scope.ONCE, "once"), *ALIKE), required=False)
     minutes = forms.TypedChoiceField(choices=LASTS, coerce=int, required=False)
     times = forms.TypedChoiceField(choices=OFTEN, coerce=int, required=False)
+    passkey = forms.CharField(max_length=signing.LONGEST, required=False)
 
     def wider(self) -> Wider:
         """What it agrees to beyond this action."""

@@ -64,6 +64,8 @@ def once_only(hold: Hold) -> str:
     """Why approvals of `hold` cannot be wider than once; nothing where they can."""
     if hold.severity == ONCE_ONLY:
         return "Policy calls this critical: it is approved once at a time."
+    if hold.passkey:
+        return "Each approval is signed with a passkey: it is approved once at a time."
     if hold.in_transaction:
         return "It sits in an open transaction: it is approved once at a time."
     if any(one.verdict == Review.Verdict.APPROVE and one.scope == Scope.ONCE for one in hold.reviews.all()):
@@ -86,7 +88,7 @@ def covering(hold: Hold, canonical: bytes, *, now: datetime) -> Grant | None:
     live = Grant.objects.filter(
         agent=hold.agent, resource_id=hold.resource_id, revoked_at=None, expires_at__gt=now, uses__lt=F("most")
     )
-    if hold.in_transaction or hold.severity == ONCE_ONLY or not live.exists():
+    if hold.in_transaction or hold.passkey or hold.severity == ONCE_ONLY or not live.exists():
         return None
     locked = live.select_for_update(of=("self",), no_key=True).select_related("hold").order_by("expires_at", "id")
     wanted = Requirement(hold.requirement)

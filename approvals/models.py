@@ -16,7 +16,7 @@ from approvals.notifications.models import Notification, NotificationChoices, No
 from core.errors import AlreadySettled, Stale
 from core.ids import new_id
 
-__all__ = ["Grant", "Hold", "Notification", "NotificationChoices", "NotificationCursor", "Review"]
+__all__ = ["Challenge", "Grant", "Hold", "Notification", "NotificationChoices", "NotificationCursor", "Review"]
 
 
 def new_salt() -> bytes:
@@ -58,6 +58,7 @@ class Hold(models.Model):
     requirement = models.JSONField()  # {"dba": 2, "security": 1}
     reasons = models.JSONField(default=list)  # [{"policy": …, "why": …}]
     severity = models.CharField(max_length=8, blank=True)  # the gravest that its policies say: low … critical
+    passkey = models.BooleanField(default=False, db_default=False)  # approvals are signed with one
     policy_version = models.PositiveIntegerField()
     # People who may not review it, as they were when it was asked: [{"user": id, "person": id, "because": "owner"}]
     excluded = models.JSONField(default=list)
@@ -156,6 +157,7 @@ class Review(models.Model):
     salt = models.BinaryField(default=new_salt)  # of the commitment to `reason` that the ledger holds
     at = models.DateTimeField(default=timezone.now)
     retracted_at = models.DateTimeField(null=True, blank=True)
+    signed = models.BooleanField(default=False, db_default=False)  # with a passkey: its entry holds the signature
     # What an approval agrees to beyond this action
     scope = models.CharField(max_length=5, choices=Scope.choices, default=Scope.ONCE)
     minutes = models.PositiveSmallIntegerField(default=0)
@@ -175,6 +177,30 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict} by {self.reviewer}"
+
+    def counts_for(self, hold: Hold) -> bool:
+        """Whether it is an approval of the kind that `hold` takes: signed, where policy asks for that."""
+        return self.verdict == self.Verdict.APPROVE and (self.signed or not hold.passkey)
+
+
+class Challenge(models.Model):
+    """What somebody's passkey was asked to sign: one verdict over the holds that they were shown, once and soon."""
+
+    challenge = models.CharField(max_length=43, primary_key=True)  # base64url: `ledger.verify_passkeys.challenge`
+    nonce = models.CharField(max_length=43)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    verdict = models.CharField(max_length=8)
+    holds = models.JSONField()  # [[hold, digest]]
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Old ones are found to be forgotten."""
+
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="challenge_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} by {self.person}"
 
 
 class Grant(models.Model):

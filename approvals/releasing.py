@@ -41,14 +41,20 @@ def obstacle(hold: Hold, decision: Decision) -> NarrowgateError | None:
         return refusal
     if decision.verdict is Verdict.DENY:
         return Refused(decision.why, "Policy denies it now.", code=decision.code)
-    if decision.verdict is Verdict.HOLD and not (decision.requirement and quorum_met(hold, decision.requirement)):
+    if decision.verdict is Verdict.HOLD and not (
+        decision.requirement and quorum_met(hold, decision.requirement, signed=decision.passkey)
+    ):
         return QuorumLost("The approvals no longer meet what policy requires.", "It takes more people, or other ones.")
     return None
 
 
-def quorum_met(hold: Hold, requirement: Requirement, *, by: Grant | None = None) -> bool:
-    """Whether those who approved `hold`, or gave the grant that covers it, and still may, fill the seats of `requirement`."""
-    reviews = list(_approvals(hold, by or _standing_grant(hold)).select_related("reviewer"))
+def quorum_met(hold: Hold, requirement: Requirement, *, signed: bool = False, by: Grant | None = None) -> bool:
+    """Whether those who approved `hold`, or gave the grant that covers it, and still may, fill the seats of `requirement`.
+
+    `signed` is whether only approvals that a passkey signed count.
+    """
+    given = _approvals(hold, by or _standing_grant(hold)).select_related("reviewer")
+    reviews = list(given.filter(signed=True) if signed else given)
     bench = Bench([review.reviewer for review in reviews], [hold])
     standings = [bench.standing(review.reviewer, hold, wanted=requirement.seats) for review in reviews]
     return satisfied(requirement, [Seat(str(one.user.person), one.groups) for one in standings if one.eligible])

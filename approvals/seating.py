@@ -44,9 +44,7 @@ def memberships_of(holds: Sequence[Hold], reader: User) -> Groups:
 
 
 def _chairs(hold: Hold, reader: User, memberships: Groups) -> list[Chair]:
-    approvals = {
-        str(review.reviewer.person): review for review in hold.reviews.all() if review.verdict == Review.Verdict.APPROVE
-    }
+    approvals = {str(review.reviewer.person): review for review in hold.reviews.all() if review.counts_for(hold)}
     seats = [
         Seat(person, _groups(review.reviewer_id, hold.asked_at, memberships)) for person, review in approvals.items()
     ]

@@ -8,7 +8,7 @@ from typing import Final
 
 from celery import shared_task
 
-from approvals import actions
+from approvals import actions, signing
 from approvals.models import Hold
 from approvals.notifications import mail, reader
 from approvals.notifications.actions import forget_old
@@ -51,4 +51,4 @@ def send_mail() -> int:
 @shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
 def forget_notifications() -> int:
     """Forget what is long past; says how many."""
-    return forget_old()
+    return forget_old() + signing.forget_old()

@@ -8,6 +8,7 @@ app_name = "queue"
 urlpatterns = [
     path("", views.queue, name="queue"),
     path("list/", views.holds, name="list"),
+    path("challenge/", views.challenge, name="challenge"),
     path("grants/", grant_views.grants, name="grants"),
     path("grants/<uuid:grant_id>/revoke/", grant_views.revoke, name="revoke"),
     path("<uuid:hold_id>/", views.queue, name="hold"),

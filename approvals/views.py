@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from accounts.requests import ANY_ROLE, person_of
-from approvals import actions
+from approvals import actions, signing
 from approvals.board import Board, board, last_settled
 from approvals.case import Case, case
 from approvals.forms import WHY, ApproveForm, DenyForm, WithdrawForm
@@ -64,7 +64,31 @@ def approve(request: HttpRequest, hold_id: UUID) -> HttpResponse:
     form = ApproveForm(request.POST)
     # A form that says nothing sensible names no digest: that is refused as stale, and recorded.
     seen, wider = (form.cleaned_data["digest"], form.wider()) if form.is_valid() else ("", JUST_ONCE)
-    return _do(request, hold_id, lambda user: actions.approve(hold_id, actor=user, seen=seen, wider=wider))
+    passkey = form.cleaned_data.get("passkey", "")
+    return _do(
+        request, hold_id, lambda user: actions.approve(hold_id, actor=user, seen=seen, wider=wider, passkey=passkey)
+    )
+
+
+@require_POST
+@login_required
+def challenge(request: HttpRequest) -> HttpResponse:
+    """What the browser hands to one's passkey, to sign a verdict over the holds that are open before one."""
+    user = person_of(request, *ANY_ROLE)
+    shown = [case(key, user).hold for key in _keys(request.POST.getlist("hold"))]
+    try:
+        asked = signing.ask(user, request.POST.get("verdict", ""), [(str(hold.id), hold.digest) for hold in shown])
+    except NarrowgateError as error:
+        return JsonResponse({"message": str(error)}, status=error.status)
+    return JsonResponse(asked)
+
+
+def _keys(texts: Sequence[str]) -> list[UUID]:
+    """Identifiers as they were sent. Raises Http404."""
+    try:
+        return [UUID(text) for text in texts[: signing.MOST_HOLDS]]
+    except ValueError:
+        raise Http404 from None
 
 
 @require_POST

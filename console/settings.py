@@ -196,6 +196,7 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key"}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "Narrowgate"
+MFA_ADAPTER = "accounts.passkeys.MFAAdapter"
 
 # ---- mail ----
 EMAIL_BACKEND = text("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")

@@ -1,5 +1,7 @@
 """The console's addresses. The gateway's door has its own (`gateway/urls.py`); the two never mix."""
 
+from allauth.mfa.webauthn.views import add_webauthn, remove_webauthn
+from django.db import transaction
 from django.urls import include, path
 
 from console.health import health
@@ -20,6 +22,9 @@ urlpatterns = [
     path("account/delegations/", delegations, name="delegations"),
     path("account/delegations/<uuid:delegation_id>/end/", end, name="end_delegation"),
     path("account/tokens/<uuid:token_id>/revoke/", revoke, name="revoke_token"),
+    # With the entry in the same transaction
+    path("account/2fa/webauthn/add/", transaction.atomic(add_webauthn)),
+    path("account/2fa/webauthn/<int:pk>/remove/", transaction.atomic(remove_webauthn)),
     path("account/", include("allauth.urls")),
     path("invitation/<str:secret>/", join, name="invitation"),
     path("", include("console.people.urls")),

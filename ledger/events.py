@@ -150,6 +150,8 @@ class Event(StrEnum):
     INVITATION_ISSUED = "invitation:issued", "An account was given a new way in; whatever let somebody in before ended."
     MEMBERSHIP_CHANGED = "membership:changed", "Somebody joined or left a group."
     MEMBERSHIP_CONFIRMED = "membership:confirmed", "A second administrator confirmed a membership."
+    PASSKEY_ADDED = "passkey:added", "A person added a passkey: its public key."
+    PASSKEY_REMOVED = "passkey:removed", "A passkey of a person counts no longer."
     PERSON_CHANGED = "person:changed", "A person's name or e-mail address was changed."
     PERSON_DEACTIVATED = "person:deactivated", "An account was closed: its sessions and API tokens ended."
     PERSON_ERASED = (

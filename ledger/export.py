@@ -30,6 +30,7 @@ from ledger import (
     verify,
     verify_keys,
     verify_package,
+    verify_passkeys,
     verify_primitives,
     verify_report,
     verify_witnesses,
@@ -339,7 +340,7 @@ def text_of(data: bytes) -> str:
 
 def standalone_verifier() -> str:
     """verify.py as one file: the modules that it stands on are put where it imports them."""
-    bases = (verify_primitives, verify_report, verify_keys, verify_witnesses, verify_package)
+    bases = (verify_primitives, verify_report, verify_keys, verify_passkeys, verify_witnesses, verify_package)
     top, *others = (Path(module.__file__ or "").read_text(encoding="utf-8") for module in (verify, *bases))
     imports = [node for node in ast.parse(top).body if _is_ours(node)]
     lines = top.splitlines()

@@ -8,6 +8,7 @@ their nodes, time, and where the log's key hands over to another.  3. At each ch
 there, and the root that the entries give; equal roots also prove that each checkpoint continues the one before.
 4. Compare the end with the head, the nodes, the keys, a checkpoint held outside, and what witnesses cosigned.
 5. Where the package carries a report: the entry that states its files' hashes is in the tree, and the files are those.
+6. Where people signed a decision with a passkey: the signature holds, over exactly what its entry says was decided.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 
 from ledger.verify_keys import KeyHistory
 from ledger.verify_package import REPORT_FILES, Package, people_in
+from ledger.verify_passkeys import Passkeys
 from ledger.verify_primitives import (
     WITNESS,
     Checkpoint,
@@ -61,6 +63,7 @@ class Checks:
         self.selected = package.manifest.get("selected") is True  # entries here and there, each with its path
         self.keys = KeyHistory(package.keys)
         self.before, self.after = package.handovers()
+        self.passkeys = Passkeys()
         self.nodes: dict[str, tuple[int, str]] = {}  # the last number and time of each
         self.people: set[str] = set()  # commitments to names that no line has opened yet
         self.newest = datetime(1970, 1, 1)  # noqa: DTZ001 -- times here are all UTC
@@ -181,6 +184,7 @@ class Checks:
         if not is_canonical(leaf, says):
             self.report.add("form", f"Entry {index} is not in canonical form.", index)
         self.people.update(people_in(says))
+        self.passkeys.read(index, says, self.report)
         node, number, recorded = says.get("node"), says.get("node_seq"), says.get("recorded")
         if not isinstance(node, str) or type(number) is not int or not MOMENT.fullmatch(str(recorded)):
             self.report.add("form", f"Entry {index} does not say its node, number and time.", index)
@@ -239,11 +243,8 @@ class Checks:
             return
         head = self.package.manifest.get("head")
         if head != self.size:
-            self.report.add(
-                "head",
-                f"The log had {head} entries, the package has {self.size}: entries or checkpoints are missing.",
-                self.size,
-            )
+            gone = f"The log had {head} entries, the package has {self.size}: entries or checkpoints are missing."
+            self.report.add("head", gone, self.size)
         nodes = self.package.manifest.get("nodes")
         if not isinstance(nodes, dict):
             raise Unreadable("The manifest does not say how many numbers each node gave.")
@@ -319,35 +320,30 @@ class Checks:
         return {f"{REPORT_FILES}{name}": str(digest) for name, digest in files.items()}
 
     def _say(self) -> None:
-        report, package = self.report, self.package
+        report, package, left = self.report, self.package, self.report.not_checked
         report.checked += ["each entry's bytes, canonical form, index, node's number and time order"]
         report.checked += ["each checkpoint's signature, and that each continues the one before"]
         if handovers := self.keys.handovers:
             report.checked += [f"{handovers} change{'s' * (handovers > 1)} of the log's key, each signed by both keys"]
+        self.passkeys.say(report)
         if self.given is None:
-            report.not_checked += [
-                "that keys.txt holds the keys of the organisation: compare them with a copy of your own"
-            ]
+            left.append("that keys.txt holds the keys of the organisation: compare them with a copy of your own")
         elif self.given not in self.keys.in_force(self.size):
-            report.not_checked += [
-                "that the log's newest key is the organisation's: the key you gave handed over to it"
-            ]
+            left.append("that the log's newest key is the organisation's: the key you gave handed over to it")
         if self.held is None:
-            report.not_checked += ["that nobody was shown another ledger, or a longer one: give a checkpoint you hold"]
+            left += ["that nobody was shown another ledger, or a longer one: give a checkpoint you hold"]
         else:
             report.checked += [f"the checkpoint that you hold, of {self.held.size} entries"]
         if self.selected:
-            report.not_checked += ["that these are all the entries that were asked for: others lie between them"]
+            left += ["that these are all the entries that were asked for: others lie between them"]
         elif self.first or self.last != self.size:
-            report.not_checked += [
-                f"entries before {self.first} and from {self.last} on, which are not in this package"
-            ]
+            left.append(f"entries before {self.first} and from {self.last} on, which are not in this package")
         if (existing := package.manifest.get("existing_checkpoints")) != report.checkpoints:
-            report.not_checked += [f"checkpoints beyond these: {existing} exist, {report.checkpoints} are here"]
-        report.not_checked += [f"{name}, which is no part of the format" for name in package.unknown[:5]]
+            left += [f"checkpoints beyond these: {existing} exist, {report.checkpoints} are here"]
+        left += [f"{name}, which is no part of the format" for name in package.unknown[:5]]
         if self.people:
-            report.not_checked += [f"names of people that it does not open: {len(self.people)}, erased or not given"]
-        report.not_checked += [*package.stamped(), "texts that entries only commit to"]
+            left += [f"names of people that it does not open: {len(self.people)}, erased or not given"]
+        left += [*package.stamped(), "texts that entries only commit to"]
 
 
 def _held(path: Path, keys: Keys) -> Checkpoint:

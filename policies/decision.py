@@ -83,7 +83,8 @@ class Decision:
     `requirement` and `ttl` are there for a hold; `unmask` names the tags that every determining permit
     unmasks; `limit` is the most rows that may be returned, None where no permit sets one; `proof` is how
     long ago, at most, the agent has to have proved that it holds its key, None where nobody asks. `severity` is the gravest that the
-    forbids say (empty where none does); `breakglass` names the groups that every one of the holds lets break the glass.
+    forbids say (empty where none does); `breakglass` names the groups that every one of the holds lets break the glass;
+    `passkey` is whether each approval is signed with a passkey.
     """
 
     verdict: Verdict
@@ -97,6 +98,7 @@ class Decision:
     proof: timedelta | None = None
     severity: str = ""
     breakglass: frozenset[str] = frozenset()
+    passkey: bool = False
     policy_version: int = 0
     snapshot: str = ""
 

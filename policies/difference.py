@@ -109,7 +109,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_EXTRAS: Final = ("unmasked", "limit", "approval", "proof", "severity", "emergency")
+_EXTRAS: Final = ("unmasked", "limit", "approval", "passkey", "proof", "severity", "emergency")
 
 
 def _said(policy: Policy) -> dict[str, str]:
@@ -124,6 +124,7 @@ def _said(policy: Policy) -> dict[str, str]:
         "unmasked": f"{listing(sorted(terms.unmask))} unmasked" if terms.unmask else "",
         "limit": f"at most {count(terms.limit)} rows" if terms.limit is not None else "",
         "approval": hold,
+        "passkey": "each approval is signed with a passkey" if terms.passkey else "",
         "proof": f"with a proof at most {span(terms.proof)} old" if terms.proof else "",
         "severity": f"severity {terms.severity}" if terms.severity else "",
         "emergency": f"{listing(sorted(terms.breakglass), 'or')} may break the glass" if terms.breakglass else "",

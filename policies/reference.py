@@ -78,6 +78,10 @@ NOTES_SAY: Final[Mapping[str, tuple[str, str]]] = {
         '@breakglass("oncall")',
         "On a forbid with @hold: groups of which one person alone may let it through in an emergency. Where several holds apply, all have to name the group.",
     ),
+    "passkey": (
+        '@passkey("required")',
+        "On a forbid with @hold: each approval is signed with the reviewer's passkey, over exactly what is approved. Such an approval is for once.",
+    ),
     "unmask": ('@unmask("email")', "On a permit: the tags whose values stay readable."),
     "limit": ('@limit("1000")', "On a permit: the most rows that come back."),
     "proof": (

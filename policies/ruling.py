@@ -31,6 +31,7 @@ class Ruling:
     proof: timedelta | None = None
     severity: str = ""
     breakglass: frozenset[str] | None = None
+    passkey: bool = False
 
 
 def refused(code: Code, why: str, reasons: tuple[Reason, ...] = (), *, severity: str = "") -> Ruling:
@@ -76,6 +77,7 @@ def held(forbids: Sequence[Terms], once_approved: Ruling) -> Ruling:
         proof=_smallest([once_approved.proof, *(terms.proof for terms in forbids)]),
         severity=gravest(terms.severity for terms in forbids),
         breakglass=strictest(terms.breakglass for terms in forbids),
+        passkey=any(terms.passkey for terms in forbids),
     )
 
 
@@ -101,6 +103,7 @@ def combine(rulings: Sequence[Ruling], *, version: int, snapshot: str) -> Decisi
         proof=_smallest(ruling.proof for ruling in rulings) if allows else None,
         severity=gravest(ruling.severity for ruling in said),
         breakglass=strictest(glass),
+        passkey=any(ruling.passkey for ruling in said),
         policy_version=version,
         snapshot=snapshot,
     )
@@ -121,6 +124,7 @@ def _alone(ruling: Ruling, *, version: int, snapshot: str) -> Decision:
         proof=ruling.proof if allows else None,
         severity=ruling.severity,
         breakglass=ruling.breakglass or frozenset(),
+        passkey=ruling.passkey,
         policy_version=version,
         snapshot=snapshot,
     )

@@ -1,4 +1,4 @@
-"""Pure: what a policy's annotations mean: @id @hold @ttl @why @unmask @limit @proof @severity @breakglass."""
+"""Pure: what a policy's annotations mean: @id @hold @ttl @why @unmask @limit @proof @severity @breakglass @passkey."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from cedarpy import pst
 from accounts.quorum import Requirement
 from core.errors import Invalid, NarrowgateError
 
-KNOWN: Final = ("id", "why", "hold", "ttl", "severity", "breakglass", "unmask", "limit", "proof")
+KNOWN: Final = ("id", "why", "hold", "ttl", "severity", "breakglass", "passkey", "unmask", "limit", "proof")
 SEVERITIES: Final = ("low", "medium", "high", "critical")
 """The mildest first."""
 DEFAULT_TTL: Final = timedelta(minutes=15)
 LONGEST_TTL: Final = timedelta(hours=24)
 LONGEST_PROOF: Final = timedelta(hours=1)
+
+PASSKEY: Final = "required"
 
 _ID: Final = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*\Z")
 _TTL: Final = re.compile(r"([1-9][0-9]{0,5})([smh])\Z")
@@ -44,6 +46,8 @@ class Terms:
     severity: str = ""
     breakglass: frozenset[str] = frozenset()
     """Groups of which one person may let a held action through in an emergency."""
+    passkey: bool = False
+    """Whether each approval is signed with a passkey."""
 
 
 class Noted(Protocol):
@@ -75,6 +79,7 @@ def terms_of(policy: Noted) -> Terms:
         proof=proof(notes["proof"]) if "proof" in notes else None,
         severity=notes.get("severity", ""),
         breakglass=groups(notes["breakglass"]) if "breakglass" in notes else frozenset(),
+        passkey="passkey" in notes,
     )
 
 
@@ -84,7 +89,7 @@ def problems(policy: Noted) -> list[NarrowgateError]:
     readers = {
         "id": _id, "hold": Requirement.parse, "ttl": ttl, "unmask": tags, "limit": limit, "proof": proof,
         "severity": severity,
-        "breakglass": groups,
+        "breakglass": groups, "passkey": passkey,
     }  # fmt: skip
     for name, read in readers.items():
         try:
@@ -105,6 +110,7 @@ def _misplaced(policy: Noted) -> list[Invalid]:
         "ttl": ("hold" in notes, "@ttl says how long a hold waits, and this policy holds nothing."),
         "severity": (policy.effect == "forbid", "@severity belongs on a forbid: it says how grave what it stops is."),
         "breakglass": ("hold" in notes, "@breakglass says who alone may end a hold, and this policy holds nothing."),
+        "passkey": ("hold" in notes, "@passkey says how a hold is approved, and this policy holds nothing."),
         "unmask": (policy.effect == "permit", "@unmask belongs on a permit."),
         "limit": (policy.effect == "permit", "@limit belongs on a permit."),
         "proof": (
@@ -184,6 +190,13 @@ def groups(text: str) -> frozenset[str]:
         remedy = 'Name groups, separated by commas: "oncall, security". One person of them is enough.'
         raise Invalid("breakglass", f'@breakglass: "{wrong[0][:40]}" is not a group.', remedy)
     return frozenset(found)
+
+
+def passkey(text: str) -> str:
+    """Read that approvals are signed with a passkey. Raises Invalid for anything but the one thing it can say."""
+    if text != PASSKEY:
+        raise Invalid("passkey", f'@passkey("{text[:40]}") is nothing it can say.', f'Write @passkey("{PASSKEY}").')
+    return text
 
 
 def severity(text: str) -> str:

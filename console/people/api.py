@@ -24,7 +24,7 @@ from accounts.models import Invitation, Membership, PendingChange, Role, User
 from accounts.people import waiting_changes
 from accounts.queries import READS_EVERYTHING, people_visible_to
 from accounts.refusals import record_refusal
-from accounts.role_actions import ask_to_erase, ask_to_unlink, confirm_change, drop_change
+from accounts.role_actions import ask_to_erase, ask_to_recover, ask_to_unlink, confirm_change, drop_change
 from accounts.scopes import PEOPLE_WRITE
 from agents import actions as inventory
 from agents import closing_actions
@@ -161,6 +161,12 @@ class PersonViewSet(ByKey[User]):
     def erase(self, request: Request, username: str) -> Response:
         """Ask that a closed account's name and address are destroyed, in the ledger too; a second administrator confirms."""
         return self._do(ask_to_erase)
+
+    @extend_schema(request=None, responses=bodies.PersonSerializer)
+    @action(detail=True, methods=["post"])
+    def recover(self, request: Request, username: str) -> Response:
+        """Ask that passkeys and second factors which somebody lost end; a second administrator confirms."""
+        return self._do(ask_to_recover)
 
     @extend_schema(request=None, responses=bodies.PersonSerializer)
     @action(detail=True, methods=["post"])

@@ -24,7 +24,7 @@ from accounts.models import Role, User
 from accounts.people import has_joined
 from accounts.refusals import noting
 from accounts.requests import person_of
-from accounts.role_actions import ask_to_erase, ask_to_unlink
+from accounts.role_actions import ask_to_erase, ask_to_recover, ask_to_unlink
 from agents import closing_actions
 from agents.form_views import answer
 from agents.forms import ConsoleForm
@@ -91,6 +91,17 @@ CHANGES = {
         "Ask for it",
         "will count as a person of their own once a second administrator confirms",
         lambda user, form, actor: ask_to_unlink(user, actor=actor),
+    ),
+    "recover": Change(
+        "Help who lost their passkeys",
+        (
+            "Once a second administrator confirms it, every passkey and second factor of theirs ends, and so do their sessions.",
+            "They sign in with their password and add a passkey of their own; whoever knows the password could do so as well.",
+            "What they signed before stays valid: the record keeps each passkey's public key.",
+        ),
+        "Ask for it",
+        "can add other passkeys once a second administrator confirms",
+        lambda user, form, actor: ask_to_recover(user, actor=actor),
     ),
     "erase": Change(
         "Erase",

@@ -13,7 +13,7 @@ function canonical(value) {
 class Checks {
   constructor(file, held, key, given, progress) {
     Object.assign(this, { file, held, key, given, progress, problems: [], checked: [], notChecked: [], entries: 0, checkpoints: 0 });
-    Object.assign(this, { tree: new Tree(), nodes: new Map(), people: new Set(), newest: 0, good: 0, heldMet: false, ledTo: [] });
+    Object.assign(this, { tree: new Tree(), nodes: new Map(), people: new Set(), newest: 0, good: 0, signed: 0, heldMet: false, ledTo: [] });
   }
   add(check, message, entry = null) {
     if (!this.problems.some((known) => known.check === check)) this.problems.push({ check, message, entry });
@@ -121,6 +121,7 @@ class Checks {
     if (!same(utf8(canonical(says)), leaf)) this.add("form", `Entry ${index} is not in canonical form.`, index);
     for (const who of [says.actor, says.subject, says.on_behalf_of])
       if (who?.kind === "person" && String(who.name).startsWith("sha256:")) this.people.add(who.name);
+    if (says.details?.passkey) this.signed++;
     const { node, node_seq: number, recorded } = says;
     if (typeof node !== "string" || !Number.isInteger(number) || !MOMENT.test(recorded)) {
       this.add("form", `Entry ${index} does not say its node, number and time.`, index);
@@ -242,6 +243,7 @@ class Checks {
     if (existing !== this.checkpoints) this.notChecked.push(`checkpoints beyond these: ${existing} exist, ${this.checkpoints} are here`);
     for (const name of this.package.unknown.slice(0, 5)) this.notChecked.push(`${name}, which is no part of the format`);
     if (this.people.size) this.notChecked.push(`names of people that it does not open: ${this.people.size}, erased or not given`);
+    if (this.signed) this.notChecked.push(`decisions that people signed with a passkey: ${this.signed}, which verify.py checks`);
     this.notChecked.push(...await this.package.stamped(), "texts that entries only commit to");
   }
 }

@@ -48,6 +48,7 @@ PEOPLE = [
         ("invite/", "M"), ("people/<str:username>/edit/", "M"), ("people/<str:username>/invitation/", "M"),
         ("people/<str:username>/deactivate/", "M"), ("people/<str:username>/reactivate/", "M"),
         ("people/<str:username>/link/", "M"), ("people/<str:username>/unlink/", "M"), ("people/<str:username>/erase/", "M"),
+        ("people/<str:username>/recover/", "M"),
     ),
     *_posts(
         ("account/", EVERYBODY), ("account/delegations/", EVERYBODY),
@@ -55,7 +56,7 @@ PEOPLE = [
         ("invite/", "M"), ("people/<str:username>/edit/", "M"), ("people/<str:username>/join/", "M"),
         ("people/<str:username>/invitation/", "M"), ("people/<str:username>/deactivate/", "M", WHY),
         ("people/<str:username>/reactivate/", "M", WHY), ("people/<str:username>/link/", "M"), ("people/<str:username>/unlink/", "M"),
-        ("people/<str:username>/erase/", "M"),
+        ("people/<str:username>/erase/", "M"), ("people/<str:username>/recover/", "M"),
         ("people/changes/<uuid:change_id>/confirm/", "M"), ("people/changes/<uuid:change_id>/drop/", "M"),
         ("people/memberships/<int:membership_id>/confirm/", "M"), ("people/memberships/<int:membership_id>/end/", "M"),
         ("groups/", "M"), ("groups/<str:name>/add/", "M"), ("groups/<str:name>/let-review/", "M"),
@@ -113,6 +114,7 @@ WORK = [
     ),
     *_posts(
         ("queue/<uuid:hold_id>/approve/", "R", {"digest": "its own"}, "CAEOM"),
+        ("queue/challenge/", "R", {"verdict": "approve", "hold": "its own"}, "CAEOM"),
         ("queue/<uuid:hold_id>/deny/", "R", {"digest": "its own", "why": "Not now"}, "CAEOM"),
         ("queue/<uuid:hold_id>/retract/", "", {}, "RCAEOM"), ("queue/<uuid:hold_id>/withdraw/", "O", WHY, "RCAEM"), ("queue/grants/<uuid:grant_id>/revoke/", "RCEOM", WHY, "A"),
         ("posture/marks/", "C"),
@@ -280,6 +282,7 @@ CHANGES = [
         ("api/v1/people/<str:username>/deactivate", "M"), ("api/v1/people/<str:username>/reactivate", "M"),
         ("api/v1/people/<str:username>/invitation", "M"), ("api/v1/people/<str:username>/link", "M", {"other": "otto"}),
         ("api/v1/people/<str:username>/unlink", "M"), ("api/v1/people/<str:username>/erase", "M"),
+        ("api/v1/people/<str:username>/recover", "M"),
         ("api/v1/groups", "M", {"name": "legal"}), ("api/v1/groups/<str:name>/add", "M", {"person": "otto"}),
         ("api/v1/groups/<str:name>/confirm", "", {"person": "rita"}, "M"), ("api/v1/groups/<str:name>/remove", "M", {"person": "rita"}),
         ("api/v1/groups/<str:name>/reviews", "M", {"kind": "segment", "name": "production"}),

@@ -228,6 +228,15 @@ def test_a_hold_is_as_grave_as_its_gravest_policy_and_all_must_let_the_glass_be_
     assert (both.severity, both.breakglass) == (severity, frozenset(breakglass))
 
 
+def test_one_policy_that_asks_for_a_passkey_is_enough() -> None:
+    signed = HELD.replace('@id("held")', '@id("signed") @passkey("required")')
+    decide = engine(WRITES, READS, HELD, signed).decide
+    assert decide(ask("sql:delete")).passkey
+    assert decide(ask("sql:delete", "sql:select")).passkey
+    assert not decide(ask("sql:select")).passkey
+    assert not engine(WRITES, HELD).decide(ask("sql:delete")).passkey
+
+
 def test_a_denial_is_grave_and_nobody_breaks_its_glass() -> None:
     never = '@id("never") @severity("critical") forbid (principal, action == Action::"sql:ddl", resource);'
     decision = engine(WRITES, GRAVE, never).decide(ask("sql:delete", "sql:ddl"))
@@ -251,6 +260,7 @@ def test_one_verb_is_obliged_to_as_much_as_two(verdict: Verdict) -> None:
         "verdict": verdict, "code": Code.PERMITTED, "why": "Why.", "reasons": (Reason("a", "Why.", "permit"),),
         "requirement": Requirement({"dba": 2}), "ttl": timedelta(minutes=3), "unmask": frozenset({"email"}), "limit": 7,
         "proof": timedelta(seconds=60), "severity": "high", "breakglass": frozenset({"oncall"}),
+        "passkey": True,
     }  # fmt: skip
     assert terms.keys() == {field.name for field in fields(Ruling)}
     ruling = Ruling(**terms)

@@ -102,6 +102,7 @@ def test_a_condition_is_cut_from_the_text_whatever_stands_before_it() -> None:
         (HELD, '@ttl("30m")'),
         (HELD, '@severity("high")'),
         (HELD, '@breakglass("oncall")'),
+        (HELD, '@passkey("required")'),
     ],
 )
 def test_no_annotation_comes_or_goes_unsaid(text: str, note: str) -> None:

@@ -1,0 +1,82 @@
+"""A decision that takes a passkey, with Chromium's own authenticator: added on the account's page, asked for at the hold, kept in the record."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Ask
+from tests.browser.people import Desk
+from tests.serving import RunningServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("browser")]
+
+
+def authenticator(page: Page) -> Callable[[bool], object]:
+    """A platform authenticator, as a laptop's with a fingerprint; what it gives says whether it knows its user from then on."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    made = session.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {**options, "isUserVerified": True, "automaticPresenceSimulation": True}},
+    )
+    known = {"authenticatorId": made["authenticatorId"]}
+    return lambda verified: session.send("WebAuthn.setUserVerified", {**known, "isUserVerified": verified})
+
+
+def add_passkey(page: Page, desk: Desk, username: str) -> None:
+    """Add one, on the account's own pages."""
+    page.goto(desk.address("/account/2fa/webauthn/add/"))
+    if page.get_by_role("button", name="Confirm").is_visible():
+        page.get_by_label("Password").fill(desk.person(username)["password"])
+        page.get_by_role("button", name="Confirm").click()
+    page.get_by_label("Name").fill("Laptop")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Add").click()
+
+
+def test_an_approval_is_signed_with_a_passkey_and_the_record_proves_it(
+    desk: Desk, ask: Ask, server: RunningServer, tmp_path: Path
+) -> None:
+    asked = ask("cleanup.production", "TRUNCATE orders", purpose="Ticket 4800")
+    address = asked.held()
+    with desk.signed_in("maya", afresh=True) as page:
+        authenticator(page)
+        page.goto(address)
+        expect(page.get_by_text("Policy asks for a passkey here, and you have none.")).to_be_visible()
+        page.get_by_role("link", name="Add a passkey").click()
+        add_passkey(page, desk, "maya")
+        page.goto(address)
+        approve = page.get_by_role("button", name=re.compile("Approve with passkey"))
+        expect(approve).to_be_visible()
+        page.wait_for_function("!document.querySelector('[data-arms]')")
+        page.keyboard.press("a")
+        expect(page.get_by_text("Settled.", exact=True)).to_be_visible()
+    _, said = asked.wait()
+    assert "permission denied for table orders" in said, said  # approved, it went to the database, once
+    evidence = tmp_path / "evidence.zip"
+    with desk.signed_in("arthur") as record:
+        record.goto(desk.address("/record/ledger/"))
+        with record.expect_download() as taken:
+            record.get_by_role("button", name="Take evidence").click()
+        taken.value.save_as(evidence)
+    checked = server.narrowgate("verify", str(evidence))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "signed with a passkey, over what each decided: 1" in checked.stdout
+
+
+def test_a_passkey_that_does_not_answer_decides_nothing(desk: Desk, ask: Ask) -> None:
+    asked = ask("cleanup.production", "TRUNCATE products", purpose="Ticket 4801")
+    address = asked.held()
+    with desk.signed_in("jonas", afresh=True) as page:
+        knows_its_user = authenticator(page)
+        add_passkey(page, desk, "jonas")
+        page.goto(address)
+        knows_its_user(False)
+        page.wait_for_function("!document.querySelector('[data-arms]')")
+        page.keyboard.press("a")
+        expect(page.get_by_role("alert")).to_contain_text("Nothing was decided")
+        expect(page.get_by_role("button", name=re.compile("Approve with passkey"))).to_be_visible()

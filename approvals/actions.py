@@ -24,8 +24,7 @@ from approvals.asking import HoldRequest
 from approvals.eligibility import standing
 from approvals.errors import PoliciesChanged, QuorumLost
 from approvals.granting import JUST_ONCE, Wider
-from approvals.holding import CHANNEL, locked, noted, subject_of, terms_of, wake
-from approvals.holding import seen as seen_by
+from approvals.holding import CHANNEL, locked, noted, seen_by, subject_of, terms_of, wake
 from approvals.live import hold_changed
 from approvals.models import Grant, Hold, Review
 from core.after_commit import after_commit
@@ -71,7 +70,7 @@ def ask(request: HoldRequest) -> Hold:
         noted(Event.HOLD_ASKED, hold, agent_actor(agent), details=details | terms_of(hold))
         if hold.grant:
             grant_actions.use(hold.grant, hold)
-            _settle(hold, Status.APPROVED, "A grant covers it.")
+            settle(hold, Status.APPROVED, "A grant covers it.")
         after_commit(hold_changed, hold.id)
     return hold
 
@@ -112,7 +111,7 @@ def deny(hold_id: UUID, *, actor: User, seen: str, reason: str) -> Hold:
     with transaction.atomic():
         hold, reviewer = _to_review(hold_id, actor, seen)
         _review(hold, reviewer, Review.Verdict.DENY, seen, reason)
-        _settle(hold, Status.DENIED, f"Denied by {reviewer}: “{reason.strip()}”")
+        settle(hold, Status.DENIED, f"Denied by {reviewer}: “{reason.strip()}”")
         after_commit(hold_changed, hold.id)
     return hold
 
@@ -135,7 +134,7 @@ def withdraw(hold_id: UUID, *, by: Actor, because: str = "") -> Hold:
     with transaction.atomic():
         hold = locked(hold_id)
         hold.require_waiting(now=db_now())
-        _settle(hold, Status.WITHDRAWN, because or f"Withdrawn by {by.name}.")
+        settle(hold, Status.WITHDRAWN, because or f"Withdrawn by {by.name}.")
         noted(Event.HOLD_WITHDRAWN, hold, by)
         after_commit(hold_changed, hold.id)
     return hold
@@ -154,7 +153,7 @@ def withdraw_own(hold_id: UUID, *, actor: User, reason: str) -> Hold:
         if owner.person not in answerable(hold.agent):
             raise NotEligible("You do not answer for this agent.", "Its owner or their deputy can withdraw it.")
         hold.require_waiting(now=db_now())
-        _settle(hold, Status.WITHDRAWN, f"Withdrawn by {owner}: “{reason.strip()}”")
+        settle(hold, Status.WITHDRAWN, f"Withdrawn by {owner}: “{reason.strip()}”")
         said = {"because": commit_text(hold.settled_because, bytes(hold.salt))}
         noted(Event.HOLD_WITHDRAWN, hold, actor_of(owner), details=said)
         after_commit(hold_changed, hold.id)
@@ -178,7 +177,7 @@ def expire(hold_id: UUID) -> Hold:
     with transaction.atomic():
         hold = locked(hold_id)
         if hold.is_due(now=db_now()):
-            _settle(hold, Status.EXPIRED, "Nobody decided before the deadline.")
+            settle(hold, Status.EXPIRED, "Nobody decided before the deadline.")
             noted(Event.HOLD_EXPIRED, hold, SYSTEM)
             after_commit(hold_changed, hold.id)
     return hold
@@ -230,11 +229,17 @@ def record_refusal(hold_id: UUID, *, actor: User, error: NarrowgateError) -> Non
         record(Event.REVIEW_REFUSED, actor=actor_of(actor), subject=subject, details=details)
 
 
-def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
-    """The hold, locked, waiting, as it was shown; and `actor` as they are now, who may review it."""
-    hold, reviewer = seen_by(hold_id, actor)
+def to_decide(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
+    """The hold, locked, waiting, as it was shown; and `actor` as they are now. Raises NotFound, AlreadySettled and Stale."""
+    hold, person = seen_by(hold_id, actor)
     hold.require_waiting(now=db_now())
     hold.require_digest(seen)
+    return hold, person
+
+
+def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
+    """The same, with `actor` as somebody who may review it. Raises NotEligible."""
+    hold, reviewer = to_decide(hold_id, actor, seen)
     stands = standing(reviewer, hold)
     if not stands.eligible:
         raise NotEligible(stands.because, "Somebody else has to decide.")
@@ -246,7 +251,7 @@ def _approve(hold: Hold, reviewer: User, seen: str, reason: str, *, wider: Wider
         _replace_unsigned(hold, reviewer)
     _review(hold, reviewer, Review.Verdict.APPROVE, seen, reason, wider=wider, signed=signed)
     if releasing.quorum_met(hold, Requirement(hold.requirement), signed=hold.passkey):
-        _settle(hold, Status.APPROVED, "Everybody it takes has approved.")
+        settle(hold, Status.APPROVED, "Everybody it takes has approved.")
         noted(Event.HOLD_SETTLED, hold, SYSTEM, details={"status": hold.status})
         _grant(hold)
     after_commit(hold_changed, hold.id)
@@ -296,7 +301,8 @@ def _grant(hold: Hold) -> None:
         grant_actions.give(hold, wider, now=db_now())
 
 
-def _settle(hold: Hold, status: Hold.Status, because: str) -> None:
+def settle(hold: Hold, status: Hold.Status, because: str) -> None:
+    """End the waiting of a locked hold; whoever waits for it is woken when this commits."""
     now = db_now()
     hold.status, hold.settled_at, hold.settled_because = status, now, because[:300]
     if status == Status.APPROVED:
@@ -308,7 +314,7 @@ def _settle(hold: Hold, status: Hold.Status, because: str) -> None:
 
 
 def _lapse(hold: Hold, because: str) -> None:
-    _settle(hold, Status.LAPSED, because)
+    settle(hold, Status.LAPSED, because)
     noted(Event.HOLD_LAPSED, hold, SYSTEM)
     after_commit(hold_changed, hold.id)
 
@@ -338,6 +344,7 @@ def _wait_again(hold: Hold, decision: Decision) -> None:
     if decision.requirement:
         hold.requirement = dict(decision.requirement.seats)
     hold.policy_version, hold.severity, hold.passkey = decision.policy_version, decision.severity, decision.passkey
+    hold.breakglass = sorted(decision.breakglass)
     hold.reasons = [{"policy": reason.policy, "why": reason.why} for reason in decision.reasons]
     hold.save()
     details = {"again": True, "requirement": hold.requirement, **terms_of(hold)}

@@ -128,7 +128,7 @@ def fresh(request: HoldRequest, agent: Agent, *, now: datetime) -> Hold:
         action_id=request.action_id, session_id=request.session_id, agent=agent, resource_id=request.resource_id,
         digest=request.digest, salt=request.salt, verb=request.verb, summary=request.summary[:300], shown=request.shown,
         shape=request.shape, tables=list(request.tables), tags=list(request.tags), purpose=request.purpose[:300],
-        on_behalf_of=acted_for, requirement=requirement, severity=decision.severity, passkey=decision.passkey,
+        on_behalf_of=acted_for, requirement=requirement, severity=decision.severity, passkey=decision.passkey, breakglass=sorted(decision.breakglass),
         policy_version=decision.policy_version,
         reasons=[{"policy": reason.policy, "why": reason.why} for reason in decision.reasons],
         excluded=exclusions(agent, acted_for), estimate=dict(request.estimate) if request.estimate else None,

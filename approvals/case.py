@@ -18,11 +18,11 @@ from activity.queries import erasure_of
 from activity.visibility import may_read
 from agents.locking import answerable
 from agents.models import Credential
-from approvals import granting, presentation, queries
+from approvals import glass_actions, granting, presentation, queries
 from approvals.board import Row, rows, with_relations
 from approvals.eligibility import Standing
 from approvals.forms import ALIKE, LASTS, OFTEN
-from approvals.models import Hold, Review
+from approvals.models import BrokenGlass, Hold, Review
 from approvals.story import Step, story, verdict
 from core import words
 from ledger.models import Entry
@@ -107,6 +107,30 @@ class Case:
         """What the reader's approval does."""
         return presentation.consequence(self.row.chairs)
 
+    @property
+    def can_break(self) -> bool:
+        """Whether it waits for several people and this reader may let it through alone, in an emergency."""
+        if not (self.waiting and self.hold.breakglass and len(self.row.chairs) > 1):
+            return False
+        return self.row.bench.standing(self.reader, self.hold, wanted=self.hold.breakglass).eligible
+
+    @cached_property
+    def glass(self) -> BrokenGlass | None:
+        """That somebody let it through alone, with who looked at it since."""
+        if self.waiting or not self.hold.breakglass:
+            return None
+        return queries.visible_glass(self.reader).filter(hold=self.hold).first()
+
+    @property
+    def cannot_look(self) -> str:
+        """Why this reader cannot be one of those who look at it; empty where they can."""
+        return glass_actions.cannot_look(self.reader, self.glass, self.hold) if self.glass else ""
+
+    @property
+    def looks_missing(self) -> int:
+        """How many more have to look at it."""
+        return glass_actions.LOOKERS - len(self.glass.looks.all()) if self.glass and not self.glass.done_at else 0
+
     @cached_property
     def has_passkey(self) -> bool:
         """Whether this reader has a passkey to sign with."""
@@ -165,7 +189,7 @@ class Case:
     @cached_property
     def story(self) -> list[Step]:
         """What happened to it, in order."""
-        return story(self.hold, self.action)
+        return story(self.hold, self.action, self.glass)
 
     @cached_property
     def action(self) -> Action | None:
@@ -213,7 +237,7 @@ class Case:
     @property
     def verdict(self) -> str:
         """What became of it, in one sentence."""
-        return verdict(self.hold, self.approved, self.denial, self.action)
+        return verdict(self.hold, self.approved, self.denial, self.action, self.glass)
 
 
 def case(hold_id: UUID, reader: User) -> Case:

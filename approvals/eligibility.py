@@ -59,6 +59,11 @@ def standing(user: User, hold: Hold) -> Standing:
     return Bench([user], [hold]).standing(user, hold)
 
 
+def glass_standing(user: User, hold: Hold) -> Standing:
+    """Where `user` stands before breaking the glass of `hold`: in a group that policy names for it, and nobody whom it excludes."""
+    return Bench([user], [hold]).standing(user, hold, wanted=hold.breakglass)
+
+
 def exclusions(agent: Agent, acted_for: User | None) -> list[dict[str, str]]:
     """Those who may not review what `agent` asks, as they are now; kept with a hold when it is asked."""
     people = ((agent.owner, OWNER), (agent.deputy, DEPUTY), (agent.enroller, ENROLLER), (acted_for, ACTED_FOR))

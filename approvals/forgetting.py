@@ -10,7 +10,7 @@ from django.db.models import F
 from accounts.erasure import WORDS
 from accounts.models import User
 from activity.models import Action
-from approvals.models import Grant, Hold, Review
+from approvals.models import AfterReview, BrokenGlass, Grant, Hold, Review
 from approvals.notifications.actions import forget as forget_told
 from core.db import db_now
 from core.errors import Refused
@@ -27,6 +27,10 @@ def forget(user: User, **_sent: object) -> None:
     reviews.exclude(reason="").update(reason=WORDS, salt=b"")
     denied = Hold.objects.filter(status=Hold.Status.DENIED, id__in=reviews.filter(verdict="deny").values("hold"))
     _forget_why(list(denied.values_list("id", flat=True)), "Denied by a person who was erased.")
+    broken = BrokenGlass.objects.filter(by=user)
+    broken.update(reason=WORDS)
+    AfterReview.objects.filter(reviewer=user).update(found=WORDS)
+    _forget_why(list(broken.values_list("hold", flat=True)), "Somebody who was erased broke the glass.")
     withdrawn = [UUID(one) for one in subjects_of(str(user.id), Event.HOLD_WITHDRAWN)]
     _forget_why(withdrawn, "Withdrawn by a person who was erased.")
     # Its reason was committed to with the action's own salt. It never ran

@@ -27,7 +27,7 @@ def locked(hold_id: UUID) -> Hold:
     return hold
 
 
-def seen(hold_id: UUID, actor: User) -> tuple[Hold, User]:
+def seen_by(hold_id: UUID, actor: User) -> tuple[Hold, User]:
     """The hold, locked, and `actor` as they are now, who may see it. Raises NotFound."""
     person = User.objects.get(id=actor.id)
     if not visible_to(person).filter(id=hold_id).exists():

@@ -16,7 +16,17 @@ from approvals.notifications.models import Notification, NotificationChoices, No
 from core.errors import AlreadySettled, Stale
 from core.ids import new_id
 
-__all__ = ["Challenge", "Grant", "Hold", "Notification", "NotificationChoices", "NotificationCursor", "Review"]
+__all__ = [
+    "AfterReview",
+    "BrokenGlass",
+    "Challenge",
+    "Grant",
+    "Hold",
+    "Notification",
+    "NotificationChoices",
+    "NotificationCursor",
+    "Review",
+]
 
 
 def new_salt() -> bytes:
@@ -59,6 +69,7 @@ class Hold(models.Model):
     reasons = models.JSONField(default=list)  # [{"policy": …, "why": …}]
     severity = models.CharField(max_length=8, blank=True)  # the gravest that its policies say: low … critical
     passkey = models.BooleanField(default=False, db_default=False)  # approvals are signed with one
+    breakglass = ArrayField(models.CharField(max_length=40), default=list, blank=True, db_default=[])
     policy_version = models.PositiveIntegerField()
     # People who may not review it, as they were when it was asked: [{"user": id, "person": id, "because": "owner"}]
     excluded = models.JSONField(default=list)
@@ -181,6 +192,49 @@ class Review(models.Model):
     def counts_for(self, hold: Hold) -> bool:
         """Whether it is an approval of the kind that `hold` takes: signed, where policy asks for that."""
         return self.verdict == self.Verdict.APPROVE and (self.signed or not hold.passkey)
+
+
+class BrokenGlass(models.Model):
+    """That one person let an action through alone, in an emergency, and what others found when they looked at it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, related_name="glass")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=1000)
+    at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    chased_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """The latest first; what nobody has looked at is found by when it is due."""
+
+        ordering: ClassVar = ["-at", "-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=models.Q(done_at=None), name="glass_to_look_at"),
+            models.Index(fields=["-at", "-id"], name="glass_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Glass broken by {self.by}"
+
+
+class AfterReview(models.Model):
+    """What one person found who looked at a broken glass."""
+
+    glass = models.ForeignKey(BrokenGlass, on_delete=models.PROTECT, related_name="looks")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    found = models.CharField(max_length=1000)
+    at = models.DateTimeField()
+
+    class Meta:
+        """In the order they looked; nobody looks twice."""
+
+        ordering: ClassVar = ["at", "id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["glass", "reviewer"], name="after_review_once")]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer}: {self.found}"
 
 
 class Challenge(models.Model):

@@ -10,7 +10,7 @@ from accounts.objects import reviewable_by
 from accounts.queries import READS_EVERYTHING
 from activity.models import Action
 from approvals.eligibility import Bench, Standing, exclusions
-from approvals.models import Grant, Hold, Review
+from approvals.models import BrokenGlass, Grant, Hold, Review
 from approvals.presentation import urgency
 from core.db import db_now
 
@@ -38,6 +38,12 @@ def visible_to(user: User) -> QuerySet[Hold]:
 def visible_grants(user: User) -> QuerySet[Grant]:
     """Those of holds that `user` may see."""
     return Grant.objects.filter(hold__in=visible_to(user))
+
+
+def visible_glass(user: User) -> QuerySet[BrokenGlass]:
+    """The broken glasses of holds that `user` may see, with who looked."""
+    broken = BrokenGlass.objects.filter(hold__in=visible_to(user)).select_related("by", "hold__agent", "hold__resource")
+    return broken.prefetch_related("looks__reviewer")
 
 
 def waiting_for(user: User) -> list[Hold]:

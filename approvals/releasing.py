@@ -11,7 +11,7 @@ from agents.models import Agent
 from approvals.asking import require_active
 from approvals.eligibility import Bench
 from approvals.errors import PoliciesChanged, QuorumLost
-from approvals.models import Grant, Hold, Review
+from approvals.models import BrokenGlass, Grant, Hold, Review
 from core.errors import AlreadySettled, NarrowgateError, Refused
 from policies.decision import Decision, Verdict
 from policies.queries import active
@@ -41,11 +41,22 @@ def obstacle(hold: Hold, decision: Decision) -> NarrowgateError | None:
         return refusal
     if decision.verdict is Verdict.DENY:
         return Refused(decision.why, "Policy denies it now.", code=decision.code)
-    if decision.verdict is Verdict.HOLD and not (
-        decision.requirement and quorum_met(hold, decision.requirement, signed=decision.passkey)
-    ):
+    if decision.verdict is Verdict.HOLD and not (_glass_broken(hold, decision) or _approved(hold, decision)):
         return QuorumLost("The approvals no longer meet what policy requires.", "It takes more people, or other ones.")
     return None
+
+
+def _approved(hold: Hold, decision: Decision) -> bool:
+    wanted = decision.requirement
+    return wanted is not None and quorum_met(hold, wanted, signed=decision.passkey)
+
+
+def _glass_broken(hold: Hold, decision: Decision) -> bool:
+    """Whether somebody broke the glass of `hold` who may still, by the policies of now."""
+    glass = BrokenGlass.objects.select_related("by").filter(hold=hold).first()
+    if glass is None or not decision.breakglass:
+        return False
+    return Bench([glass.by], [hold]).standing(glass.by, hold, wanted=decision.breakglass).eligible
 
 
 def quorum_met(hold: Hold, requirement: Requirement, *, signed: bool = False, by: Grant | None = None) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from activity.models import Action
-from approvals.models import Hold, Review
+from approvals.models import BrokenGlass, Hold, Review
 from core import words
 
 _GATE = "the gate"
@@ -22,12 +22,13 @@ class Step:
     after: str = ""
 
 
-def story(hold: Hold, action: Action | None) -> list[Step]:
-    """The steps of `hold`, in order of time. Its reviews must be prefetched."""
+def story(hold: Hold, action: Action | None, glass: BrokenGlass | None = None) -> list[Step]:
+    """The steps of `hold`, in order of time. Its reviews must be prefetched, and those who looked at a broken `glass`."""
     steps = [
         Step(hold.asked_at, hold.agent.name, f"asked; held by {_policies(hold)}"),
         *_granted(hold),
         *_reviews(hold),
+        *_broken(glass),
         *_endings(hold, action),
     ]
     return [
@@ -62,6 +63,13 @@ def _granted(hold: Hold) -> list[Step]:
     ]
 
 
+def _broken(glass: BrokenGlass | None) -> list[Step]:
+    if glass is None:
+        return []
+    looks = [Step(look.at, str(look.reviewer), f"looked at it: “{look.found}”") for look in glass.looks.all()]
+    return [Step(glass.at, str(glass.by), f"broke the glass: “{glass.reason}”"), *looks]
+
+
 def _endings(hold: Hold, action: Action | None) -> list[Step]:
     steps = []
     if hold.status in {Hold.Status.EXPIRED, Hold.Status.LAPSED, Hold.Status.WITHDRAWN} and hold.settled_at:
@@ -94,9 +102,12 @@ def _reported(action: Action) -> str:
     return f"says it is {Action.Status(action.status).label.lower()}{told}"
 
 
-def verdict(hold: Hold, approved: int, denial: Review | None, action: Action | None) -> str:
+def verdict(
+    hold: Hold, approved: int, denial: Review | None, action: Action | None, glass: BrokenGlass | None = None
+) -> str:
     """The sentence above a settled hold."""
     people = "a grant" if hold.grant_id else words.plural(approved, "person", "people")
+    people = f"{glass.by} alone, who broke the glass," if glass else people
     took = words.span((hold.settled_at or hold.deadline) - hold.asked_at)
     by = f"by {denial.reviewer} " if denial else ""
     return {

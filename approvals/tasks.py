@@ -8,7 +8,7 @@ from typing import Final
 
 from celery import shared_task
 
-from approvals import actions, signing
+from approvals import actions, glass_actions, signing
 from approvals.models import Hold
 from approvals.notifications import mail, reader
 from approvals.notifications.actions import forget_old
@@ -33,6 +33,12 @@ def expire_due() -> int:
     for hold_id in lapsing:
         actions.lapse(hold_id)
     return len(expiring) + len(lapsing)
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
+def chase_glass() -> int:
+    """Ask again for the looks at broken glasses that came too few in time; says how many."""
+    return glass_actions.chase()
 
 
 @shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types

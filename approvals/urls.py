@@ -2,16 +2,19 @@
 
 from django.urls import path
 
-from approvals import grant_views, views
+from approvals import glass_views, grant_views, views
 
 app_name = "queue"
 urlpatterns = [
     path("", views.queue, name="queue"),
     path("list/", views.holds, name="list"),
-    path("challenge/", views.challenge, name="challenge"),
+    path("<uuid:hold_id>/challenge/", views.challenge, name="challenge"),
     path("grants/", grant_views.grants, name="grants"),
     path("grants/<uuid:grant_id>/revoke/", grant_views.revoke, name="revoke"),
     path("<uuid:hold_id>/", views.queue, name="hold"),
+    path("glass/", glass_views.broken, name="glass"),
+    path("<uuid:hold_id>/break/", glass_views.break_glass, name="break"),
+    path("<uuid:hold_id>/look/", glass_views.look, name="look"),
     path("<uuid:hold_id>/wider/", grant_views.wider, name="wider"),
     path("<uuid:hold_id>/approve/", views.approve, name="approve"),
     path("<uuid:hold_id>/deny/", views.deny, name="deny"),

@@ -18,7 +18,6 @@ from approvals.board import Board, board, last_settled
 from approvals.case import Case, case
 from approvals.forms import WHY, ApproveForm, DenyForm, WithdrawForm
 from approvals.granting import JUST_ONCE
-from approvals.models import Hold
 from core.errors import NarrowgateError
 
 KEYS = (
@@ -28,6 +27,7 @@ KEYS = (
     {"letters": ["D"], "does": "deny with a reason"},
     {"letters": ["T"], "does": "take your approval back"},
     {"letters": ["W"], "does": "withdraw what an agent of yours asks"},
+    {"letters": ["B"], "does": "break the glass, where policy lets you"},
     {"letters": ["R"], "does": "replay the session"},
     {"letters": ["/"], "does": "find in the queue"},
 )
@@ -39,7 +39,7 @@ def queue(request: HttpRequest, hold_id: UUID | None = None) -> HttpResponse:
     """The two panes; with an identifier that hold is open, else the most urgent where there is room."""
     user = person_of(request, *ANY_ROLE)
     if hold_id and request.headers.get("HX-Request"):
-        return _hold(request, hold_id)
+        return show_hold(request, hold_id)
     listed = board(user)
     open_id = hold_id or (listed.first.hold.id if listed.first else None)
     row = listed.row_of(open_id)
@@ -65,17 +65,17 @@ def approve(request: HttpRequest, hold_id: UUID) -> HttpResponse:
     # A form that says nothing sensible names no digest: that is refused as stale, and recorded.
     seen, wider = (form.cleaned_data["digest"], form.wider()) if form.is_valid() else ("", JUST_ONCE)
     passkey = form.cleaned_data.get("passkey", "")
-    return _do(
+    return do(
         request, hold_id, lambda user: actions.approve(hold_id, actor=user, seen=seen, wider=wider, passkey=passkey)
     )
 
 
 @require_POST
 @login_required
-def challenge(request: HttpRequest) -> HttpResponse:
-    """What the browser hands to one's passkey, to sign a verdict over the holds that are open before one."""
+def challenge(request: HttpRequest, hold_id: UUID) -> HttpResponse:
+    """What the browser hands to one's passkey, to sign a verdict over the hold that is open, and others decided with it."""
     user = person_of(request, *ANY_ROLE)
-    shown = [case(key, user).hold for key in _keys(request.POST.getlist("hold"))]
+    shown = [case(key, user).hold for key in dict.fromkeys([hold_id, *_keys(request.POST.getlist("hold"))])]
     try:
         asked = signing.ask(user, request.POST.get("verdict", ""), [(str(hold.id), hold.digest) for hold in shown])
     except NarrowgateError as error:
@@ -97,16 +97,16 @@ def deny(request: HttpRequest, hold_id: UUID) -> HttpResponse:
     """Deny what the form's digest names, with a reason."""
     form = DenyForm(request.POST)
     if not form.is_valid():
-        return _hold(request, hold_id, 422, form=form, deny_open=True)
+        return show_hold(request, hold_id, 422, form=form, deny_open=True)
     seen, reason = form.cleaned_data["digest"], form.cleaned_data["reason"]
-    return _do(request, hold_id, lambda user: actions.deny(hold_id, actor=user, seen=seen, reason=reason), form=form)
+    return do(request, hold_id, lambda user: actions.deny(hold_id, actor=user, seen=seen, reason=reason), form=form)
 
 
 @require_POST
 @login_required
 def retract(request: HttpRequest, hold_id: UUID) -> HttpResponse:
     """Take one's own approval back while it waits."""
-    return _do(request, hold_id, lambda user: actions.retract(hold_id, actor=user))
+    return do(request, hold_id, lambda user: actions.retract(hold_id, actor=user))
 
 
 @require_POST
@@ -115,12 +115,12 @@ def withdraw(request: HttpRequest, hold_id: UUID) -> HttpResponse:
     """Take back what an agent of one's own waits for."""
     form = WithdrawForm(request.POST)
     if not form.is_valid():
-        return _hold(request, hold_id, 422, withdrawal=form)
+        return show_hold(request, hold_id, 422, withdrawal=form)
     reason = form.cleaned_data["reason"]
-    return _do(request, hold_id, lambda user: actions.withdraw_own(hold_id, actor=user, reason=reason), withdrawal=form)
+    return do(request, hold_id, lambda user: actions.withdraw_own(hold_id, actor=user, reason=reason), withdrawal=form)
 
 
-def _do(request: HttpRequest, hold_id: UUID, act: Callable[[User], Hold], **context: object) -> HttpResponse:
+def do(request: HttpRequest, hold_id: UUID, act: Callable[[User], object], **context: object) -> HttpResponse:
     """Act, then show the hold as it now is; a refusal is recorded and said, and keeps what was typed."""
     user = person_of(request)
     case(hold_id, user)
@@ -128,11 +128,11 @@ def _do(request: HttpRequest, hold_id: UUID, act: Callable[[User], Hold], **cont
         act(user)
     except NarrowgateError as error:
         actions.record_refusal(hold_id, actor=user, error=error)
-        return _hold(request, hold_id, error.status, refusal=error, **context)
-    return _hold(request, hold_id)
+        return show_hold(request, hold_id, error.status, refusal=error, **context)
+    return show_hold(request, hold_id)
 
 
-def _hold(request: HttpRequest, hold_id: UUID, status: int = 200, **context: object) -> HttpResponse:
+def show_hold(request: HttpRequest, hold_id: UUID, status: int = 200, **context: object) -> HttpResponse:
     """One hold: the fragment for htmx, a whole page where scripts are off."""
     user = person_of(request)
     if not request.headers.get("HX-Request"):

@@ -145,6 +145,7 @@ CELERY_BEAT_SCHEDULE = {
     "make-reports": {"task": "audit.tasks.make_reports", "schedule": 1.0, "options": {"expires": 1}},
     "make-trials": {"task": "policies.tasks.make_trials", "schedule": 1.0, "options": {"expires": 1}},
     "chase-rollbacks": {"task": "policies.tasks.chase_rollbacks", "schedule": 60.0, "options": {"expires": 60}},
+    "chase-glass": {"task": "approvals.tasks.chase_glass", "schedule": 60.0, "options": {"expires": 60}},
     "remove-old-reports": {"task": "audit.tasks.remove_old_reports", "schedule": 3600.0, "options": {"expires": 3600}},
     "notify": {"task": "approvals.tasks.notify", "schedule": 1.0, "options": {"expires": 1}},
     "send-mail": {"task": "approvals.tasks.send_mail", "schedule": 5.0, "options": {"expires": 5}},

@@ -92,6 +92,15 @@ class Event(StrEnum):
     GATEWAY_STOPPED = "gateway:stopped", "A gateway process ended in order."
 
     # ---- holds and reviews ----
+    GLASS_BROKEN = (
+        "hold:glass_broken",
+        "One person let an action through alone, in an emergency, where policy lets them: why, and their passkey's signature.",
+    )
+    GLASS_OVERDUE = "hold:glass_overdue", "Too few have looked in time at an action that one person let through alone."
+    GLASS_REVIEWED = (
+        "hold:glass_reviewed",
+        "Somebody else looked at an action that one person let through alone, and what they found.",
+    )
     GRANT_GIVEN = (
         "grant:given",
         "Everybody who approved an action agreed that alike ones need not wait: which, how often, until when.",

@@ -63,7 +63,9 @@ class _Known:
     def holds(self) -> Mapping[UUID, Hold]:
         """The holds by identifier, with whatever their standing takes."""
         found = Hold.objects.filter(
-            id__in=self._subjects(Event.HOLD_ASKED, Event.HOLD_REMINDED, *OUTCOMES)
+            id__in=self._subjects(
+                Event.HOLD_ASKED, Event.HOLD_REMINDED, Event.GLASS_BROKEN, Event.GLASS_OVERDUE, *OUTCOMES
+            )
         ).select_related(*RELATED)
         return {hold.id: hold for hold in found}
 
@@ -76,9 +78,7 @@ class _Known:
     @cached_property
     def reviewers(self) -> list[User]:
         """The reviewers in any group that a waiting hold of the batch needs."""
-        groups = {group for hold in self.waiting for group in hold.requirement}
-        reviewers = User.objects.filter(memberships__group__name__in=groups, roles__contains=[Role.REVIEWER])
-        return list(reviewers.filter(is_active=True).distinct())
+        return self.reviewers_in({group for hold in self.waiting for group in hold.requirement})
 
     @cached_property
     def bench(self) -> Bench:
@@ -116,6 +116,11 @@ class _Known:
         ids = self._subjects(Event.MEMBERSHIP_CHANGED, Event.CHANGE_ASKED)
         return {one.id: one for one in User.objects.filter(id__in=ids)}
 
+    def reviewers_in(self, groups: Collection[str]) -> list[User]:
+        """Active reviewers in any of `groups`."""
+        reviewers = User.objects.filter(memberships__group__name__in=groups, roles__contains=[Role.REVIEWER])
+        return list(reviewers.filter(is_active=True).distinct())
+
     def of_role(self, *roles: Role) -> list[User]:
         """Active people with one of `roles`."""
         return [one for one in self.staff if one.has_role(*roles)]
@@ -128,6 +133,8 @@ def _concerned(told: Told, known: _Known) -> Concerned:
     about = {
         Event.HOLD_ASKED: _asked,
         Event.HOLD_REMINDED: _reminded,
+        Event.GLASS_BROKEN: _glass,
+        Event.GLASS_OVERDUE: _glass,
         **dict.fromkeys(OUTCOMES, _outcome),
         Event.INCIDENT_OPENED: _incident,
         Event.CONTAINMENT_WITHHELD: _incident,
@@ -171,6 +178,16 @@ def _reminded(told: Told, known: _Known) -> Concerned:
     done = {review.reviewer.person for review in hold.reviews.select_related("reviewer") if review.retracted_at is None}
     standings = [known.bench.standing(person, hold) for person in known.reviewers if person.person not in done]
     yield Kind.REVIEW, [one.user for one in standings if one.eligible]
+
+
+def _glass(told: Told, known: _Known) -> Concerned:
+    """All whom it concerns that an action went through on one person's word: who could have decided it, who answers for the agent
+    and for the whole. Those who have to look at it are among them.
+    """
+    hold = known.holds.get(told.subject)
+    if hold is not None:
+        reviewers = known.reviewers_in({*Requirement(hold.requirement).seats, *hold.breakglass})
+        yield Kind.GLASS, {*_answerable(hold.agent), *known.of_role(Role.CISO, Role.ADMINISTRATOR), *reviewers}
 
 
 def _outcome(told: Told, known: _Known) -> Concerned:

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     REVIEW = "review", "A hold waits that you may review", "player-pause"
     OUTCOME = "outcome", "What became of a hold of an agent of yours", "gavel"
     STUCK = "stuck", "A hold waits that too few people may review", "user-question"
+    GLASS = "glass", "Somebody broke the glass, or it waits to be looked at", "urgent"
     INCIDENT = "incident", "An incident opened, or a suspension was left to people", "alert-triangle"
     AGENT = "agent", "An agent of yours was stopped, let act, or is about to be stopped", "robot"
     REINSTATE = "reinstate", "An agent waits for your confirmation that it may act", "user-check"
@@ -39,7 +40,7 @@ class Kind(StrEnum):
     REPORT = "report", "A report that you asked for is ready, or cannot be made", "report"
 
 
-ABOUT_HOLDS: Final = (Kind.REVIEW, Kind.OUTCOME, Kind.STUCK)
+ABOUT_HOLDS: Final = (Kind.REVIEW, Kind.OUTCOME, Kind.STUCK, Kind.GLASS)
 ABOUT_AGENTS: Final = (Kind.AGENT, Kind.REINSTATE)
 
 OUTCOMES: Final[Mapping[str, str]] = {
@@ -50,6 +51,8 @@ OUTCOMES: Final[Mapping[str, str]] = {
     Event.HOLD_WITHDRAWN: "Withdrawn",
 }
 _OTHERS: Final[Mapping[str, str]] = {
+    Event.GLASS_BROKEN: "Somebody broke the glass: two others look at it within a day",
+    Event.GLASS_OVERDUE: "Too few have looked at a broken glass for more than a day",
     Event.INCIDENT_OPENED: "An incident opened",
     Event.CONTAINMENT_WITHHELD: "A suspension was left to you: the day's budget is used up",
     Event.AGENT_SUSPENDED: "Your agent was suspended",

@@ -146,6 +146,11 @@ REVIEW: Final[Says] = {
     "not_empty": ("The segment still holds agents or resources.", "Move or retire them first."),
     "same_person": ("You asked for it, or enrolled it.", "A second person confirms; the agent's page says who may."),
     "question_changed": ("What is kept of the action is not what its ledger entry names.", "Somebody changed it in the database: compare with a backup, and tell the CISO."),
+    "passkey_required": ("Policy asks that this approval is signed with a passkey.", "Approve it on its page; a program with an API token cannot."),
+    "passkey_refused": ("What the passkey signed is not this decision, was signed too long ago, or was used before.", "Decide again on the hold's page."),
+    "no_passkey": ("You have no passkey yet.", "Add one to your account."),
+    "has_passkeys": ("The account has passkeys, which one administrator alone does not end.", "Ask for their recovery: a second administrator confirms it."),
+    "no_breakglass": ("Policy lets nobody break the glass here.", "It takes its approvals."),
     "not_the_first": ("There are policies already.", "Propose a version instead."),
 }  # fmt: skip
 GROUPS: Final[Mapping[str, Says]] = {

@@ -180,11 +180,11 @@ def test_the_page_asks_for_the_passkey_and_takes_its_answer(world: World, client
     page = client.get(f"/queue/{hold.id}/").content.decode()
     assert "Add a passkey" in page
     assert "Approve with passkey" not in page
-    told = client.post("/queue/challenge/", {"verdict": "approve", "hold": str(hold.id)})
+    told = client.post(f"/queue/{hold.id}/challenge/", {"verdict": "approve"})
     assert (told.status_code, "no passkey" in told.json()["message"]) == (403, True)
     passkey = enrolled(rita)
     assert "Approve with passkey" in client.get(f"/queue/{hold.id}/").content.decode()
-    options = client.post("/queue/challenge/", {"verdict": "approve", "hold": str(hold.id)}).json()
+    options = client.post(f"/queue/{hold.id}/challenge/", {"verdict": "approve"}).json()
     assert options["userVerification"] == "required"
     done = client.post(f"/queue/{hold.id}/approve/", {"digest": hold.digest, "passkey": passkey.answer(options)})
     assert done.status_code == 302
@@ -194,5 +194,6 @@ def test_the_page_asks_for_the_passkey_and_takes_its_answer(world: World, client
 def test_nobody_is_asked_to_sign_what_they_may_not_see(world: World, client: Client) -> None:
     hold = strong(world)
     client.force_login(world.cast.outsider)
-    for key in (str(hold.id), "nonsense"):
-        assert client.post("/queue/challenge/", {"verdict": "approve", "hold": key}).status_code == 404
+    assert client.post(f"/queue/{hold.id}/challenge/", {"verdict": "approve"}).status_code == 404
+    client.force_login(world.cast.reviewer)
+    assert client.post(f"/queue/{hold.id}/challenge/", {"verdict": "approve", "hold": "nonsense"}).status_code == 404

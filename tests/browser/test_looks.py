@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group(
 PAGES = {
     "maya": [
         "/queue/grants/",
+        "/queue/glass/",
         "/queue/",
         "a.hold-row",
         "a.hold-row.is-done",

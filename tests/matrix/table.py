@@ -107,14 +107,15 @@ WORK = [
     *_pages(
         ("", EVERYBODY),
         ("queue/", ROLES), ("queue/list/", ROLES), ("queue/<uuid:hold_id>/", ROLES),
-        ("queue/grants/", ROLES), ("queue/<uuid:hold_id>/wider/", ROLES),
+        ("queue/grants/", ROLES), ("queue/<uuid:hold_id>/wider/", ROLES), ("queue/glass/", ROLES),
         ("posture/", "C"), ("posture/marks/", "C"), ("posture/decisions/", "CA"), ("posture/steps/<slug:slug>/", "C"),
         ("incidents/", "CAEOM"), ("incidents/<uuid:incident_id>/", "CAEOM"), ("incidents/signals/", ROLES),
         ("incidents/<uuid:incident_id>/contain/", "C"),
     ),
     *_posts(
         ("queue/<uuid:hold_id>/approve/", "R", {"digest": "its own"}, "CAEOM"),
-        ("queue/challenge/", "R", {"verdict": "approve", "hold": "its own"}, "CAEOM"),
+        ("queue/<uuid:hold_id>/challenge/", "", {"verdict": "approve"}, "RCAEOM"),
+        ("queue/<uuid:hold_id>/break/", "", {"digest": "its own", **WHY}, "RCAEOM"), ("queue/<uuid:hold_id>/look/", "", {"found": "Right"}, "RCAEOM"),
         ("queue/<uuid:hold_id>/deny/", "R", {"digest": "its own", "why": "Not now"}, "CAEOM"),
         ("queue/<uuid:hold_id>/retract/", "", {}, "RCAEOM"), ("queue/<uuid:hold_id>/withdraw/", "O", WHY, "RCAEM"), ("queue/grants/<uuid:grant_id>/revoke/", "RCEOM", WHY, "A"),
         ("posture/marks/", "C"),

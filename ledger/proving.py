@@ -9,7 +9,7 @@ from core.errors import NarrowgateError
 from ledger import merkle
 from ledger.checkpoint import NoteError, VerifierKey, open_note
 from ledger.models import Checkpoint, Entry, Key
-from ledger.queries import last_checkpoint, stored_tree
+from ledger.queries import UPPER, last_checkpoint, stored_tree
 
 VERIFIED, WAITING, BROKEN = "verified", "waiting", "broken"
 
@@ -34,7 +34,8 @@ class Prover:
     def __init__(self) -> None:
         self.checkpoint = last_checkpoint()
         self.problem = _problem_of(self.checkpoint) if self.checkpoint else ""
-        self._tree = stored_tree(self.checkpoint.size if self.checkpoint else 0)
+        self._tree = stored_tree(self.checkpoint.size if self.checkpoint else 0, kept=UPPER)
+        self._is_fresh = False
 
     def proofs(self, entries: Sequence[Entry]) -> list[Proof]:
         """The standing of several entries, whose paths are read at once. Never raises."""
@@ -53,6 +54,15 @@ class Prover:
         return self._included(entry, self.checkpoint)
 
     def _included(self, entry: Entry, checkpoint: Checkpoint) -> Proof:
+        """By what is kept of the upper tiles; where that does not lead to the root, by the tables alone."""
+        found = self._followed(entry, checkpoint)
+        if found.state == BROKEN and not self._is_fresh:
+            UPPER.clear()
+            self._tree, self._is_fresh = stored_tree(checkpoint.size), True
+            found = self._followed(entry, checkpoint)
+        return found
+
+    def _followed(self, entry: Entry, checkpoint: Checkpoint) -> Proof:
         leaf = merkle.leaf_hash(bytes(entry.leaf))
         hashes: tuple[bytes, ...] = ()
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -14,15 +14,18 @@ from core.db import db_now
 from core.errors import NotFound
 from ledger import merkle
 from ledger.events import Event
+from ledger.kept import Upper
 from ledger.models import Checkpoint, Entry, Head
 from ledger.reading import columns_of
 from ledger.stored import StoredTree
 from ledger.tiles import cut
 
-PATH_SQL = "SELECT * FROM ledger_path(%s, %s)"
+LOWEST_SQL = "SELECT * FROM ledger_lowest(%s, %s)"
 WAITING_SQL = """
 SELECT leaf FROM ledger_unsequenced(%s) JOIN ledger_outbox USING (id) WHERE event = %s
 """
+UPPER: Final = Upper()
+"""What this process has read and made of the log's upper tiles."""
 PENDING_SQL = "SELECT count(*), min(recorded_at) FROM ledger_unsequenced(%s)"
 
 
@@ -53,10 +56,20 @@ class Inclusion:
             self.index, self.checkpoint.size, self.leaf_hash, self.hashes, bytes(self.checkpoint.root)
         )
 
+    def holds(self) -> bool:
+        """Whether it leads to the checkpoint's root."""
+        try:
+            self.verify()
+        except merkle.ProofError:
+            return False
+        return True
 
-def stored_tree(size: int, edge: Sequence[bytes] = ()) -> StoredTree:
-    """The hashes of the log's first `size` entries, read with Django's connection; keeps what it reads."""
-    return StoredTree(_query, size, edge)
+
+def stored_tree(size: int, edge: Sequence[bytes] = (), *, kept: Upper | None = None) -> StoredTree:
+    """The hashes of the log's first `size` entries, read with Django's connection; keeps what it reads. With `UPPER` it may have parts of
+    them from this process: whoever asks so checks what comes of it.
+    """
+    return StoredTree(_query, size, edge, kept)
 
 
 def _query(sql: str, params: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
@@ -117,16 +130,25 @@ def inclusion(index: int, *, size: int | None = None) -> Inclusion:
     """The proof that entry `index` is in the checkpoint of `size`, the newest by default.
 
     Raises NotFound for an entry or a checkpoint that does not exist or do not belong together, and NarrowgateError
-    where the tables lack what the proof needs.
+    where the tables lack what the proof needs. One that does not lead to the root is made from the tables alone.
     """
-    found = _query(PATH_SQL, [index, size])
+    found = _query(LOWEST_SQL, [index, size])
     if not found:
         raise NotFound("There is no such entry in such a checkpoint.")
-    signed, root, note, signed_at, leaf_hash, frontier, *parts = found[0]
+    signed, root, note, signed_at, frontier, *lowest = found[0]
     checkpoint = Checkpoint(size=signed, root=root, note=note, signed_at=signed_at)
-    tree = stored_tree(signed, cut(bytes(frontier or b"")))
-    tree.keep(zip(*parts, strict=True))
-    return Inclusion(index, bytes(leaf_hash), checkpoint, tree.hashes(merkle.inclusion_spans(index, signed)))
+    edge = cut(bytes(frontier or b""))
+    made = _included(index, checkpoint, stored_tree(signed, edge, kept=UPPER), lowest)
+    if not made.holds():
+        UPPER.clear()
+        made = _included(index, checkpoint, stored_tree(signed, edge), lowest)
+    return made
+
+
+def _included(index: int, checkpoint: Checkpoint, tree: StoredTree, lowest: Sequence[Any]) -> Inclusion:
+    tree.keep_lowest(index, *lowest)
+    hashes = tree.hashes(merkle.inclusion_spans(index, checkpoint.size))
+    return Inclusion(index, tree.hash(merkle.Span(index, index + 1)), checkpoint, hashes)
 
 
 def consistency(older: int, newer: int) -> list[bytes]:

@@ -6,6 +6,7 @@ import threading
 from importlib import import_module
 
 import psycopg
+import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -13,6 +14,7 @@ from console.database import Logins
 from ledger import batch, checkpoint, merkle, personal, queries, write
 from ledger.events import Event
 from ledger.models import Checkpoint, Entry, Head, Key, Outbox, Tile
+from ledger.proving import VERIFIED, Prover
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
 from tests.databases import TestCluster
@@ -88,12 +90,38 @@ def test_many_entries_fill_tiles_and_proofs_hold(fresh_database: Logins, signer:
     with CaptureQueriesContext(connection) as asked:
         for index in (0, 300, 599, 600):
             queries.inclusion(index).verify()
-    assert len(asked) == 4  # one a proof
+    assert len(asked) == 4  # one a proof, once what it takes of upper tiles is kept
     older, newer = Checkpoint.objects.order_by("size").first(), queries.last_checkpoint()
     assert older is not None
     assert newer is not None
     proof = queries.consistency(older.size, newer.size)
     merkle.verify_consistency(older.size, newer.size, bytes(older.root), bytes(newer.root), proof)
+
+
+def test_what_is_kept_of_upper_tiles_grows_with_the_log_and_is_no_evidence(
+    fresh_database: Logins, signer: FileSigner, hands: Hands
+) -> None:
+    queries.UPPER.clear()
+    with running(Sequencer(fresh_database.sequencer, signer)):
+        for size in (300, 600, 1100):
+            with transaction.atomic():
+                for _ in range(size - queries.state().size):
+                    write.record(Event.RECORD_READ, actor=ADA, subject=SHOP)
+            sequenced(size)
+            for index in range(0, size, 37):
+                queries.inclusion(index).verify()
+    (place,) = (one for one in queries.UPPER.parts._found if one.level == 1)
+    assert len(queries.UPPER.parts.get(place) or b"") == 4 * 32
+    queries.UPPER.parts.put(place, bytes(4 * 32))
+    queries.inclusion(1).verify()
+    assert queries.UPPER.parts.get(place) is None  # what did not lead to the root was thrown away
+    queries.UPPER.parts.put(place, bytes(4 * 32))
+    proofs = Prover().proofs(list(Entry.objects.filter(index__in=[1, 700, 1099])))
+    assert [one.state for one in proofs] == [VERIFIED] * 3
+    hands("UPDATE ledger_tile SET root = set_byte(root, 3, 255 - get_byte(root, 3)) WHERE index = 2")
+    queries.UPPER.clear()
+    with pytest.raises(merkle.ProofError):
+        queries.inclusion(1).verify()
 
 
 def test_tiles_of_before_get_what_proofs_need(

@@ -104,7 +104,7 @@ class OverHttp:
                 yield message
                 if "method" not in message:
                     return
-        raise Refusal("The tool server broke off before its answer.", code="resource_unavailable")
+        raise ConnectionResetError("the stream ended before the answer")
 
     async def _posted(self, said: Said, place: Place) -> AsyncIterator[Said]:
         body = written(self._with_meta(said))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -40,7 +41,9 @@ class Program:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipes: list[asyncio.BaseTransport] = []
+        self._input: asyncio.StreamWriter | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._waiting: dict[object, Queue] = {}
         self._own: Queue = asyncio.Queue(MOST_QUEUED)
@@ -72,27 +75,40 @@ class Program:
         """Run it in a folder of its own that is empty, in a session of its own, with no descriptor but its three."""
         self._folder = tempfile.TemporaryDirectory(prefix="narrowgate-tool-")
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._server.command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=environment(self._server.credential),
-                cwd=self._folder.name,
-                start_new_session=True,
-                close_fds=True,
-                limit=LONGEST_ANSWER,
-            )
+            process = self._process = await asyncio.to_thread(self._run, self._folder.name)
         except OSError as error:
             log.warning("tool_server_not_started", server=self._server.name, error=str(error))
             raise Refusal("The tool server's program cannot be started.", code="resource_unavailable") from None
-        self._tasks = [asyncio.create_task(self._read(self._process)), asyncio.create_task(self._live())]
+        reader = asyncio.StreamReader(LONGEST_ANSWER)
+        await self._connect(process, reader)
+        self._tasks = [asyncio.create_task(self._read(reader)), asyncio.create_task(self._live())]
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    def _run(self, folder: str) -> subprocess.Popen[bytes]:
+        """Not by the event loop: what it starts processes with leaves descriptors of ours open in them."""
+        return subprocess.Popen(
+            self._server.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(self._server.credential),
+            cwd=folder,
+            start_new_session=True,
+            close_fds=True,
+        )
+
+    async def _connect(self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader) -> None:
+        loop = asyncio.get_running_loop()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        output, _ = await loop.connect_read_pipe(lambda: protocol, process.stdout)
+        writing = asyncio.StreamReaderProtocol(asyncio.StreamReader())
+        written_to, _ = await loop.connect_write_pipe(lambda: writing, process.stdin)
+        self._input = asyncio.StreamWriter(written_to, writing, None, loop)
+        self._pipes = [output, written_to]
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
         """Give each line to whoever waits for it."""
-        assert process.stdout is not None  # noqa: S101 -- it is a pipe, as it was asked for
         try:
-            while line := await process.stdout.readline():
+            while line := await reader.readline():
                 said = _line(line)
                 if said is not None:
                     self._deliver(said)
@@ -131,7 +147,7 @@ class Program:
                 async with asyncio.timeout(SILENT_FOR):
                     message = await queue.get()
                 if message is None:
-                    raise SessionOver
+                    raise ConnectionResetError("the program ended before its answer")
                 yield message
                 if "method" not in message:
                     return
@@ -140,13 +156,12 @@ class Program:
 
     async def tell(self, said: Said) -> None:
         """See `Link`."""
-        process = self._process
-        if process is None or process.stdin is None or process.returncode is not None:
+        if self._input is None or self._process is None or self._process.poll() is not None:
             raise SessionOver
         try:
             async with self._turn:
-                process.stdin.write(written(said) + b"\n")
-                await process.stdin.drain()
+                self._input.write(written(said) + b"\n")
+                await self._input.drain()
         except (ConnectionError, RuntimeError):
             raise SessionOver from None
 
@@ -169,18 +184,24 @@ class Program:
         process = self._process
         if process is None:
             return
-        if process.stdin is not None:
-            process.stdin.close()
-        for how in (None, signal.SIGTERM):
-            if how is not None:
-                _signal(process.pid, how)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(END_WITHIN):
-                    await process.wait()
-                    break
+        if self._input is not None:
+            self._input.close()
+        if not await asyncio.to_thread(_ended, process, END_WITHIN):
+            _signal(process.pid, signal.SIGTERM)
+            await asyncio.to_thread(_ended, process, END_WITHIN)
         _signal(process.pid, signal.SIGKILL)  # the whole group: a program may have started others
-        await process.wait()
+        await asyncio.to_thread(process.wait)
+        for pipe in self._pipes:
+            pipe.close()
         self._over()
+
+
+def _ended(process: subprocess.Popen[bytes], within: float) -> bool:
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _signal(process: int, number: signal.Signals) -> None:

@@ -43,6 +43,7 @@ class Agent:
 
     def begin(self, **capabilities: Any) -> dict[str, Any]:
         """`initialize`, and what comes with it."""
+        self.session = ""
         params = {
             "protocolVersion": "2025-11-25",
             "capabilities": capabilities,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,7 +143,9 @@ def _talkative(server: MCPServer, world: ToolServer) -> None:
     async def thinks(ctx: Context) -> str:
         """Use the agent's model."""
         message = SamplingMessage(role="user", content=TextContent(type="text", text="Think."))
-        said = await ctx.session.create_message([message], max_tokens=10, related_request_id=ctx.request_id)
+        with warnings.catch_warnings():  # the SDK warns that the newest revision has it no longer
+            warnings.simplefilter("ignore")
+            said = await ctx.session.create_message([message], max_tokens=10, related_request_id=ctx.request_id)
         world.seen.append(("thinks", str(said.content)))
         return "thought"
 

@@ -25,6 +25,8 @@ from gateway.mcp.jsonrpc import (
     refused,
     request,
 )
+from gateway.mcp.masking import unclear
+from gateway.mcp.modern import wishes
 from gateway.mcp.party import AskedBack
 from gateway.mcp.reading import PROGRESS, Call
 from gateway.mcp.sessions import LOST, Session
@@ -54,7 +56,10 @@ class Backwards:
         down: Down,
         during: str,
         left: asyncio.Event,
+        *,
+        modern: bool = False,
     ) -> None:
+        self._modern = modern
         self._session, self._pipeline, self._visit, self._caller = session, pipeline, visit, caller
         self._down, self._during, self._left = down, during, left
         self._asking: set[asyncio.Task[None]] = set()
@@ -115,12 +120,39 @@ class Backwards:
     async def _decided(self, asked: Request) -> Said:
         if asked.method == "ping":
             return {"jsonrpc": "2.0", "id": asked.id, "result": {}}
+        if self._modern:
+            raise Refusal("This agent's revision is asked nothing while it waits.", code="not_available")
+        return await self._forwarded(asked, await self._admitted(asked, self._session.client))
+
+    async def _admitted(self, asked: Request, client: Mapping[str, Any]) -> Admission[None]:
         party = AskedBack(asked, self._during, visit=self._visit, left=self._left, tell=lambda _words: None)
-        if not capability(self._session.client, party.action.verb):
+        if not capability(client, party.action.verb):
             because = Refusal("The agent's program cannot do that.", code="not_available")
             raise await self._pipeline.refuse(self._caller, party.action, because)
-        begun = await self._pipeline.admit(self._caller, party.action, party)
-        return await self._forwarded(asked, begun)
+        return await self._pipeline.admit(self._caller, party.action, party)
+
+    async def wanted(self, asking: Mapping[str, Any], client: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """What an agent says to all that a server needs before it can answer; None where the agent is to be told, and says it with its
+        next request. Raises Refusal where policy does not permit one of them.
+        """
+        found = wishes(asking)
+        if found is None:
+            raise unclear("What it needs has not the form of MCP.")
+        begun = [
+            (name, one, await self._admitted(one, self._session.client if client is None else client))
+            for name, one in found.items()
+        ]
+        if client is not None:
+            for _, _, admission in begun:
+                self._finish(admission, "done", "")
+            return None
+        answers = {}
+        for name, one, admission in begun:
+            said = await self._forwarded(one, admission)
+            if "error" in said:
+                raise Refusal("The agent did not say what the tool server needs.", code="cancelled")
+            answers[name] = said["result"]
+        return answers
 
     async def _forwarded(self, asked: Request, begun: Admission[None]) -> Said:
         """Ask the agent, and give its answer under the server's own identifier."""
@@ -138,19 +170,16 @@ class Backwards:
             raise Refusal("The agent did not answer.", code="resource_timeout") from None
         finally:
             self._session.back.pop(name, None)
-            self._pipeline.finish(
-                Outcome(
-                    begun.action_id,
-                    self._caller.texts[0],
-                    status,
-                    datetime.now(UTC),
-                    message=message,
-                    shared=begun.shared,
-                )
-            )
+            self._finish(begun, status, message)
         if answer.error is not None:
             return {"jsonrpc": "2.0", "id": asked.id, "error": _error(answer.error)}
         return {"jsonrpc": "2.0", "id": asked.id, "result": dict(answer.result)}
+
+    def _finish(self, begun: Admission[None], status: str, message: str) -> None:
+        texts = self._caller.texts
+        self._pipeline.finish(
+            Outcome(begun.action_id, texts[0], status, datetime.now(UTC), message=message, shared=begun.shared)
+        )
 
 
 def _error(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from mcp_types import SERVER_INFO_META_KEY
+
 from activity.hotpath import Outcome
 from agents.tools import INSTRUCTIONS
 from gateway.action import Caller
 from gateway.mcp.asked_back import CAPABILITIES
 from gateway.mcp.jsonrpc import Request
-from gateway.mcp.link import HANDSHAKE
+from gateway.mcp.link import HANDSHAKE, MODERN
 from gateway.mcp.offers import Accepted
 from gateway.mcp.party import Party
 from gateway.mcp.reading import action_of, understand
@@ -90,10 +92,13 @@ class Beginning:
 def negotiated(params: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """The revision that is spoken, and what the agent can do of what a server may ask: nothing else of it is told to a server."""
     wanted = params.get("protocolVersion")
-    said = params.get("capabilities")
-    said = said if isinstance(said, dict) else {}
-    client = {name: _flags(said[name]) for name in CAPABILITIES.values() if isinstance(said.get(name), dict)}
-    return (wanted if wanted in SPOKEN else SPOKEN[0]), client
+    return (wanted if wanted in SPOKEN else SPOKEN[0]), capabilities_of(params.get("capabilities"))
+
+
+def capabilities_of(said: object) -> Mapping[str, Any]:
+    """What an agent can do of what a server may ask."""
+    given = said if isinstance(said, dict) else {}
+    return {name: _flags(given[name]) for name in CAPABILITIES.values() if isinstance(given.get(name), dict)}
 
 
 def _flags(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +110,21 @@ def _flags(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def welcome(session: Session) -> dict[str, Any]:
-    """What the agent is told of the server: its instructions too, where people have accepted them as they are."""
+    """What the agent is told of the server when a session begins."""
+    told = introduced(session)
+    told["capabilities"] = {**told["capabilities"], "logging": {}}
+    return {"protocolVersion": session.version, **told}
+
+
+def discovered(session: Session) -> dict[str, Any]:
+    """The same in the newest revision, in which nothing is told later."""
+    told = introduced(session)
+    told["capabilities"] = {name: {} for name in told["capabilities"] if name != "logging"}
+    return {"supportedVersions": [MODERN], "_meta": {SERVER_INFO_META_KEY: told.pop("serverInfo")}, **told}
+
+
+def introduced(session: Session) -> dict[str, Any]:
+    """What a server says of itself: its instructions too, where people have accepted them as they are."""
     offered = session.welcome.capabilities
     capabilities: dict[str, Any] = {
         name: {part: True for part in parts if offered[name].get(part) is True}
@@ -115,8 +134,7 @@ def welcome(session: Session) -> dict[str, Any]:
     accepted = session.server.accepted.definitions.get((INSTRUCTIONS, ""))
     known = accepted is not None and accepted.body.get("text") == session.welcome.instructions
     return {
-        "protocolVersion": session.version,
-        "capabilities": {**capabilities, "logging": {}},
+        "capabilities": capabilities,
         "serverInfo": dict(session.welcome.about),
         **({"instructions": session.welcome.instructions} if known else {}),
     }

@@ -13,17 +13,20 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from mcp_types import INVALID_REQUEST
 
 from agents.access import Identity
 from agents.metadata import PROTECTED_RESOURCE
+from agents.tools import TOOL
 from gateway.callers import as_proved
 from gateway.http.known import Targets
 from gateway.mcp.backwards import Backwards
 from gateway.mcp.beginning import Beginning, negotiated, welcome
 from gateway.mcp.down import JSON, STREAM, Down
 from gateway.mcp.exchange import Exchange
-from gateway.mcp.jsonrpc import Fault, Notification, Request, Response, read, refused, result, written
-from gateway.mcp.link import HANDSHAKE
+from gateway.mcp.jsonrpc import Fault, Message, Notification, Request, Response, read, refused, result, written
+from gateway.mcp.link import HANDSHAKE, MODERN
+from gateway.mcp.modern import is_modern, mismatch, status_of, wrong
 from gateway.mcp.servers import Server
 from gateway.mcp.sessions import LOST, Session, Sessions
 from gateway.pipeline import Pipeline
@@ -90,6 +93,9 @@ class McpDoor:
         _require_media(request)
         message = read(await request.body(LONGEST_BODY, WITHIN))
         visit = await self._visits.begun_by(request, identity, protocol=MCP)
+        params = {} if isinstance(message, Response) else message.params
+        if is_modern(request.header(VERSION), params):
+            return await self._modern(request, message, visit, identity, send)
         if isinstance(message, Request) and message.method == "initialize":
             return await self._begin(request, message, visit, identity)
         session = await self._sessions.find(request.header(SESSION), identity, visit)
@@ -115,13 +121,48 @@ class McpDoor:
             return Reply(200, written(refused(message.id, refusal, beginning.action_id)), {"content-type": JSON})
         return Reply(200, written(result(message.id, welcome(session))), {"content-type": JSON, SESSION: session.id})
 
+    async def _modern(
+        self, request: HttpRequest, message: Message, visit: Visit, identity: Identity, send: Send
+    ) -> Reply | None:
+        """A request that says all of it (2026-07-28). What is no request is taken, and goes nowhere: the revision has no other."""
+        if isinstance(message, Response):
+            raise Fault(INVALID_REQUEST, "In this revision nothing is answered by a client.")
+        if isinstance(message, Notification):
+            return Reply(202)
+        said = wrong(message, request.headers)
+        if said is not None:
+            return Reply(status_of(said), written(said), {"content-type": JSON})
+        beginning = Beginning(message, self._pipeline, visit, as_proved(visit.caller, identity))
+        try:
+            with visit:
+                session = await self._shared(beginning, visit, identity)
+        except Refusal as refusal:
+            beginning.failed(refusal)
+            return Reply(200, written(refused(message.id, refusal, beginning.action_id)), {"content-type": JSON})
+        tool = session.server.accepted.definitions.get((TOOL, str(message.params.get("name", ""))))
+        if message.method == "tools/call" and tool is not None:
+            said = mismatch(message, tool.body["inputSchema"], request.headers)
+            if said is not None:
+                return Reply(status_of(said), written(said), {"content-type": JSON})
+        return await self._asked(request, message, session, visit, identity, send)
+
+    async def _shared(self, beginning: Beginning, visit: Visit, identity: Identity) -> Session:
+        """The gate's session with the server for whoever asks, begun where there is none, which is an action. Raises Refusal."""
+        known = await self._sessions.standing(identity, visit)
+        if known is not None:
+            return known
+        await beginning.decided()
+        session = await self._sessions.shared(visit, identity)
+        beginning.done()
+        return session
+
     async def _asked(  # noqa: PLR0917 -- one place calls it
         self, request: HttpRequest, message: Request, session: Session, visit: Visit, identity: Identity, send: Send
     ) -> Reply | None:
         if message.method == "ping":
             return Reply(200, written(result(message.id, {})), {"content-type": JSON})
-        if message.id in session.running:
-            raise Fault(-32600, "A request with this id is on its way.", message_id=message.id)
+        if message.id in session.running and session.version != MODERN:
+            raise Fault(INVALID_REQUEST, "A request with this id is on its way.", message_id=message.id)
         down = Down(send, {}, session.server.secrets)
         async with request.watched(visit.ended) as left:
             exchange = Exchange(
@@ -142,7 +183,8 @@ class McpDoor:
     async def _carry(self, exchange: Exchange, visit: Visit, down: Down) -> None:
         with visit:
             said = await exchange.run()
-            await (down.finish(said) if said is not None else down.end())
+            status = status_of(said) if said is not None and exchange.is_modern else 200
+            await (down.finish(said, status) if said is not None else down.end())
 
     def _answered(self, message: Response, session: Session) -> Reply:
         """What the agent says to what the server asked."""

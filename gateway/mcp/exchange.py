@@ -17,10 +17,13 @@ from gateway.holds import Left
 from gateway.http.answering import Plan
 from gateway.http.known import Targets
 from gateway.mcp.backwards import Backwards
+from gateway.mcp.beginning import discovered
 from gateway.mcp.down import Down
 from gateway.mcp.jsonrpc import Request, Said, notification, refused, request, result, written
+from gateway.mcp.link import MODERN
 from gateway.mcp.listing import Lists
 from gateway.mcp.masking import Shown, apply, unclear, without
+from gateway.mcp.modern import client_of, completed, is_asking
 from gateway.mcp.party import Asking
 from gateway.mcp.reading import PROGRESS, Call, unread
 from gateway.mcp.servers import Server
@@ -31,6 +34,9 @@ from gateway.visits import Visit
 
 KEPT: Final = 4_000
 """Characters of an answer in a recording."""
+ASKING: Final = ("resultType", "inputRequests", "requestState")
+MOST_ROUNDS: Final = 8
+"""Times that a server may ask before it answers."""
 LONGEST: Final = 900.0
 """Seconds that one answer may take."""
 log = structlog.get_logger()
@@ -55,6 +61,8 @@ class Exchange:
         self._asked, self._session, self._visit, self._caller = asked, session, visit, caller
         self._pipeline, self._servers, self._sessions = pipeline, servers, sessions
         self._down, self.left = down, left
+        self.is_modern = self._modern = session.version == MODERN
+        self._client = client_of(asked.params) if self._modern else None
         self._telling: set[asyncio.Task[None]] = set()
         self._told = 0
         self.action = ""
@@ -129,10 +137,13 @@ class Exchange:
 
     # ---- 6. to 8. ----
     async def _sent(self, begun: Admission[Plan], party: Asking) -> Said:
-        """Send it up, its answer down, and say what came of it. Whoever ends the session, or cancels, ends this too."""
+        """Send it up, its answer down, and say what came of it. Whoever ends the session, or cancels, ends this too.
+
+        In the newest revision a client cancels by leaving.
+        """
         work = asyncio.create_task(self._relayed(begun, party))
         with self._cancellable(work.cancel):
-            ending = asyncio.create_task(self._visit.ended.wait())
+            ending = asyncio.create_task((self.left if self._modern else self._visit.ended).wait())
             await asyncio.wait({work, ending}, timeout=LONGEST, return_when=asyncio.FIRST_COMPLETED)
             ending.cancel()
             if not work.done():
@@ -147,7 +158,10 @@ class Exchange:
         call = party.call
         try:
             shown = await self._answered(party, begun.obligations)
-            said = result(self._asked.id, shown.answer)
+            answer = (
+                completed(call.method, shown.answer) if self._modern and not is_asking(shown.answer) else shown.answer
+            )
+            said = result(self._asked.id, answer)
             size = len(written(said))
         except _Erred as erred:
             self._finish(begun, "failed", message="The tool server answered with an error.")
@@ -174,32 +188,50 @@ class Exchange:
     async def _answered(self, party: Asking, plan: Plan) -> Shown:
         """The result, masked."""
         call, session = party.call, self._session
-        if call.method == "initialize":
-            return Shown({}, {})
+        if call.method == "server/discover":
+            return Shown(known := discovered(session), known)
         lists = Lists(session, self._pipeline, self._caller, self._visit)
-        known = await lists.known(call)
-        if known is not None:
-            return Shown(known, known)
-        number = session.next()
-        up = dict(call.params) | ({"_meta": {PROGRESS: number}} if call.progress is not None else {})
-        back = Backwards(session, self._pipeline, self._visit, self._caller, self._down, self.action, self.left)
+        known_list = await lists.known(call)
+        if known_list is not None:
+            return Shown(known_list, known_list)
+        back = Backwards(
+            session, self._pipeline, self._visit, self._caller, self._down, self.action, self.left, modern=self._modern
+        )
+        params = dict(call.params)
         async with back:
-            async for message in session.link.ask(request(number, call.method, up)):
-                if "method" in message:
-                    await back.take(message, call=call, number=number, quiet=bool(plan.recording))
-                    continue
-                if message.get("id") != number:
-                    raise unclear("It answers another request.")
-                if "error" in message:
-                    raise _Erred(self._error(message["error"], quiet=bool(plan.recording)))
-                return await self._shown(call, message.get("result"), plan, lists)
+            for _ in range(MOST_ROUNDS):
+                given = await self._asked_once(call, params, back, quiet=bool(plan.recording))
+                if not is_asking(given):
+                    return await self._shown(call, given, plan, lists)
+                answers = await back.wanted(given, self._client)
+                if answers is None:
+                    return Shown(asking := {name: given[name] for name in ASKING if name in given}, asking)
+                params = dict(call.params) | {"inputResponses": answers}
+                params |= {"requestState": given["requestState"]} if "requestState" in given else {}
+        raise unclear("It does not end to ask.")
+
+    async def _asked_once(
+        self, call: Call, params: Mapping[str, Any], back: Backwards, *, quiet: bool
+    ) -> Mapping[str, Any]:
+        """Send it up, and give what comes back under its own number. Raises Refusal, _Erred, and what a link raises."""
+        number = self._session.next()
+        up = dict(params) | ({"_meta": {PROGRESS: number}} if call.progress is not None else {})
+        async for message in self._session.link.ask(request(number, call.method, up), self._client):
+            if "method" in message:
+                await back.take(message, call=call, number=number, quiet=quiet)
+                continue
+            if message.get("id") != number:
+                raise unclear("It answers another request.")
+            if "error" in message:
+                raise _Erred(self._error(message["error"], quiet=quiet))
+            if not isinstance(message.get("result"), dict):
+                raise unclear("It has no result.")
+            return {name: value for name, value in message["result"].items() if name != "_meta"}
         raise unclear("It ends without an answer.")
 
-    async def _shown(self, call: Call, given: object, plan: Plan, lists: Lists) -> Shown:
-        if not isinstance(given, dict):
-            raise unclear("It has no result.")
-        given = {name: value for name, value in given.items() if name != "_meta"}
-        return apply(call.method, await lists.filtered(call, given), plan)
+    async def _shown(self, call: Call, given: Mapping[str, Any], plan: Plan, lists: Lists) -> Shown:
+        whole = {name: value for name, value in given.items() if name != "resultType"}
+        return apply(call.method, await lists.filtered(call, whole), plan)
 
     def _error(self, said: object, *, quiet: bool) -> Said:
         """A server's error in the agent's answer: its number and its words, but for a tool whose answers are tagged."""
@@ -250,13 +282,14 @@ class Cancellable:
     """A request that its client can cancel by its identifier, while a block runs."""
 
     def __init__(self, session: Session, asked: Request, cancel: Any) -> None:  # noqa: ANN401 -- any callable
-        self._session, self._asked, self._cancel = session, asked, cancel
+        self._session, self._cancel = session, cancel
+        self._key: object = self if session.version == MODERN else asked.id  # there many clients' identifiers meet
 
     def __enter__(self) -> None:
-        self._session.running[self._asked.id] = self._cancel
+        self._session.running[self._key] = self._cancel
 
     def __exit__(self, *_error: object) -> None:
-        self._session.running.pop(self._asked.id, None)
+        self._session.running.pop(self._key, None)
 
 
 def _frame(recording: Mapping[str, Any], secrets: tuple[bytes, ...]) -> Frame:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from mcp_types import SERVER_INFO_META_KEY
+
 from gateway.mcp.jsonrpc import Said
 from gateway.refusal import Refusal
 
@@ -45,8 +47,11 @@ class Link(Protocol):
         """Begin, with what the client can do. Raises Refusal, and what httpcore raises."""
         ...
 
-    def ask(self, said: Said) -> AsyncIterator[Said]:
-        """Send a request; what the server sends because of it, its answer last. Raises as `begin`."""
+    def ask(self, said: Said, client: Mapping[str, Any] | None = None) -> AsyncIterator[Said]:
+        """Send a request; what the server sends because of it, its answer last. Raises as `begin`.
+
+        `client` is what the agent can do where that is said anew with each request.
+        """
         ...
 
     async def tell(self, said: Said) -> None:
@@ -64,7 +69,9 @@ class Link(Protocol):
 
 def welcome_of(result: Mapping[str, Any], version: str) -> Welcome:
     """What the answer to `initialize`, or to `server/discover`, says. Raises Refusal."""
-    capabilities, about = result.get("capabilities", {}), result.get("serverInfo", {})
+    meta = result.get("_meta")
+    stamped = meta.get(SERVER_INFO_META_KEY) if isinstance(meta, dict) else None
+    capabilities, about = result.get("capabilities", {}), result.get("serverInfo", stamped or {})
     instructions = result.get("instructions") or ""
     if not isinstance(capabilities, dict) or not isinstance(about, dict) or not isinstance(instructions, str):
         raise Refusal("The tool server begins with what cannot be read.", code="answer_unclear")

@@ -89,10 +89,10 @@ class OverHttp:
         raise Unanswered(Refusal("The tool server does not begin a session.", code="resource_unavailable"))
 
     # ---- one request ----
-    async def ask(self, said: Said) -> AsyncIterator[Said]:
+    async def ask(self, said: Said, client: Mapping[str, Any] | None = None) -> AsyncIterator[Said]:
         """See `Link`. A stream that the server broke off on purpose is taken up again where it ended."""
         place = Place()
-        async for message in self._posted(said, place):
+        async for message in self._posted(self._with_meta(said, client), place):
             yield message
             if "method" not in message:
                 return
@@ -107,7 +107,7 @@ class OverHttp:
         raise ConnectionResetError("the stream ended before the answer")
 
     async def _posted(self, said: Said, place: Place) -> AsyncIterator[Said]:
-        body = written(self._with_meta(said))
+        body = written(said)
         async with self._pool.stream(
             "POST", self._url(), headers=self._headers(said, body), content=body, extensions={"timeout": TIMES}
         ) as answer:
@@ -166,7 +166,7 @@ class OverHttp:
                 self._session = ""
 
     # ---- headers ----
-    def _with_meta(self, said: Said) -> Said:
+    def _with_meta(self, said: Said, client: Mapping[str, Any] | None) -> Said:
         """The newest revision says with each request what a session said once."""
         if not self.modern or "id" not in said:
             return said
@@ -175,7 +175,7 @@ class OverHttp:
             **params.get("_meta", {}),
             PROTOCOL_VERSION_META_KEY: MODERN,
             CLIENT_INFO_META_KEY: dict(ABOUT),
-            CLIENT_CAPABILITIES_META_KEY: dict(self._capabilities),
+            CLIENT_CAPABILITIES_META_KEY: dict(self._capabilities if client is None else client),
         }
         return {**said, "params": {**params, "_meta": meta}}
 

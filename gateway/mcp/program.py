@@ -138,7 +138,7 @@ class Program:
         await asyncio.sleep(LONGEST_LIFE)
         await self._end()
 
-    async def ask(self, said: Said) -> AsyncIterator[Said]:
+    async def ask(self, said: Said, client: Mapping[str, Any] | None = None) -> AsyncIterator[Said]:
         """See `Link`."""
         queue = self._waiting[said["id"]] = asyncio.Queue(MOST_QUEUED)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ LONGEST_URI: Final = 2_000
 LONGEST_CURSOR: Final = 4_096
 LONGEST_SHOWN: Final = 20_000
 LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+GOES_ON: Final = ("inputResponses", "requestState")
+MAY_GO_ON: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 UNKNOWN: Final = "unknown"
 PROGRESS: Final = "progressToken"
 
@@ -71,12 +73,22 @@ def understand(request: Request, accepted: Accepted, offered: Offered) -> Call:
         isinstance(progress, bool) or not isinstance(progress, (int, str)) or len(str(progress)) > 200
     ):
         raise _unfit("A progress token is a short text or a whole number.")
-    call = reader({name: value for name, value in request.params.items() if name != "_meta"}, accepted, offered)
-    return call if progress is None else Call(**{**_parts(call), "progress": progress})
+    params = {name: value for name, value in request.params.items() if name not in {"_meta", *GOES_ON}}
+    call = reader(params, accepted, offered)
+    more = _going_on(request)
+    if more:
+        call = replace(call, params={**call.params, **more})
+    return call if progress is None else replace(call, progress=progress)
 
 
-def _parts(call: Call) -> dict[str, Any]:
-    return {name: getattr(call, name) for name in Call.__dataclass_fields__}
+def _going_on(request: Request) -> dict[str, Any]:
+    """What a request says that goes on with an earlier one, once its server knows what it asked for. Raises Refusal."""
+    said = {name: request.params[name] for name in GOES_ON if name in request.params}
+    if said and request.method not in MAY_GO_ON:
+        raise _unfit(f"There is no parameter {next(iter(said))}.")
+    if not isinstance(said.get("inputResponses", {}), dict) or not isinstance(said.get("requestState", ""), str):
+        raise _unfit("inputResponses is an object, and requestState a text.")
+    return said
 
 
 def _tool(params: Mapping[str, Any], accepted: Accepted, offered: Offered) -> Call:
@@ -127,6 +139,11 @@ def _level(params: Mapping[str, Any], _accepted: Accepted, _offered: Offered) ->
     return Call("logging/setLevel", MCP_SESSION, "logging/setLevel", params, params)
 
 
+def _discover(_params: Mapping[str, Any], _accepted: Accepted, _offered: Offered) -> Call:
+    """What the gate knows already."""
+    return Call("server/discover", MCP_SESSION, "server/discover", {}, {})
+
+
 def _initialize(_params: Mapping[str, Any], _accepted: Accepted, _offered: Offered) -> Call:
     """Nothing of it goes up: the gate begins its own session with the server."""
     return Call("initialize", MCP_SESSION, "initialize", {}, {})
@@ -155,6 +172,7 @@ def _completion(params: Mapping[str, Any], accepted: Accepted, offered: Offered)
 
 READERS: Final[Mapping[str, Reader]] = {
     "initialize": _initialize,
+    "server/discover": _discover,
     "tools/call": _tool,
     "prompts/get": _prompt,
     "resources/read": _by_uri("resources/read", MCP_READ),

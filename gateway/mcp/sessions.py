@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,8 +18,8 @@ from agents.access import Identity
 from agents.tools import Definition
 from core.errors import NarrowgateError
 from gateway.http.known import Targets
-from gateway.mcp.jsonrpc import Id, Response, Said, request
-from gateway.mcp.link import Link, Welcome
+from gateway.mcp.jsonrpc import Response, Said, request
+from gateway.mcp.link import MODERN, Link, Welcome
 from gateway.mcp.offers import CAPABILITY, LISTS, Key, offered_by, unusable
 from gateway.mcp.overhttp import OverHttp
 from gateway.mcp.program import Program
@@ -61,8 +62,8 @@ class Session:
     welcome: Welcome
     offered: Mapping[Key, Definition] = field(default_factory=dict)
     """What the server offered when it was last looked at."""
-    running: dict[Id, Callable[[], None]] = field(default_factory=dict)
-    """How to cancel each request that is on its way."""
+    running: dict[object, Callable[[], None]] = field(default_factory=dict)
+    """How to cancel each request that is on its way, by its identifier where that is the session's own."""
     back: dict[str, asyncio.Future[Response]] = field(default_factory=dict)
     """What the server asked of the agent and waits for, by the gate's own identifier."""
     heard: float = field(default_factory=time.monotonic)
@@ -140,6 +141,7 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._modern: dict[tuple[object, ...], bool | None] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._sharing: dict[str, asyncio.Lock] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -193,20 +195,29 @@ class Sessions:
         session.server, session.heard = server, time.monotonic()
         return session
 
-    def standing(self, identity: Identity) -> Session | None:
-        """The session that requests of the newest revision of whoever asks share."""
-        return self._open.get(_shared(identity))
+    async def standing(self, identity: Identity, visit: Visit) -> Session | None:
+        """The session with the server that requests of the newest revision of whoever asks share, where there is one."""
+        known = self._open.get(_shared(identity))
+        with suppress(Problem):
+            return None if known is None else await self.find(known.id, identity, visit)
+        return None
 
-    async def shared(self, visit: Visit, identity: Identity, *, version: str) -> Session:
+    async def shared(self, visit: Visit, identity: Identity) -> Session:
         """As `standing`, begun where there is none. Raises Refusal."""
-        known = self.standing(identity)
-        if known is not None and not known.ended.is_set():
-            return await self.find(known.id, identity, visit)
-        session = await self.begin(visit, identity, version=version, client={})
-        del self._open[session.id]
-        session.id = _shared(identity)
-        self._open[session.id] = session
-        return session
+        key = _shared(identity)
+        lock = self._sharing.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                known = await self.standing(identity, visit)
+                if known is not None:
+                    return known
+                session = await self.begin(visit, identity, version=MODERN, client={})
+                self._open[key] = self._open.pop(session.id)
+                session.id = key
+                return session
+        finally:
+            if not lock.locked():
+                self._sharing.pop(key, None)
 
     async def look(self, session: Session) -> None:
         """Know what its server offers. Raises Refusal."""

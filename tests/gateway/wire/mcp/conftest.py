@@ -17,11 +17,14 @@ from tests.gateway.wire.world import World, eventually
 
 
 def behind(world: World, name: str, port: int, *, path: str = "/mcp") -> Resource:
-    """Put a tool server behind the gate."""
-    return inventory.add_resource(
+    """Put a tool server behind the gate, and wait until that knows it."""
+    made = inventory.add_resource(
         name, kind="mcp", segment=world.segment, owner=world.cast.owner, actor=world.cast.engineer, host="127.0.0.1",
         port=port, path=path, tls="off", connections=20,
     )  # fmt: skip
+    watch = world.gateway.service._watch
+    assert eventually(lambda: name in watch.current().resources)
+    return made
 
 
 def accept_all(world: World, resource: Resource) -> None:

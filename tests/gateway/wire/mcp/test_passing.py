@@ -21,7 +21,7 @@ def test_the_official_client_finds_what_this_agent_may_use_and_calls_it(agent: A
 
     about, names, called = agent.run(work)
     assert about == ("2025-11-25", "till")
-    assert names == ["confirms", "counts", "customer", "fails", "leak", "refund", "thinks", "waits"]
+    assert names == ["confirms", "counts", "customer", "fails", "leak", "refund", "sure", "thinks", "waits"]
     assert called.content[0].text == "paid 250 to 7"
     action = last(shape="refund", status="done")
     assert (action.verb, action.decision, action.enforced) == ("mcp:call", "allow", True)

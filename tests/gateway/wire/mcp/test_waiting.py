@@ -167,8 +167,6 @@ def asker(agent: Agent, tools: ToolServer) -> Agent:
     """The same server as another resource, where policy lets it ask users."""
     world = agent.world
     resource = Resource.objects.filter(name="asker").first() or behind(world, "asker", tools.port)
-    known = world.gateway.service._watch
-    assert eventually(lambda: "asker" in known.current().resources)
     other = Agent(world, agent.door, agent.http, "asker")
     other.begin()
     other.ask("tools/list")

@@ -8,11 +8,12 @@ import threading
 import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import SamplingMessage, TextContent
 from pydantic import BaseModel
@@ -28,6 +29,10 @@ class Customer(BaseModel):
 
 class Answer(BaseModel):
     yes: bool
+
+
+async def _really() -> Elicit[Answer]:
+    return Elicit("Really?", Answer)
 
 
 @dataclass
@@ -138,6 +143,11 @@ def _talkative(server: MCPServer, world: ToolServer) -> None:
         said = await ctx.elicit("Really?", Answer)
         world.seen.append(("confirms", said.action))
         return said.action
+
+    @server.tool()
+    async def sure(said: Annotated[Answer, Resolve(_really)]) -> str:
+        """Ask the user, in whatever revision."""
+        return "yes" if said.yes else "no"
 
     @server.tool()
     async def thinks(ctx: Context) -> str:

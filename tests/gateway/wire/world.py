@@ -63,6 +63,8 @@ permit (principal in Function::"support", action in Action::"mcp:use", resource)
 unless { context has operation && context.operation == "wipe" };
 @id("the-asker-may-ask") @why("It asks for a confirmation.")
 permit (principal in Function::"support", action == Action::"mcp:elicit", resource == Resource::"asker");
+@id("conforms") @why("The conformance suite does everything.")
+permit (principal in Function::"support", action, resource == Resource::"conformance");
 @id("plans-are-secret") @why("Nobody reads the plans.")
 forbid (principal, action == Action::"mcp:read", resource)
 when { context has args && context.args has uri && context.args.uri like "till://secret/*" };

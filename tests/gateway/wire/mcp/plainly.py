@@ -59,7 +59,8 @@ class Relay(BaseHTTPRequestHandler):
 
     @property
     def own(self) -> set[str]:
-        port = self.server.server_address[1]  # type: ignore[union-attr, misc]  # it has an address
+        assert isinstance(self.server, ThreadingHTTPServer)
+        port = self.server.server_port
         return {f"http://localhost:{port}", f"http://127.0.0.1:{port}"}
 
 

@@ -99,6 +99,7 @@ def approve(
     with transaction.atomic():
         hold, reviewer = _to_review(hold_id, actor, seen)
         granting.require_grantable(hold, wider)
+        releasing.require_turn(hold, reviewer)
         signed = signing.signed(reviewer, signing.APPROVE, [(str(hold.id), seen)], passkey) if hold.passkey else None
         _approve(hold, reviewer, seen, reason, wider=wider, signed=signed)
     return hold
@@ -249,11 +250,14 @@ def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
 def _approve(hold: Hold, reviewer: User, seen: str, reason: str, *, wider: Wider, signed: Signed) -> None:
     if signed:
         _replace_unsigned(hold, reviewer)
+    waited = releasing.waits_for_first(hold)
     _review(hold, reviewer, Review.Verdict.APPROVE, seen, reason, wider=wider, signed=signed)
-    if releasing.quorum_met(hold, Requirement(hold.requirement), signed=hold.passkey):
+    if releasing.quorum_met(hold, Requirement.of(hold.requirement), signed=hold.passkey):
         settle(hold, Status.APPROVED, "Everybody it takes has approved.")
         noted(Event.HOLD_SETTLED, hold, SYSTEM, details={"status": hold.status})
         _grant(hold)
+    elif waited and not releasing.waits_for_first(hold):
+        noted(Event.HOLD_STAGE, hold, SYSTEM)
     after_commit(hold_changed, hold.id)
 
 
@@ -342,7 +346,7 @@ def _wait_again(hold: Hold, decision: Decision) -> None:
     hold.status, hold.settled_at, hold.settled_because, hold.redeem_by = Status.WAITING, None, "", None
     hold.grant = None  # from here on people decide it, and it counts as theirs
     if decision.requirement:
-        hold.requirement = dict(decision.requirement.seats)
+        hold.ask_for(decision.requirement)
     hold.policy_version, hold.severity, hold.passkey = decision.policy_version, decision.severity, decision.passkey
     hold.breakglass = sorted(decision.breakglass)
     hold.reasons = [{"policy": reason.policy, "why": reason.why} for reason in decision.reasons]

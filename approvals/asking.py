@@ -123,18 +123,19 @@ def fresh(request: HoldRequest, agent: Agent, *, now: datetime) -> Hold:
     """The row of a new hold, not saved."""
     decision = request.decision
     acted_for = User.objects.filter(id=request.on_behalf_of).first() if request.on_behalf_of else None
-    requirement = dict(decision.requirement.seats) if decision.requirement else {}
     hold = Hold(
         action_id=request.action_id, session_id=request.session_id, agent=agent, resource_id=request.resource_id,
         digest=request.digest, salt=request.salt, verb=request.verb, summary=request.summary[:300], shown=request.shown,
         shape=request.shape, tables=list(request.tables), tags=list(request.tags), purpose=request.purpose[:300],
-        on_behalf_of=acted_for, requirement=requirement, severity=decision.severity, passkey=decision.passkey, breakglass=sorted(decision.breakglass),
+        on_behalf_of=acted_for, severity=decision.severity, passkey=decision.passkey, breakglass=sorted(decision.breakglass),
         policy_version=decision.policy_version,
         reasons=[{"policy": reason.policy, "why": reason.why} for reason in decision.reasons],
         excluded=exclusions(agent, acted_for), estimate=dict(request.estimate) if request.estimate else None,
         locks=list(request.locks), in_transaction=request.in_transaction, enforced=request.enforced, has_where=request.has_where,
         asked_at=now, deadline=now + patience(request),
     )  # fmt: skip
+    if decision.requirement:
+        hold.ask_for(decision.requirement)
     hold.remind_at = remind_at(hold)
     weigh(hold)
     return hold

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.passkeys import passkeys_of
+from accounts.quorum import Requirement
 from activity.models import Action, Erasure, Session
 from activity.queries import erasure_of
 from activity.visibility import may_read
@@ -99,7 +100,7 @@ class Case:
     @property
     def missing_words(self) -> str:
         """Who is still missing."""
-        groups = [chair.group for chair in self.row.chairs if chair.state != "on"]
+        groups = [chair.who for chair in self.row.chairs if chair.state != "on"]
         return f"{len(groups)} more {'is' if len(groups) == 1 else 'are'} needed: {words.listing(list(dict.fromkeys(groups)))}."
 
     @property
@@ -135,6 +136,18 @@ class Case:
     def has_passkey(self) -> bool:
         """Whether this reader has a passkey to sign with."""
         return bool(passkeys_of(self.reader))
+
+    @property
+    def left_out(self) -> str:
+        """The groups whom policy lets nobody of decide it."""
+        return words.listing(sorted(Requirement.of(self.hold.requirement).without))
+
+    @property
+    def not_yet(self) -> bool:
+        """Whether this reader may review it, and others have to come first."""
+        needs = Requirement.of(self.hold.requirement)
+        first = self.row.chairs[: sum(needs.seats.values())]
+        return bool(needs.then) and any(chair.state != "on" for chair in first)
 
     @property
     def once_only(self) -> str:

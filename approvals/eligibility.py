@@ -16,6 +16,7 @@ from uuid import UUID
 from accounts.models import Membership, Role, User
 from accounts.objects import Key, groups_by_target
 from accounts.queries import accounts_of
+from accounts.quorum import DATA_OWNER, Requirement, seat_in_words
 from agents.models import Agent
 from approvals.models import Hold
 
@@ -97,17 +98,37 @@ class Bench:
     def standing(self, user: User, hold: Hold, *, wanted: Collection[str] | None = None) -> Standing:
         """Where `user` stands before `hold`; both must have been named at the start.
 
-        `wanted` are the groups whose seats count; those of the hold's own requirement unless said.
+        `wanted` are those whose seats count; those of the hold's own requirement unless said.
         """
-        refusal = _closed(user) or _excluded(user, hold, self._accounts[user.person]) or _unable(user)
+        needs = Requirement.of(hold.requirement)
+        refusal = _closed(user) or _excluded(user, hold, self._accounts[user.person]) or self._left_out(user, needs)
         if refusal:
             code, because, about = refusal
             return Standing(user, eligible=False, code=code, because=because, about=about)
-        return self._seated(user, hold, set(hold.requirement if wanted is None else wanted))
+        names = set(needs.names if wanted is None else wanted)
+        if DATA_OWNER in names and hold.resource.owner and hold.resource.owner.person == user.person:
+            counting = self._counting(user, hold) & names if user.has_role(Role.REVIEWER) else set()
+            return Standing(user, eligible=True, groups=frozenset({DATA_OWNER, *counting}))
+        refusal = _unable(user)
+        if refusal:
+            code, because, about = refusal
+            return Standing(user, eligible=False, code=code, because=because, about=about)
+        return self._seated(user, hold, names)
+
+    def _counting(self, user: User, hold: Hold) -> set[str]:
+        memberships = self._memberships.get(user.id, [])
+        return {one.group.name for one in memberships if one.counts_for(hold.asked_at)}
+
+    def _left_out(self, user: User, needs: Requirement) -> tuple[str, str, str] | None:
+        """Why the requirement takes nobody of a group of theirs; membership counts against one from the first moment."""
+        mine = {one.group.name for one in self._memberships.get(user.id, [])} & needs.without
+        if not mine:
+            return None
+        groups = _either(mine)
+        return "left_out", f"Policy lets nobody of {groups} decide this.", f"Is in {groups}, whom policy leaves out."
 
     def _seated(self, user: User, hold: Hold, wanted: set[str]) -> Standing:
-        memberships = self._memberships.get(user.id, [])
-        counting = {one.group.name for one in memberships if one.counts_for(hold.asked_at)}
+        memberships, counting = self._memberships.get(user.id, []), self._counting(user, hold)
         late = {one.group.name for one in memberships} - counting
         reviewing = self._reviewing_groups(hold)
         if not counting & reviewing:
@@ -194,4 +215,4 @@ def _joined_late(user: User, late: set[str]) -> Standing:
 
 
 def _either(groups: set[str]) -> str:
-    return " or ".join(sorted(groups))
+    return " or ".join(seat_in_words(group) for group in sorted(groups))

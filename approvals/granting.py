@@ -91,7 +91,7 @@ def covering(hold: Hold, canonical: bytes, *, now: datetime) -> Grant | None:
     if hold.in_transaction or hold.passkey or hold.severity == ONCE_ONLY or not live.exists():
         return None
     locked = live.select_for_update(of=("self",), no_key=True).select_related("hold").order_by("expires_at", "id")
-    wanted = Requirement(hold.requirement)
+    wanted = Requirement.of(hold.requirement)
     return next(
         (one for one in locked if _alike(one, hold, canonical) and releasing.quorum_met(hold, wanted, by=one)), None
     )

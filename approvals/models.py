@@ -12,6 +12,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from accounts.quorum import DATA_OWNER, Requirement
 from approvals.notifications.models import Notification, NotificationChoices, NotificationCursor
 from core.errors import AlreadySettled, Stale
 from core.ids import new_id
@@ -65,7 +66,8 @@ class Hold(models.Model):
     on_behalf_of = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    requirement = models.JSONField()  # {"dba": 2, "security": 1}
+    requirement = models.JSONField()  # {"dba": 2, "security": 1}: `Requirement.as_json`
+    asks_owner = models.BooleanField(default=False, db_default=False)  # a seat of it is for the resource's owner
     reasons = models.JSONField(default=list)  # [{"policy": …, "why": …}]
     severity = models.CharField(max_length=8, blank=True)  # the gravest that its policies say: low … critical
     passkey = models.BooleanField(default=False, db_default=False)  # approvals are signed with one
@@ -113,6 +115,15 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return self.summary
+
+    @property
+    def needs(self) -> str:
+        """Whom it takes, in words."""
+        return Requirement.of(self.requirement).words
+
+    def ask_for(self, needs: Requirement) -> None:
+        """Take `needs` as what it requires from here on. Not saved."""
+        self.requirement, self.asks_owner = needs.as_json(), DATA_OWNER in needs.names
 
     @property
     def outside(self) -> dict[str, object]:

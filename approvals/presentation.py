@@ -102,7 +102,7 @@ def approved(chairs: Sequence[Chair]) -> int:
 def consequence(chairs: Sequence[Chair]) -> str:
     """What the reader's approval will do, as "Yours is the second of 3. Then security decides"."""
     done = approved(chairs)
-    left = [chair.group for chair in chairs if chair.state == "open"]
+    left = [chair.who for chair in chairs if chair.state == "open"]
     if len(chairs) == 1:
         return "Yours alone releases it, once."
     place = _ORDINALS[done] if done < len(_ORDINALS) else f"{done + 1}th"

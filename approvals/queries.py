@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Prefetch, Q, QuerySet
 from accounts.models import Role, User
 from accounts.objects import reviewable_by
 from accounts.queries import READS_EVERYTHING
+from accounts.quorum import Requirement
 from activity.models import Action
 from approvals.eligibility import Bench, Standing, exclusions
 from approvals.models import BrokenGlass, Grant, Hold, Review
@@ -19,7 +20,7 @@ WITH_REVIEWS: Prefetch[str, QuerySet[Review], str] = Prefetch(
 )
 """To prefetch holds' reviews and their reviewers with: one query."""
 RELATED = (
-    "agent__owner", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "on_behalf_of", "grant",
+    "agent__owner", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "resource__owner", "on_behalf_of", "grant",
 )  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def visible_to(user: User) -> QuerySet[Hold]:
     own = Q(agent__owner=user) | Q(agent__deputy=user) | Q(on_behalf_of=user)
     may = reviewable_by(user)
     reviewed = Q(resource__segment__in=may.segments) | Q(resource__in=may.resources) | Q(agent__in=may.agents)
-    return Hold.objects.filter(own | reviewed)
+    return Hold.objects.filter(own | reviewed | Q(asks_owner=True, resource__owner=user))
 
 
 def visible_grants(user: User) -> QuerySet[Grant]:
@@ -72,10 +73,11 @@ def reviewers_for(hold: Hold, beside: Bench | None = None) -> list[Standing]:
 
     `beside` is the bench of somebody else before it, if there is one.
     """
+    owner = {hold.resource.owner_id} if hold.asks_owner else set()
     excluded = {one["user"] for one in [*hold.excluded, *exclusions(hold.agent, hold.on_behalf_of)]}
-    concerned = Q(memberships__group__name__in=list(hold.requirement), roles__contains=[Role.REVIEWER]) | Q(
-        id__in=excluded
-    )
+    concerned = Q(
+        memberships__group__name__in=list(Requirement.of(hold.requirement).groups), roles__contains=[Role.REVIEWER]
+    ) | Q(id__in=excluded | owner)
     theirs = ArraySubquery(User.objects.filter(person=OuterRef("person")).values("id"))
     people = list(User.objects.filter(concerned, is_active=True).annotate(accounts=theirs).distinct())
     accounts = {person.person: {str(one) for one in person.accounts} for person in people}

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from django.db.models import F, Q, QuerySet
 
-from accounts.quorum import Requirement, Seat, satisfied
+from accounts.models import User
+from accounts.quorum import Requirement, Seat, fits, satisfied
 from agents.models import Agent
 from approvals.asking import require_active
 from approvals.eligibility import Bench
 from approvals.errors import PoliciesChanged, QuorumLost
 from approvals.models import BrokenGlass, Grant, Hold, Review
-from core.errors import AlreadySettled, NarrowgateError, Refused
+from core.errors import AlreadySettled, NarrowgateError, NotEligible, Refused
 from policies.decision import Decision, Verdict
 from policies.queries import active
 
@@ -67,8 +68,24 @@ def quorum_met(hold: Hold, requirement: Requirement, *, signed: bool = False, by
     given = _approvals(hold, by or _standing_grant(hold)).select_related("reviewer")
     reviews = list(given.filter(signed=True) if signed else given)
     bench = Bench([review.reviewer for review in reviews], [hold])
-    standings = [bench.standing(review.reviewer, hold, wanted=requirement.seats) for review in reviews]
+    standings = [bench.standing(review.reviewer, hold, wanted=requirement.names) for review in reviews]
     return satisfied(requirement, [Seat(str(one.user.person), one.groups) for one in standings if one.eligible])
+
+
+def waits_for_first(hold: Hold) -> bool:
+    """Whether it has two stages, and the first is not full."""
+    needs = Requirement.of(hold.requirement)
+    return bool(needs.then) and not quorum_met(hold, needs.first, signed=hold.passkey)
+
+
+def require_turn(hold: Hold, reviewer: User) -> None:
+    """Raise NotEligible for somebody whose seats are all in the second stage, while the first is not full."""
+    if not waits_for_first(hold):
+        return
+    needs = Requirement.of(hold.requirement)
+    groups = Bench([reviewer], [hold]).standing(reviewer, hold).groups
+    if not any(fits(seat, groups) for seat in needs.seats):
+        raise NotEligible("It is not your turn yet.", f"First it takes {needs.first.words}.")
 
 
 def approvals_of(hold: Hold) -> list[str]:

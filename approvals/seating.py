@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from accounts.models import Membership, User
-from accounts.quorum import Requirement, Seat, seating
+from accounts.quorum import DATA_OWNER, Requirement, Seat, fits, open_seats, seat_in_words, seating
 from approvals.models import Hold, Review
 
 Groups = dict[UUID, list[Membership]]
@@ -22,6 +21,13 @@ class Chair:
     group: str
     state: str
     review: Review | None = None
+    then: bool = False
+    """Whether the second stage begins with it."""
+
+    @property
+    def who(self) -> str:
+        """Whom it is for."""
+        return seat_in_words(self.group)
 
     @property
     def took(self) -> float:
@@ -45,22 +51,26 @@ def memberships_of(holds: Sequence[Hold], reader: User) -> Groups:
 
 def _chairs(hold: Hold, reader: User, memberships: Groups) -> list[Chair]:
     approvals = {str(review.reviewer.person): review for review in hold.reviews.all() if review.counts_for(hold)}
-    seats = [
-        Seat(person, _groups(review.reviewer_id, hold.asked_at, memberships)) for person, review in approvals.items()
-    ]
-    seated = seating(Requirement(hold.requirement), seats)
-    mine = (
-        None if str(reader.person) in approvals else _first_open(seated, _groups(reader.id, hold.asked_at, memberships))
-    )
+    needs = Requirement.of(hold.requirement)
+    seats = [Seat(person, _groups(review.reviewer, hold, memberships)) for person, review in approvals.items()]
+    seated = seating(needs, seats)
+    mine = None
+    if str(reader.person) not in approvals:
+        groups = _groups(reader, hold, memberships)
+        mine = next((number for number in open_seats(needs, seated) if fits(seated[number][0], groups)), None)
+    first = sum(needs.seats.values())
     return [
-        Chair(group, "on" if person else "me" if number == mine else "open", approvals.get(person or ""))
+        Chair(
+            group,
+            "on" if person else "me" if number == mine else "open",
+            approvals.get(person or ""),
+            then=number == first,
+        )
         for number, (group, person) in enumerate(seated)
     ]
 
 
-def _groups(person: UUID, asked_at: datetime, memberships: Groups) -> frozenset[str]:
-    return frozenset(one.group.name for one in memberships.get(person, []) if one.counts_for(asked_at))
-
-
-def _first_open(seated: Sequence[tuple[str, str | None]], groups: frozenset[str]) -> int | None:
-    return next((number for number, (group, person) in enumerate(seated) if person is None and group in groups), None)
+def _groups(user: User, hold: Hold, memberships: Groups) -> frozenset[str]:
+    found = {one.group.name for one in memberships.get(user.id, []) if one.counts_for(hold.asked_at)}
+    owner = hold.resource.owner if hold.asks_owner else None
+    return frozenset(found | {DATA_OWNER} if owner and owner.person == user.person else found)

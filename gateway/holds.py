@@ -181,7 +181,7 @@ class Holds:
         )
 
     def _notice(self, hold: Hold) -> str:
-        seats = ", ".join(f"{count} of {group}" for group, count in hold.requirement.items())
+        seats = hold.needs
         left = max(0, round((hold.deadline - datetime.now(UTC)).total_seconds()))
         why = hold.reasons[0]["why"] if hold.reasons else ""
         return (

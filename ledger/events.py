@@ -119,6 +119,7 @@ class Event(StrEnum):
         "Three quarters of its time are over: those who may still review it are told again.",
     )
     HOLD_RETRACTED = "hold:retracted", "One person took their approval back while the action still waited."
+    HOLD_STAGE = "hold:second_stage", "The first stage of the requirement is full: those of the second decide."
     HOLD_SETTLED = "hold:settled", "The reviews met the requirement."
     HOLD_WITHDRAWN = "hold:withdrawn", "The agent, its owner or their deputy took its request back."
     REVIEW_REFUSED = "review:refused", "Somebody tried to review or withdraw a hold and was refused, and why."

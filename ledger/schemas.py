@@ -76,6 +76,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.HOLD_RELEASED: NOTHING,
     Event.HOLD_REMINDED: "enforced:flag?",
     Event.HOLD_RETRACTED: "enforced:flag? review:text",
+    Event.HOLD_STAGE: "enforced:flag?",
     Event.HOLD_SETTLED: "enforced:flag? status:text",
     Event.HOLD_WITHDRAWN: "because:text? enforced:flag? reason:text?",
     Event.INCIDENT_ACKNOWLEDGED: NOTHING,

@@ -109,7 +109,7 @@ def _problem(line: int, error: NarrowgateError) -> Problem:
 
 
 def _groups(requirement: Requirement | None) -> list[str]:
-    return sorted(requirement.seats) if requirement else []
+    return sorted(requirement.groups) if requirement else []
 
 
 def _unknown(line: int, kind: str, names: Collection[str], known: Collection[str] | None) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from accounts.quorum import Requirement, Seat, satisfied
+from accounts.quorum import Requirement, Seat, could_fill
 from core.words import listing, plural
 from policies.parse import Policy
 from policies.slicing import Scope
@@ -143,18 +143,18 @@ def _hopeless(rules: Mapping[str, Policy], people: People) -> Iterator[Finding]:
         requirement = policy.terms.hold
         if requirement is None:
             continue
-        if not satisfied(requirement, people.seats):
+        if not could_fill(requirement, people.seats):
             yield Finding(Kind.HOPELESS, f"There are not enough people for {requirement}, each filling one seat.", name)
         else:
             yield from _own(name, requirement, people)
 
 
 def _own(name: str, requirement: Requirement, people: People) -> Iterator[Finding]:
-    groups = set(requirement.seats)
+    groups = set(requirement.names)
     owning = {seat.person for seat in people.seats if seat.groups & groups and seat.person in people.owners}
     for person in sorted(owning):
         others = [seat for seat in people.seats if seat.person != person]
-        if not satisfied(requirement, others):
+        if not could_fill(requirement, others):
             agents = plural(people.owners[person], "agent")
             yield Finding(
                 Kind.OWN,

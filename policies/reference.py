@@ -68,7 +68,10 @@ OURS_SAY: Final[Mapping[str, str]] = {
 NOTES_SAY: Final[Mapping[str, tuple[str, str]]] = {
     "id": ('@id("name")', "Required, and unique in a version."),
     "why": ('@why("sentence")', "Shown to people and to the agent."),
-    "hold": ('@hold("dba:2, security:1")', "On a forbid: groups, and how many distinct people of each."),
+    "hold": (
+        '@hold("dba:2, security:1")',
+        "On a forbid: groups, and how many distinct people of each. `dba\\|oncall:1` is either, `dba:1 then security:1` an order, `@data-owner:1` whoever owns the resource, `dba:2 not trainees` leaves a group out.",
+    ),
     "ttl": ('@ttl("15m")', "How long a hold waits: s, m or h, at most 24h; 15 minutes where nothing is said."),
     "severity": (
         '@severity("high")',

@@ -8,7 +8,7 @@ from functools import cached_property
 from uuid import UUID
 
 from accounts.models import Role, User
-from accounts.quorum import Requirement, Seat, satisfied
+from accounts.quorum import Requirement, Seat, could_fill, fits
 from agents.locking import answerable
 from agents.models import Agent
 from agents.reinstating_actions import STOPPED, may_confirm
@@ -64,7 +64,12 @@ class _Known:
         """The holds by identifier, with whatever their standing takes."""
         found = Hold.objects.filter(
             id__in=self._subjects(
-                Event.HOLD_ASKED, Event.HOLD_REMINDED, Event.GLASS_BROKEN, Event.GLASS_OVERDUE, *OUTCOMES
+                Event.HOLD_ASKED,
+                Event.HOLD_STAGE,
+                Event.HOLD_REMINDED,
+                Event.GLASS_BROKEN,
+                Event.GLASS_OVERDUE,
+                *OUTCOMES,
             )
         ).select_related(*RELATED)
         return {hold.id: hold for hold in found}
@@ -78,7 +83,9 @@ class _Known:
     @cached_property
     def reviewers(self) -> list[User]:
         """The reviewers in any group that a waiting hold of the batch needs."""
-        return self.reviewers_in({group for hold in self.waiting for group in hold.requirement})
+        owners = {hold.resource.owner for hold in self.waiting if hold.asks_owner and hold.resource.owner}
+        groups = {group for hold in self.waiting for group in Requirement.of(hold.requirement).groups}
+        return list({*self.reviewers_in(groups), *(owner for owner in owners if owner.is_active)})
 
     @cached_property
     def bench(self) -> Bench:
@@ -132,6 +139,7 @@ Concerned = Iterator[tuple[Kind, Iterable[User]]]
 def _concerned(told: Told, known: _Known) -> Concerned:
     about = {
         Event.HOLD_ASKED: _asked,
+        Event.HOLD_STAGE: _asked,
         Event.HOLD_REMINDED: _reminded,
         Event.GLASS_BROKEN: _glass,
         Event.GLASS_OVERDUE: _glass,
@@ -164,9 +172,11 @@ def _asked(told: Told, known: _Known) -> Concerned:
         return
     standings = [known.bench.standing(person, hold) for person in known.reviewers]
     eligible = [one for one in standings if one.eligible]
-    yield Kind.REVIEW, [one.user for one in eligible]
+    needs = Requirement.of(hold.requirement)
+    now = needs.then if told.event == Event.HOLD_STAGE else needs.seats
+    yield Kind.REVIEW, [one.user for one in eligible if any(fits(seat, one.groups) for seat in now)]
     seats = [Seat(str(one.user.person), one.groups) for one in eligible]
-    if not satisfied(Requirement(hold.requirement), seats):
+    if not could_fill(needs, seats):
         yield Kind.STUCK, known.of_role(Role.ADMINISTRATOR)
 
 
@@ -186,7 +196,7 @@ def _glass(told: Told, known: _Known) -> Concerned:
     """
     hold = known.holds.get(told.subject)
     if hold is not None:
-        reviewers = known.reviewers_in({*Requirement(hold.requirement).seats, *hold.breakglass})
+        reviewers = known.reviewers_in({*Requirement.of(hold.requirement).groups, *hold.breakglass})
         yield Kind.GLASS, {*_answerable(hold.agent), *known.of_role(Role.CISO, Role.ADMINISTRATOR), *reviewers}
 
 

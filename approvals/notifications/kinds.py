@@ -70,7 +70,13 @@ _OTHERS: Final[Mapping[str, str]] = {
     Event.REPORT_MADE: "Your report is ready",
     Event.REPORT_FAILED: "Your report could not be made",
 }
-WATCHED: Final = (Event.HOLD_ASKED.value, Event.HOLD_REMINDED.value, *map(str, OUTCOMES), *map(str, _OTHERS))
+WATCHED: Final = (
+    Event.HOLD_ASKED.value,
+    Event.HOLD_STAGE.value,
+    Event.HOLD_REMINDED.value,
+    *map(str, OUTCOMES),
+    *map(str, _OTHERS),
+)
 """The events that may be worth telling."""
 
 

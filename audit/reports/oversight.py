@@ -236,7 +236,7 @@ def _row(hold: Any) -> Row:  # noqa: ANN401 -- a hold with what the query adds t
         "reasons": "; ".join(f"{one['who']}: {one['reason']}" for one in hold.given if one["reason"]),
         "settled_at": moment(hold.settled_at),
         "settled_because": hold.settled_because,
-        "required": ", ".join(f"{group}: {number}" for group, number in sorted(hold.requirement.items())),
+        "required": hold.needs,
         "excluded": _excluded(hold.excluded),
         "purpose": hold.purpose,
         "risk": hold.risk,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.quorum import Requirement, Seat, missing, satisfied, seated
+from accounts.quorum import Requirement, Seat, could_fill, missing, satisfied, seated
 from core.errors import Invalid
 
 GROUPS = ("dba", "security", "legal")
@@ -99,3 +99,60 @@ def test_what_requires_nothing_clear_is_refused(text: str) -> None:
 def test_an_empty_requirement_cannot_be_made() -> None:
     with pytest.raises(Invalid):
         Requirement({})
+
+
+@pytest.mark.parametrize(
+    ("text", "json", "words"),
+    [
+        ("dba|oncall:2", {"dba|oncall": 2}, "2 of dba or oncall"),
+        ("oncall | dba : 2", {"dba|oncall": 2}, "2 of dba or oncall"),
+        ("dba:1 then security:1", {"dba": 1, "then": {"security": 1}}, "1 of dba, then 1 of security"),
+        ("@data-owner:1, dba:1", {"@data-owner": 1, "dba": 1}, "1 of the data owner and 1 of dba"),
+        ("dba:1 not trainees, vendors", {"dba": 1, "not": ["trainees", "vendors"]}, "1 of dba; nobody of trainees or vendors"),
+    ],
+)  # fmt: skip
+def test_either_an_order_the_owner_and_who_is_left_out(text: str, json: dict[str, object], words: str) -> None:
+    requirement = Requirement.parse(text)
+    assert requirement.as_json() == json
+    assert requirement.words == words
+    assert Requirement.of(json) == requirement == Requirement.parse(str(requirement)) == copy.deepcopy(requirement)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("dba:1 then", "not a group and a number"),
+        ("dba:1 then security", "not a group and a number"),
+        ("dba:1 then security:1 then legal:1", "three stages"),
+        ("dba:1 not ", "not a group to leave out"),
+        ("dba:1 not dba", "both asked for and left out"),
+        ("dba:1 not trainees:1", "not a group to leave out"),
+        ("dba|dba:1, dba:1", "named twice"),
+        ("@owner:1", "not a group and a number"),
+        ("then:1", "meaning of its own"),
+        ("dba:12 then security:12", "between 1 and 20"),
+    ],
+)
+def test_what_is_written_wrongly_is_refused_with_what_to_write(text: str, why: str) -> None:
+    with pytest.raises(Invalid, match=why) as refused:
+        Requirement.parse(text)
+    assert refused.value.remedy
+
+
+def test_the_second_stage_counts_only_who_approved_after_the_first_was_full() -> None:
+    requirement = Requirement.parse("dba:1 then security:1")
+    first, second = Seat("a", frozenset({"dba"})), Seat("b", frozenset({"security"}))
+    assert satisfied(requirement, [first, second])
+    assert not satisfied(requirement, [second, first])
+    assert could_fill(requirement, [second, first])
+    both = Seat("c", frozenset({"dba", "security"}))
+    assert satisfied(requirement, [first, both])
+    assert not satisfied(requirement, [both])
+
+
+def test_merging_keeps_each_stage_and_everybody_left_out() -> None:
+    one, other = (
+        Requirement.parse("dba:1 then security:1 not trainees"),
+        Requirement.parse("dba:2, legal:1 not vendors"),
+    )
+    assert str(one.merge(other)) == "dba:2, legal:1 then security:1 not trainees, vendors"

@@ -17,13 +17,13 @@ from cli import policy_bundle
 from cli.api_client import Api, AsOption, TokenFileOption, connect
 from cli.findings import Finding, Output, printed
 from cli.output import table
-from cli.policy_files import TESTS, Bundle, commit_of, gather, gather_tests, write_pack
+from cli.policy_files import TESTS, Bundle, commit_of, gather, gather_tests, repository_of, write_pack
 from cli.state import StateOption
 from core.errors import NarrowgateError
 
 policy = typer.Typer(
     name="policy",
-    help="Policies: check, test, diff, push, try, approve, activate, roll back, review, export, verify.",
+    help="Policies: check, test, diff, push, fetch, try, approve, activate, roll back, review, export, verify.",
     no_args_is_help=True,
 )
 EVERY: Final = 0.5
@@ -154,12 +154,30 @@ def push(  # noqa: PLR0917 -- typer reads options from parameters
     if problems:
         raise NarrowgateError(printed(problems, Output.TEXT, well=""))
     body = {"text": bundle.text, "tests": tests.text, "note": note, "commit": commit_of(files)}
+    body |= {"repository": repository_of(files)} if body["commit"] else {}
     if first:
         typer.echo(f"Version {api.post('policies/install', body)['number']} is in force.")
         return
     number = api.post("policies", body)["number"]
     api.post(f"policies/{number}/propose")
     typer.echo(f"Version {number} is proposed. Somebody else approves it: narrowgate policy approve {number}")
+
+
+@policy.command()
+def fetch(
+    branch: Annotated[str, typer.Option(help="The branch; the repository's own otherwise.")] = "",
+    state: StateOption = None,
+    token_file: TokenFileOption = None,
+    person: AsOption = "",
+) -> None:
+    """Have the console fetch its Git repository, and propose what is there as the next version. Somebody else approves it."""
+    api = connect(state, token_file, person)
+    made = api.post("policies/fetch", {"branch": branch})
+    number = made["number"]
+    api.post(f"policies/{number}/propose")
+    typer.echo(
+        f"Version {number}, of commit {made['commit'][:12]}, is proposed. Somebody else approves it: narrowgate policy approve {number}"
+    )
 
 
 @policy.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +15,7 @@ from core.errors import NarrowgateError
 POLICIES = "*.cedar"
 TESTS = "*.test.yaml"
 NEXT_DOCUMENT = "---\n"
+LONGEST_ADDRESS = 300
 GIT_WITHIN = 5.0
 """Seconds that Git has to name a commit."""
 
@@ -53,11 +56,20 @@ def commit_of(paths: Iterable[Path]) -> str:
     return _git(folder, "rev-parse", "HEAD") or ""
 
 
+def repository_of(paths: Iterable[Path]) -> str:
+    """The address of the repository that the files are of, without what would open it; empty where there is none."""
+    path = next(iter(paths))
+    address = _git(path if path.is_dir() else path.parent, "remote", "get-url", "origin") or ""
+    plain = re.sub(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", r"\1", address)
+    return plain if len(plain) <= LONGEST_ADDRESS and not re.search(r"\s", plain) else ""
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What Git says; None where it is not there, or this is no repository."""
-    command = ["git", "-C", str(folder), *arguments]
+    """What Git says; None where it is not there, or this is no repository. No hook or helper of the repository's own is run."""
+    command = ["git", "-C", str(folder), "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
+    alone = os.environ | {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0"}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_WITHIN)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_WITHIN, env=alone)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.actors import SYSTEM, actor_of, require_role
@@ -24,13 +25,14 @@ from policies.check import check, unknown_names
 from policies.models import PolicyPlan, PolicyVersion
 from policies.parse import policies
 from policies.queries import active, registry
+from policies.repository import Repository
 
 Status = PolicyVersion.Status
 _LOCK = 0x6E67_706F  # "ngpo": whoever holds it changes versions
 
 
 def install(
-    text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "", source: str = ""
+    text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "", repository: str = ""
 ) -> PolicyVersion:
     """Put the first version in force. Raises Refused when there is a version already, and Invalid."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
@@ -41,7 +43,7 @@ def install(
         _lock()
         if PolicyVersion.objects.exists():
             raise Refused("There are policies already.", "Draft a version and have it approved.", code="not_the_first")
-        version = _write(text, packed, actor, note=note, tests=tests, commit=commit, source=source)
+        version = _write(text, packed, actor, note=note, tests=tests, commit=commit, repository=repository)
         sealing.seal_approval(version)
         version.save(update_fields=["approval"])
         _activate(version, actor, {"bootstrap": True, **_origin(version)})
@@ -49,7 +51,7 @@ def install(
 
 
 def draft(
-    text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "", source: str = ""
+    text: str, *, actor: User, note: str = "", tests: str = "", commit: str = "", repository: str = ""
 ) -> PolicyVersion:
     """Keep `text` as a version of `actor`'s, its test cases with it, signed. Raises Refused (not an engineer) and Invalid."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
@@ -58,7 +60,24 @@ def draft(
     packed = plan.write(policies(text))
     with transaction.atomic():
         _lock()
-        return _write(text, packed, actor, note=note, tests=tests, commit=commit, source=source)
+        return _write(text, packed, actor, note=note, tests=tests, commit=commit, repository=repository)
+
+
+def fetch(*, actor: User, branch: str = "") -> PolicyVersion:
+    """Keep what the deployment's repository holds as a draft of `actor`'s, who proposes it like any other. Raises Refused, Invalid, Stale and NarrowgateError."""
+    require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
+    found = Repository.at(settings.POLICY_REPOSITORY, settings.POLICY_REPOSITORY_TOKEN).read(branch)
+    newest = PolicyVersion.objects.order_by("-number").first()
+    if newest is not None and (newest.commit, newest.repository) == (found.commit, found.repository):
+        raise Stale(f"Version {newest.number} is of that commit already.", "Push something new to the repository.")
+    return draft(
+        found.text,
+        actor=actor,
+        tests=found.tests,
+        commit=found.commit,
+        repository=found.repository,
+        note=f"Fetched from {branch or 'the main branch'}.",
+    )
 
 
 def propose(version_id: UUID, *, actor: User) -> PolicyVersion:
@@ -168,7 +187,9 @@ def require_passing(text: str, tests: str) -> None:
 
 def _origin(version: PolicyVersion) -> dict[str, object]:
     """What its entry says of where it comes from, where there is anything to say."""
-    said: dict[str, object] = {name: getattr(version, name) for name in ("commit", "source") if getattr(version, name)}
+    said: dict[str, object] = {
+        name: getattr(version, name) for name in ("commit", "repository") if getattr(version, name)
+    }
     return said | ({"tests": f"sha256:{hashlib.sha256(version.tests.encode()).hexdigest()}"} if version.tests else {})
 
 
@@ -195,7 +216,7 @@ def _require(version: PolicyVersion, status: PolicyVersion.Status) -> None:
 
 
 def _write(text: str, packed: bytes, actor: User, **said: str) -> PolicyVersion:
-    """Keep a version and its plan, sealed. `said`: its note, tests, commit and source."""
+    """Keep a version and its plan, sealed. `said`: its note, tests, commit and repository."""
     newest = PolicyVersion.objects.order_by("-number").first()
     number = newest.number + 1 if newest else 1
     version = PolicyVersion(number=number, text=text, schema=schema.text(), author=actor, created_at=db_now(), **said)

@@ -46,7 +46,7 @@ class PolicyVersionSerializer(serializers.ModelSerializer[PolicyVersion]):
 
         model = PolicyVersion
         fields: ClassVar = [
-            "number", "digest", "status", "note", "author", "created_at", "approved_by", "approved_at", "activated_at", "commit", "source",
+            "number", "digest", "status", "note", "author", "created_at", "approved_by", "approved_at", "activated_at", "commit", "repository",
             "signature", "text", "tests",
         ]  # fmt: skip
 
@@ -122,10 +122,17 @@ class TestsBody(TextBody):
 
 
 class DraftBody(TestsBody):
-    """A version to keep; a note says what changes and why, `commit` where it comes from."""
+    """A version to keep; a note says what changes and why, `repository` and `commit` where it comes from."""
 
     note = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
     commit = serializers.RegexField(r"^([0-9a-f]{7,64})?$", required=False, allow_blank=True, default="")
+    repository = serializers.RegexField(r"^(\S+)?$", max_length=300, required=False, allow_blank=True, default="")
+
+
+class FetchBody(serializers.Serializer[Any]):
+    """The branch to fetch; the repository's own where none is named."""
+
+    branch = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
 
 
 class RollbackBody(serializers.Serializer[Any]):
@@ -267,6 +274,12 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         """Put the very first version in force; refused when there is any."""
         version = actions.install(**_read(DraftBody, request), actor=self.person)
         return self._said(version, status.HTTP_201_CREATED)
+
+    @extend_schema(request=FetchBody, responses={201: PolicyVersionSerializer})
+    @action(detail=False, methods=["post"])
+    def fetch(self, request: Request) -> Response:
+        """Keep what the deployment's Git repository holds as a draft; it comes into force like any other."""
+        return self._said(actions.fetch(actor=self.person, **_read(FetchBody, request)), status.HTTP_201_CREATED)
 
     @extend_schema(responses=PolicyBundleSerializer)
     @action(detail=True, methods=["get"])

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from core.ids import new_id
 
-SIGNED = ("author_id", "commit", "created_at", "digest", "number", "schema", "signature", "source", "tests", "text")
+SIGNED = ("author_id", "commit", "created_at", "digest", "number", "repository", "schema", "signature", "tests", "text")
 """Fields of a version that its signature is over, and that."""
 
 
@@ -33,7 +33,9 @@ class PolicyVersion(models.Model):
     text = models.TextField()
     tests = models.TextField(blank=True)  # test cases, as `policies/cases.py` reads them
     schema = models.TextField(blank=True)  # Cedar's schema that it was checked against
-    source = models.CharField(max_length=300, blank=True)  # the repository and commit that it comes from: a claim of
+    repository = models.CharField(
+        max_length=300, blank=True
+    )  # the repository and commit that it comes from: a claim of
     commit = models.CharField(max_length=64, blank=True)  # whoever pushed it, unless the console fetched it itself
     digest = models.CharField(max_length=80)  # sha256: of what is signed (`policies/sealing.py`)
     signature = models.TextField(blank=True)  # the signed note over all of the above, the author and the plan

@@ -123,7 +123,7 @@ def _statement(version: PolicyVersion, packed: bytes) -> str:
         "made": version.created_at.astimezone(UTC).isoformat(),
     }
     facts |= {"commit": version.commit} if version.commit else {}
-    facts |= {"source": version.source} if version.source else {}
+    facts |= {"repository": version.repository} if version.repository else {}
     parts = {name: getattr(version, name).encode() for name in PARTS}
     return attested.statement(TITLE, facts, parts | {"plan": packed})
 

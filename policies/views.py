@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -45,12 +46,32 @@ def versions(request: HttpRequest) -> HttpResponse:
 
 
 def show_versions(
-    request: HttpRequest, user: User, *, given: tuple[UUID, RollbackReviewForm] | None = None, status: int = 200
+    request: HttpRequest,
+    user: User,
+    *,
+    given: tuple[UUID, RollbackReviewForm] | None = None,
+    refusal: NarrowgateError | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    """The list, with the roll-backs that wait for somebody to look at them; `given` is a review that was refused."""
+    """The list, with the roll-backs that wait for somebody to look at them; `given` is a review, `refusal` a fetch that was refused."""
     page = Paginator(visible_to(user).defer("text").order_by("-number"), _A_PAGE).get_page(request.GET.get("page"))
     context = {"page": page, "writes": user.has_role(*WRITERS), "rollbacks": shown_to(user, given)}
+    context |= {"repository": settings.POLICY_REPOSITORY, "refusal": refusal, "branch": request.POST.get("branch", "")}
     return render(request, "policies/versions.html", context, status=status)
+
+
+@require_POST
+@login_required
+def fetch(request: HttpRequest) -> HttpResponse:
+    """Fetch the deployment's repository into a draft; what is wrong is said on the list."""
+    user = person_of(request, *WRITERS)
+    branch = request.POST.get("branch", "").strip()
+    try:
+        made = actions.fetch(actor=user, branch=branch)
+    except NarrowgateError as error:
+        return show_versions(request, user, refusal=error, status=error.status)
+    messages.success(request, f"Version {made.number} is a draft of yours, of commit {made.commit[:12]}. Propose it.")
+    return redirect("policies:version", made.number)
 
 
 @require_GET

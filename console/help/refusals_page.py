@@ -152,6 +152,7 @@ REVIEW: Final[Says] = {
     "has_passkeys": ("The account has passkeys, which one administrator alone does not end.", "Ask for their recovery: a second administrator confirms it."),
     "no_breakglass": ("Policy lets nobody break the glass here.", "It takes its approvals."),
     "not_the_first": ("There are policies already.", "Propose a version instead."),
+    "no_repository": ("The deployment names no Git repository.", "Set POLICY_REPOSITORY, or push from a folder."),
 }  # fmt: skip
 GROUPS: Final[Mapping[str, Says]] = {
     "By policy": POLICY,

@@ -96,7 +96,7 @@ POLICIES = [
         ("policies/<int:number>/worth-a-look/", "RCAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/", "CAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/progress/", "CAEM"),
     ),
     *_posts(
-        ("policies/<int:number>/try/", "CEM", {"period": "7d"}), ("policies/<int:number>/trials/<uuid:trial_id>/stop/", "CEM"),
+        ("policies/fetch/", "", {}, "EM"), ("policies/<int:number>/try/", "CEM", {"period": "7d"}), ("policies/<int:number>/trials/<uuid:trial_id>/stop/", "CEM"),
         ("policies/new/", "EM"), ("policies/<int:number>/propose/", "EM"), ("policies/<int:number>/approve/", "CEM"),
         ("policies/<int:number>/activate/", "EM"), ("policies/<int:number>/rollback/", "EM", WHY),
         ("policies/rollbacks/<uuid:rollback_id>/review/", "CEM", {"found": "It was right"}),
@@ -190,7 +190,7 @@ API = [
         *((f"access/v1/search/{kind}", "EM", QUESTION) for kind in ("subject", "resource", "action")),
         ("api/v1/policies/test", "CEM", {"text": "a policy", "tests": "cases: []"}), ("api/v1/policies/differences", "CEM", {"text": "a policy"}), ("api/v1/policies/<int:number>/trials", "CEM", {"period": "7d"}),
         ("api/v1/policies/<int:number>/trials/<uuid:trial>/stop", "", {}, ""),  # it is no shadow
-        ("api/v1/policies/install", "", {"text": "a policy"}, "EM"), ("api/v1/policies/<int:number>/propose", "EM"),
+        ("api/v1/policies/install", "", {"text": "a policy"}, "EM"), ("api/v1/policies/fetch", "", {}, "EM"), ("api/v1/policies/<int:number>/propose", "EM"),
         ("api/v1/policies/<int:number>/approve", "CEM"), ("api/v1/policies/<int:number>/activate", "EM"),
         ("api/v1/policies/<int:number>/rollback", "EM", WHY), ("api/v1/policies/<int:number>/review-rollback", "CEM", {"found": "It was right"}),
         ("api/v1/incidents/<uuid:pk>/acknowledge", "C"), ("api/v1/incidents/<uuid:pk>/assign", "C", {"assignee": "cleo"}),

@@ -1,0 +1,192 @@
+"""A version is fetched from the deployment's repository as data: of one commit, without hooks, and within bounds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from cli.policy_files import commit_of, repository_of
+from core.errors import Invalid, NarrowgateError, Refused, Stale
+from ledger import attested
+from policies import actions, cases, repository
+from policies.models import PolicyVersion
+from policies.queries import active
+from policies.repository import Repository
+from tests.bring.callers import Caller, browser
+from tests.cast import Cast
+from tests.policies.worlds import READS, WRITES
+
+CASES = 'cases: [{name: Nobody, agent: x, resource: y, verbs: ["sql:select"], expect: deny}]\n'
+ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Git, as somebody who keeps policies would use it."""
+    who = ["-c", "user.name=Enzo", "-c", "user.email=enzo@example.com", "-c", "init.defaultBranch=main"]
+    command = ["git", "-C", str(folder), *who, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | ALONE).stdout.strip()
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A repository with two policies in a folder, and a branch with one more."""
+    folder = tmp_path / "kept"
+    (folder / "policies").mkdir(parents=True)
+    git(folder, "init", "--quiet")
+    (folder / "policies" / "b.cedar").write_text(WRITES)
+    (folder / "policies" / "a.cedar").write_text(READS)
+    (folder / "README.md").write_text("Nothing of it is read.")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "First")
+    git(folder, "checkout", "--quiet", "-b", "next")
+    (folder / "policies" / "a.test.yaml").write_text(CASES)
+    (folder / "policies" / "away.cedar").symlink_to("/etc/passwd")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "Second")
+    git(folder, "checkout", "--quiet", "main")
+    return folder
+
+
+def at(kept: Path, folder: str = "policies") -> Repository:
+    return Repository.at(f"file://{kept}#{folder}")
+
+
+def test_a_commit_is_read_by_file(kept: Path) -> None:
+    found = at(kept).read()
+    assert found.text == f"// a.cedar\n{READS}\n// b.cedar\n{WRITES}\n"
+    assert (found.tests, found.commit) == ("", git(kept, "rev-parse", "main"))
+    assert found.repository == f"file://{kept}#policies"
+
+
+def test_a_branch_is_read_and_links_are_not_followed(kept: Path) -> None:
+    found = at(kept).read("next")
+    assert (found.tests, found.commit) == (f"---\n# a.test.yaml\n{CASES}", git(kept, "rev-parse", "next"))
+    assert "root:" not in found.text
+
+
+@pytest.mark.parametrize(
+    "branch", ["-u", "--upload-pack=x", "a b", "../x", "a..b", "$(x)", "main\n", "x" * 101, "@{-1}"]
+)
+def test_what_is_no_branch_never_reaches_git(kept: Path, branch: str) -> None:
+    with pytest.raises(Invalid, match="There is no branch"):
+        at(kept).read(branch)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://x/y",
+        "git://x/y",
+        "ext::sh -c true",
+        "/srv/x",
+        "--upload-pack=x",
+        "https://me:secret@x/y",
+        "https://token@x/y",
+    ],
+)
+def test_other_addresses_are_not_used(address: str) -> None:
+    with pytest.raises(Invalid, match="not used here") as refused:
+        Repository.at(address)
+    assert "secret" not in str(refused.value)
+
+
+def test_without_a_repository_nothing_is_fetched() -> None:
+    with pytest.raises(Refused, match="No repository"):
+        Repository.at("")
+
+
+def test_what_cannot_be_read_is_said_in_a_sentence(kept: Path, tmp_path: Path) -> None:
+    for repository_, branch, words in (
+        (at(kept), "gone", "cannot be read"),
+        (at(kept, "nowhere"), "", "cannot be read"),
+        (at(kept, ""), "", "no policy file"),
+        (Repository.at(f"file://{tmp_path}/none"), "", "cannot be read"),
+    ):
+        with pytest.raises(NarrowgateError, match=words):
+            repository_.read(branch)
+
+
+def test_bounds(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "LONGEST_TEXT", -cases.LONGEST)
+    with pytest.raises(Invalid, match="longer than"):
+        at(kept).read()
+    monkeypatch.undo()
+    monkeypatch.setattr(repository, "MOST_FILES", 1)
+    with pytest.raises(Invalid, match="more than 1 files"):
+        at(kept).read()
+    monkeypatch.setattr(repository, "WITHIN", 0.0)
+    with pytest.raises(NarrowgateError, match="did not answer"):
+        at(kept).read()
+
+
+def test_what_git_writes_is_bounded(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (kept / "policies" / "c.cedar").write_bytes(os.urandom(100_000))
+    git(kept, "add", ".")
+    git(kept, "commit", "--quiet", "-m", "Large")
+    monkeypatch.setattr(repository, "_BOUNDED", (*repository._BOUNDED[:3], "16"))
+    with pytest.raises(NarrowgateError, match="cannot be read"):
+        at(kept).read()
+
+
+def test_no_hook_or_configuration_of_anybody_runs(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = tmp_path / "ran"
+    script = tmp_path / "script"
+    script.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    script.chmod(0o755)
+    home = tmp_path / "home"
+    (home / "template" / "hooks").mkdir(parents=True)
+    for hook in ("post-checkout", "reference-transaction", "post-index-change"):
+        (home / "template" / "hooks" / hook).symlink_to(script)
+    (home / ".gitconfig").write_text(
+        f'[init]\ntemplateDir = {home}/template\n[core]\nfsmonitor = {script}\n[credential]\nhelper = "!{script}"\n'
+    )
+    monkeypatch.setenv("HOME", str(home))
+    assert at(kept).read().commit
+    git(kept, "config", "core.fsmonitor", str(script))  # a repository that somebody else prepared
+    git(kept, "remote", "add", "origin", "https://me:secret@git.example/policies.git")
+    assert commit_of([kept / "policies"])
+    assert repository_of([kept / "policies"]) == "https://git.example/policies.git"
+    assert not mark.exists()
+
+
+def test_a_credential_is_in_no_argument_and_no_address() -> None:
+    opened = Repository.at("https://git.example/policies.git", "hush-hush")
+    settings = repository._settings(opened)
+    assert "hush-hush" not in opened.address
+    assert settings["GIT_CONFIG_COUNT"] == "5"
+    assert settings["GIT_CONFIG_KEY_4"] == "http.extraHeader"
+    assert repository._settings(Repository.at("https://git.example/policies.git"))["GIT_CONFIG_COUNT"] == "4"
+
+
+@pytest.mark.django_db
+def test_what_is_fetched_is_a_draft_and_takes_four_eyes(cast: Cast, kept: Path, settings: Settings) -> None:
+    first = actions.install(READS, actor=cast.engineer)
+    settings.POLICY_REPOSITORY = f"file://{kept}#policies"
+    status, said = Caller(cast.engineer).post("policies/fetch")
+    assert (status, said["status"], said["commit"]) == (201, "draft", git(kept, "rev-parse", "main"))
+    made = PolicyVersion.objects.get(number=said["number"])
+    assert attested.facts(made.signature, "narrowgate policy version")["repository"] == f"file://{kept}#policies"
+    assert active() == first
+    with pytest.raises(Refused, match="they wrote"):
+        actions.approve(actions.propose(made.id, actor=cast.engineer).id, actor=cast.engineer)
+    with pytest.raises(Stale, match="already"):
+        actions.fetch(actor=cast.engineer)
+    assert Caller(cast.ciso).post("policies/fetch")[0] == 404
+
+
+@pytest.mark.django_db
+def test_by_page(cast: Cast, kept: Path, settings: Settings) -> None:
+    actions.install(READS, actor=cast.engineer)
+    client = browser(cast.engineer)
+    assert b"Fetch into a draft" not in client.get("/policies/").content
+    assert b"No repository is set" in client.post("/policies/fetch/").content
+    settings.POLICY_REPOSITORY = f"file://{kept}#policies"
+    assert b"Fetch into a draft" in client.get("/policies/").content
+    assert b"Fetch into a draft" not in browser(cast.reviewer).get("/policies/").content
+    refused = client.post("/policies/fetch/", {"branch": "no such"})
+    assert (refused.status_code, b'value="no such"' in refused.content) == (422, True)
+    assert client.post("/policies/fetch/", {"branch": "main"}).headers["Location"] == "/policies/2/"

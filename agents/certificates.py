@@ -1,4 +1,4 @@
-"""The certificate endpoint's work: an agent proves that it holds its key and gets an X.509-SVID over another one.
+"""The certificate endpoint's work: an agent proves that it holds its key and gets an X.509-SVID, or OpenSSH's certificate, over another one.
 
 The private half of that other key never leaves the agent, and the certificate opens every protocol that takes client
 certificates. It proves who asks, at whatever resource; policy says where that goes.
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 from django.db import transaction
 
-from agents import svid
+from agents import ssh_certificates, svid
 from agents.actors import agent_actor, credential_subject
 from agents.models import AgentKey, Credential
 from agents.oauth_errors import OAuthError, invalid_request
@@ -34,14 +34,18 @@ LOOK_AGAIN = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateRequest(Proof):
-    """The form of POST /v1/certificate. `csr` is a PKCS #10 request in PEM form."""
+    """The form of POST /v1/certificate. `csr` is a PKCS #10 request in PEM form; `ssh_public_key`, instead, a line as `ssh-keygen` writes it."""
 
     csr: str = ""
+    ssh_public_key: str = ""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """An SVID with the authority below the root, and the root that verifies both, in PEM form; and its row."""
+    """An SVID with the authority below the root, and the root that verifies both, in PEM form; and its row.
+
+    For SSH: the certificate and the public key of the authority that signed it, a line each.
+    """
 
     chain: str
     bundle: str
@@ -87,9 +91,12 @@ def certify(request: CertificateRequest) -> Certificate:
 
 
 def _certify(request: CertificateRequest) -> Certificate:
-    # 1. The request is signed by the key that it names.
+    # 1. The request is signed by the key that it names; for SSH the connection proves that it is held.
+    ssh = bool(request.ssh_public_key)
+    if ssh and request.csr:
+        raise invalid_request("It is csr or ssh_public_key, not both.")
     try:
-        public = svid.read_request(request.csr)
+        public = ssh_certificates.read_public_key(request.ssh_public_key) if ssh else svid.read_request(request.csr)
     except Invalid as error:
         raise invalid_request(f"{error.message} {error.remedy}") from None
     # 2. Who asks.
@@ -101,6 +108,11 @@ def _certify(request: CertificateRequest) -> Certificate:
         require_active(key.agent)
         # 4. The credential and its entry, then the certificate.
         credential = _credential(request, key, now)
+        if ssh:
+            line = ssh_certificates.sign(
+                public, signer.signing.key, agent=key.agent.name, credential=credential.id, now=now, ends=credential.expires_at
+            )  # fmt: skip
+            return Certificate(line, ssh_certificates.authority_line(signer.signing.key), credential)
         certificate = svid.sign(
             public, signer.signing, agent=key.agent.name, trust_domain=settings.TRUST_DOMAIN, credential=credential.id, now=now,
             ends=credential.expires_at,

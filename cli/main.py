@@ -16,6 +16,7 @@ from cli.resource import resource
 from cli.segment import segment
 from cli.session import session
 from cli.sql import sql
+from cli.ssh_cert import ssh_cert
 from cli.state import STATE_VARIABLE, StateOption
 from cli.token import proof, token
 from cli.verify import verify
@@ -28,7 +29,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (token, proof, sql, verify, witness):
+for command in (token, proof, sql, ssh_cert, verify, witness):
     commands.command()(command)
 for commands_of in (agent, segment, resource, policy, person, group, session, report):
     commands.add_typer(commands_of)

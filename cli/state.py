@@ -31,6 +31,9 @@ class World:
     ca: Path
     keys: dict[str, Path]
     tokens: dict[str, str] = field(default_factory=dict, repr=False)
+    ssh: str = ""
+    ssh_host_key: str = ""
+    """The gate's own, as a line of OpenSSH's."""
 
     @property
     def token_endpoint(self) -> str:
@@ -78,5 +81,7 @@ def world_of(said: Mapping[str, Any]) -> World:
         postgres=gateway["postgres"],
         ca=Path(gateway["ca"]),
         keys={agent["name"]: Path(agent["key"]) for agent in said["agents"]},
+        ssh=gateway.get("ssh", ""),
+        ssh_host_key=gateway.get("ssh_host_key", ""),
         tokens={person["username"]: person["api_token"] for person in said.get("people", ())},
     )

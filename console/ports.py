@@ -11,7 +11,7 @@ from pathlib import Path
 from core.errors import NarrowgateError
 from core.files import write_public
 
-USUAL = {"console": 8000, "http": 8443, "postgres": 6432}
+USUAL = {"console": 8000, "http": 8443, "postgres": 6432, "ssh": 2222}
 BACKLOG = 512
 
 
@@ -58,9 +58,9 @@ def number_of(sockets: list[socket.socket]) -> int:
 
 def last_time(path: Path) -> dict[str, int]:
     """The ports of the last start, so that addresses stay; the usual ones at the first."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
+    with suppress(OSError, ValueError, TypeError, AttributeError):
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return {name: int(kept[name]) for name in USUAL}
+        return {name: int(kept.get(name, usual)) for name, usual in USUAL.items()}
     return dict(USUAL)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 
-from agents import certificates
+from agents import certificates, ssh_host
 from agents.ca import ServerIdentity
 from console import database
 from console.jobs import Jobs
@@ -43,6 +43,7 @@ class Parts:
     console: list[socket.socket]
     door: list[socket.socket]
     postgres: list[socket.socket]
+    ssh: list[socket.socket]
     identity: ServerIdentity
     signer: Signer
     ready: Callable[[Mapping[str, str]], None]
@@ -170,6 +171,8 @@ def _gateway_config(parts: Parts) -> service.Config:
         agents_ca=certificates.authority().bundle,
         node=settings.NODE_NAME,
         sockets=tuple(parts.postgres),
+        ssh_key=ssh_host.host_key(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE),
+        ssh_sockets=tuple(parts.ssh),
     )
 
 

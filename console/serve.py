@@ -45,6 +45,7 @@ class Doors:
     console: list[socket]
     http: list[socket]
     postgres: list[socket]
+    ssh: list[socket]
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -76,7 +77,7 @@ def _open_doors(folder: StateFolder, port: int | None) -> Doors:
     kept = folder.path / "ports.json"
     wanted = ports.last_time(kept)
     console = ports.listen(wanted["console"] if port is None else port, exactly=port is not None)
-    doors = Doors(console, ports.listen(wanted["http"]), ports.listen(wanted["postgres"]))
+    doors = Doors(console, ports.listen(wanted["http"]), ports.listen(wanted["postgres"]), ports.listen(wanted["ssh"]))
     ports.remember(kept, doors.numbers)
     return doors
 
@@ -117,7 +118,7 @@ def _run(folder: StateFolder, doors: Doors, main: Cluster, shop: Cluster | None 
         else:
             world.open_to_visitors(folder.path, shop, doors.numbers["http"], gateway, identity.ca)
 
-    parts = running.Parts(doors.console, doors.http, doors.postgres, identity, signer, ready)
+    parts = running.Parts(doors.console, doors.http, doors.postgres, doors.ssh, identity, signer, ready)
     uvloop.run(running.run(parts))
 
 

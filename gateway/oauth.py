@@ -34,7 +34,7 @@ TOKEN_FIELDS = (
     "subject_token",
     "subject_token_type",
 )
-CERTIFICATE_FIELDS = (*PROOF, "csr")
+CERTIFICATE_FIELDS = (*PROOF, "csr", "ssh_public_key")
 STATE_FIELDS = (*PROOF, "token", "token_type_hint")
 LONGEST_FORM = 16_384  # bytes
 REFUSALS_A_MINUTE = 60  # per address; beyond it the answer costs us nothing
@@ -51,7 +51,7 @@ def token(request: HttpRequest) -> HttpResponse:
 @csrf_exempt  # likewise
 @require_POST
 def certificate(request: HttpRequest) -> HttpResponse:
-    """An X.509-SVID for a certificate request (PKCS #10), proved for as for a token; errors have the same form."""
+    """An X.509-SVID for a certificate request (PKCS #10), or a certificate for OpenSSH, proved for as for a token; errors have the same form."""
     return _answered(request, _certificate)
 
 

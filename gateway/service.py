@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 from activity import actions
 from activity.actions import node_actor
 from activity.models import GatewayNode
+from agents.ssh_host import HostKey
 from gateway.asked.door import AskedDoor
 from gateway.callers import is_alive, why_over
 from gateway.door import Ways
@@ -43,6 +44,7 @@ from gateway.postgres.upstream import Upstream, UpstreamError, connect
 from gateway.recorder import Recorder
 from gateway.refusal import Refusal
 from gateway.snapshot import Watch
+from gateway.ssh.door import SshDoor
 from gateway.threads import end_threads, in_thread
 from gateway.tokens_seen import TokensSeen
 from gateway.visits import Visits
@@ -61,7 +63,7 @@ log = structlog.get_logger()
 class Config:
     """What a gateway needs to know. `dsn` is its own login; port 0 means any free one; `console_url` goes into notices.
 
-    `sockets`, bound and listening, are used instead of `host` and `postgres_port` where there are any.
+    `sockets`, bound and listening, are used instead of `host` and `postgres_port` where there are any, and `ssh_sockets` likewise.
     """
 
     dsn: str
@@ -75,6 +77,10 @@ class Config:
     host: str = "127.0.0.1"
     postgres_port: int = 0
     sockets: tuple[socket.socket, ...] = ()
+    ssh_key: HostKey | None = None
+    """By which agents know the gate over SSH; without one it does not speak SSH."""
+    ssh_port: int = 0
+    ssh_sockets: tuple[socket.socket, ...] = ()
 
     def tls_context(self) -> ssl.SSLContext:
         """TLS 1.2 or newer with the listener's certificate, and ALPN as libpq asks for it."""
@@ -119,6 +125,7 @@ class Service:
         self._keepers: dict[str, Keeper] = {}
         self._former: list[Keeper] = []
         self._door = Door(config.tls_context(), self._serve, self._cancel, _forged)
+        self._ssh = SshDoor(config.ssh_key, self._pipeline, self._watch, node.id) if config.ssh_key else None
         self._watch.credentials = self._credentials
         self._watch.on_changed = self._changed
         self._watch.on_cut = self._cut
@@ -136,6 +143,9 @@ class Service:
         )
         shown = "localhost" if self._config.host in ("127.0.0.1", "::1") else self._config.host
         self.addresses["postgres"] = f"{shown}:{port}"
+        if self._ssh is not None:
+            port = await self._ssh.open(given.host, given.ssh_port, given.ssh_sockets)
+            self.addresses["ssh"] = f"{shown}:{port}"
         log.info("gateway_listens", **self.addresses)
 
     async def stop(self) -> None:
@@ -143,6 +153,8 @@ class Service:
         self._door.shut()
         for _, session in list(self._sessions.values()):
             session.stop("57P01", "The gate is shutting down.", "Connect again in a moment.")
+        if self._ssh is not None:
+            await self._ssh.stop()
         await self._door.close()
         await self._reader.stop()
         await self._tools.stop()
@@ -161,12 +173,19 @@ class Service:
 
     def _credentials(self) -> set[UUID]:
         """The credentials of open sessions."""
-        return self._visits.credentials | {session.caller.credential_id for _, session in self._sessions.values()}
+        over_ssh = self._ssh.credentials if self._ssh is not None else set()
+        return (
+            self._visits.credentials
+            | over_ssh
+            | {session.caller.credential_id for _, session in self._sessions.values()}
+        )
 
     async def _changed(self, snapshot: Snapshot, revoked: frozenset[UUID]) -> None:
         """Cut off whoever may not act any more."""
         self._visits.changed(snapshot, revoked)
         self._reader.nudge()
+        if self._ssh is not None:
+            self._ssh.changed(snapshot, revoked)
         for _, session in list(self._sessions.values()):
             because = why_over(session.caller, snapshot, revoked)
             if because:
@@ -175,6 +194,8 @@ class Service:
     def _cut(self, session_id: UUID, reason: str) -> None:
         """A person ended this session."""
         self._visits.cut(session_id, reason)
+        if self._ssh is not None:
+            self._ssh.cut(session_id, reason)
         for _, session in list(self._sessions.values()):
             if session.caller.session_id == session_id:
                 session.kill(f"This session was cut: {reason}")

@@ -24,7 +24,12 @@ def open_to_its_first(state: Path, http_port: int, gateway: Mapping[str, str], c
     """Write `demo.json` with the addresses, and say who comes first. Runs in a thread of its own."""
     try:
         link = _invitation()
-        addresses = {"http": f"localhost:{http_port}", **gateway, "ca": str(ca)}
+        addresses = {
+            "http": f"localhost:{http_port}",
+            **gateway,
+            "ca": str(ca),
+            "ssh_host_key": welcome.ssh_host_key(state),
+        }
         description: dict[str, Any] = {
             "console": settings.CONSOLE_URL, "gateway": addresses, "people": [], "agents": [], "resources": [], "examples": [],
             "invitation": link,

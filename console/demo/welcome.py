@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from agents.ssh_host import public_file
 from console.demo.inventory import SHOP, key_file
 from console.demo.roster import AGENTS, EXAMPLES, PEOPLE
 from console.demo.secrets_kept import Kept
@@ -22,7 +23,7 @@ def describe(state: Path, kept: Kept, console: str, gateway: Mapping[str, str], 
     """The content of `demo.json`: addresses, logins, keys, and statements that anyone can type."""
     return {
         "console": console,
-        "gateway": {**gateway, "ca": str(ca)},
+        "gateway": {**gateway, "ca": str(ca), "ssh_host_key": ssh_host_key(state)},
         "people": [
             {
                 "username": person.username,
@@ -42,6 +43,11 @@ def describe(state: Path, kept: Kept, console: str, gateway: Mapping[str, str], 
     }
 
 
+def ssh_host_key(state: Path) -> str:
+    """The key by which the gate is known over SSH."""
+    return public_file(state / "keys").read_text(encoding="utf-8").strip()
+
+
 def write(state: Path, description: Mapping[str, Any]) -> None:
     """Write `demo.json`, for the owner of the state folder alone: it holds passwords."""
     write_private(state / FILE, json.dumps(description, indent=2).encode())
@@ -55,7 +61,7 @@ def greet(state: Path, description: Mapping[str, Any]) -> None:
     out.print("[bold]Narrowgate is running.[/bold]  Ctrl-C stops it.")
     out.print()
     out.print(f"  Console   {description['console']}")
-    out.print(f"  Gateway   https://{gateway['http']}  (PostgreSQL at {gateway['postgres']})")
+    out.print(f"  Gateway   https://{gateway['http']}  (PostgreSQL at {gateway['postgres']}, SSH at {gateway['ssh']})")
     out.print(f"  Details   {state / FILE}")
     out.print()
     table = Table("Sign in as", "Password", "Role", box=None, padding=(0, 2), header_style="dim")

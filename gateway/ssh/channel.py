@@ -15,6 +15,7 @@ from gateway.ssh import commands, reading
 from gateway.ssh.parts import Part
 from gateway.ssh.recording import IN
 from gateway.ssh.running import Ending, Running
+from gateway.ssh.transfer import Transfer
 
 if TYPE_CHECKING:
     from gateway.ssh.session import Session
@@ -37,7 +38,7 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         self._channel: asyncssh.SSHServerChannel[bytes] | None = None
         self._work: Callable[[Session], Awaitable[None]] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._running: Running | None = None
+        self._running: Running | Transfer | None = None
         self._sending: asyncio.Future[None] | None = None
         self._input: Callable[[bytes], None] | None = None
         self._ended: Callable[[], None] | None = None
@@ -53,6 +54,11 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         """One command."""
         self._work = lambda session: self._command(session, command)
         return True
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """A file transfer, and no other subsystem."""
+        self._work = self._transfer if subsystem == "sftp" else None
+        return self._work is not None
 
     def session_started(self) -> None:
         """What was asked for may begin."""
@@ -153,6 +159,31 @@ class Channel(asyncssh.SSHServerSession[bytes]):
             return
         self.exit(BROKEN if ending.status is None else ending.status, ending.signal)
 
+    async def _transfer(self, session: Session) -> None:
+        """A file transfer, from its first packet to its last."""
+        transfer = Transfer(session, self, lambda data: self.output(data, error=False), self._read)
+        try:
+            await session.start_transfer(transfer)
+        except Refusal as refusal:
+            self.refused(refusal)
+            return
+        self._running = transfer
+        self._pass_to(transfer.given, transfer.no_more)
+        try:
+            await transfer.run()
+        finally:
+            self._running = self._input = self._ended = None
+        self.exit(0)
+
+    def _pass_to(self, given: Callable[[bytes], None], ended: Callable[[], None]) -> None:
+        """From now on what the client sends goes there, what came before first."""
+        self._input, self._ended = given, ended
+        while self._early:
+            given(self._early.pop(0))
+        self._read(room=True)
+        if self._no_more:
+            ended()
+
     def refused(self, refusal: Refusal, *, status: int = REFUSED) -> None:
         """Tell why not, and end."""
         self.tell(refusal.message)
@@ -193,13 +224,8 @@ class Channel(asyncssh.SSHServerSession[bytes]):
             noted(data)
             running.send(data)
 
-        self._input, self._ended = given, running.send_end
         running.on_room = self._read
-        while self._early:
-            given(self._early.pop(0))
-        self._read(room=True)
-        if self._no_more:
-            running.send_end()
+        self._pass_to(given, running.send_end)
         leaving = asyncio.create_task(self.left.wait())
         ending = asyncio.create_task(running.ended.wait())
         try:

@@ -26,6 +26,7 @@ from gateway.ssh.parts import Part
 from gateway.ssh.reading import Place, Wish, unread
 from gateway.ssh.recording import Recording
 from gateway.ssh.running import Ending, Receiver, Running
+from gateway.ssh.transfer import Transfer
 from gateway.ssh.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -213,6 +214,17 @@ class Session:
             ) from None
         self._running.add(running)
         return running
+
+    async def start_transfer(self, transfer: Transfer) -> None:
+        """Begin a file transfer at the host. Raises Refusal where the host has none."""
+        try:
+            await self.upstream.connection.create_session(lambda: transfer, subsystem="sftp", encoding=None, env={})
+        except (asyncssh.Error, OSError) as error:
+            log.info("host_refuses_transfer", error=f"{type(error).__name__}: {error}")
+            raise Refusal(
+                "The host has no SFTP.", code="resource_unavailable", remedy="Enable its sftp subsystem."
+            ) from None
+        transfer.begin()
 
     def ended(self, running: Running) -> Ending:
         """What runs has ended."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import asyncssh
@@ -13,8 +14,10 @@ from gateway.holds import Left
 from gateway.refusal import Refusal
 from gateway.ssh import commands, reading
 from gateway.ssh.parts import Part
-from gateway.ssh.recording import IN
+from gateway.ssh.reading import Place, Terminal, Wish
+from gateway.ssh.recording import IN, Recording
 from gateway.ssh.running import Ending, Running
+from gateway.ssh.shell import Shell
 from gateway.ssh.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 REFUSED: Final = 126
 """Exit status of what was not let through, as a shell has it for what may not be run."""
 BROKEN: Final = 255
+LONGEST_FOLDER: Final = 4_096
+_TERM: Final = re.compile(r"[A-Za-z0-9._+-]{1,40}\Z")
 SIGNALS: Final = frozenset({"HUP", "INT", "QUIT", "TERM", "KILL", "USR1", "USR2"})
 log = structlog.get_logger()
 Opened = Callable[[], Awaitable["Session | Refusal"]]
@@ -43,6 +48,10 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         self._input: Callable[[bytes], None] | None = None
         self._ended: Callable[[], None] | None = None
         self._early: list[bytes] = []
+        self._terminal: Terminal | None = None
+        self._whole = False
+        """Whether the client is in a whole terminal, whose bytes are passed as they are."""
+        self._at_work = False
         self._no_more = False
 
     # ---- what asyncssh tells ----
@@ -53,6 +62,23 @@ class Channel(asyncssh.SSHServerSession[bytes]):
     def exec_requested(self, command: str) -> bool:
         """One command."""
         self._work = lambda session: self._command(session, command)
+        return True
+
+    def pty_requested(
+        self, term_type: str, term_size: tuple[int, int, int, int], term_modes: Mapping[int, int]
+    ) -> bool:
+        """A terminal on the client's side."""
+        self._terminal = Terminal(term_type if _TERM.match(term_type) else "dumb", term_size)
+        return True
+
+    def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        """The client's terminal has another size."""
+        if isinstance(self._running, Running):
+            self._running.resize(width, height)
+
+    def shell_requested(self) -> bool:
+        """Lines to be typed, or a whole terminal."""
+        self._work = self._shell
         return True
 
     def subsystem_requested(self, subsystem: str) -> bool:
@@ -85,6 +111,12 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         if self._running is not None and signal in SIGNALS:
             self._sending = asyncio.ensure_future(self._running.signal(signal))
 
+    def interrupt(self) -> None:
+        """Withdraw what waits for people; what runs is stopped."""
+        self.cancelled.set()
+        if isinstance(self._running, Running):
+            self._sending = asyncio.ensure_future(self._running.stop("The agent stopped it."))
+
     def pause_writing(self) -> None:
         """The client does not read: neither does the gate."""
         if self._running is not None:
@@ -106,8 +138,21 @@ class Channel(asyncssh.SSHServerSession[bytes]):
 
     def output(self, data: bytes, *, error: bool) -> None:
         """Something that the client gets."""
+        if self._terminal is not None and not self._whole:
+            data = data.replace(b"\n", b"\r\n")
+            error = False
         if self._channel is not None and not self.left.is_set() and not self._channel.is_closing():
             (self._channel.write_stderr if error else self._channel.write)(data)
+
+    def show(self, data: bytes) -> None:
+        """Bytes for the client's terminal, as they are."""
+        if self._channel is not None and not self.left.is_set() and not self._channel.is_closing():
+            self._channel.write(data)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command runs, or waits for people."""
+        return self._at_work
 
     def leave(self) -> None:
         """The client is gone, or is taken to be."""
@@ -186,46 +231,114 @@ class Channel(asyncssh.SSHServerSession[bytes]):
 
     def refused(self, refusal: Refusal, *, status: int = REFUSED) -> None:
         """Tell why not, and end."""
+        self.tell_refusal(refusal)
+        self.exit(status)
+
+    def tell_refusal(self, refusal: Refusal) -> None:
+        """Tell why not."""
         self.tell(refusal.message)
         if refusal.remedy:
             self.tell(refusal.remedy)
+
+    async def _shell(self, session: Session) -> None:
+        """A whole terminal where policy lets it through; else lines."""
+        if self._terminal is not None and await session.lets_terminal(self, self._terminal):
+            await self._whole_terminal(session, self._terminal)
+            return
+        shell = Shell(self, session, terminal=self._terminal is not None)
+        self._pass_to(shell.given, shell.no_more)
+        try:
+            status = await shell.run()
+        finally:
+            self._input = self._ended = None
         self.exit(status)
 
-    async def carried(self, session: Session, text: str, folder: str, environment: dict[str, str]) -> Ending:
-        """One command through all steps; how it ended. Raises Refusal, recorded, and Left."""
+    async def _whole_terminal(self, session: Session, terminal: Terminal) -> None:
+        try:
+            admission = await session.admit_terminal(self, terminal)
+            recording = session.recording(terminal=True)
+            running = await session.start_terminal(self, recording, terminal)
+        except Refusal as refusal:
+            self.refused(refusal)
+            return
+        self._whole = True
+        try:
+            await self._through(running, recording)
+        finally:
+            status, message = session.ended(running).outcome
+            hung_up = bool(running.stopped)  # which is how most terminals end
+            session.finish(admission, recording, "done" if hung_up else status, running.stopped or message)
+        self.exit(BROKEN if running.ending.status is None else running.ending.status, running.ending.signal)
+
+    async def carried(
+        self,
+        session: Session,
+        text: str,
+        folder: str,
+        environment: dict[str, str],
+        *,
+        alone: bool = False,
+        then: str = "",
+        take: bytearray | None = None,
+    ) -> Ending:
+        """One command through all steps; how it ended. Raises Refusal, recorded, and Left.
+
+        `alone`: it reads nothing of what the client sends. `then` is the gate's own addition, whose output goes into `take`.
+        """
         # 2. Classify.
         try:
-            parts = _understood(text, folder)
+            parts = self.understood(text, folder)
         except Refusal as refusal:
             raise await session.refuse(text, refusal) from None
         wish = reading.command(text, parts, folder, home=session.upstream.home)
         place = session.place(folder, environment)
         # 1. and 3. to 5.
+        self._at_work = True
+        try:
+            return await self._run_once(session, wish, place, text + then, alone=alone, take=take)
+        finally:
+            self._at_work = False
+
+    async def _run_once(
+        self, session: Session, wish: Wish, place: Place, text: str, *, alone: bool, take: bytearray | None
+    ) -> Ending:
         admission = await session.admit(self, wish, place)
         # 6. to 8.
         recording = session.recording()
+        receiver = _Taking(self, take) if take is not None else self
         try:
-            running = await session.start(self, recording, text, place)
+            running = await session.start(receiver, recording, text, place)
         except Refusal as refusal:
             session.finish(admission, recording, "failed", refusal.message)
             raise
         try:
-            await self._through(running, lambda data: recording.add(IN, data))
+            await self._through(running, None if alone else recording)
         finally:
             status, message = session.ended(running).outcome
             session.finish(admission, recording, status, running.stopped or message)
         return running.ending
 
-    async def _through(self, running: Running, noted: Callable[[bytes], None]) -> None:
-        """Pass input and output until the command ends, or the client leaves and it is stopped."""
+    @staticmethod
+    def understood(text: str, folder: str) -> tuple[Part, ...]:
+        """What a command comes down to. Raises Refusal."""
+        parts = commands.understand(text, folder=folder)
+        if not parts:
+            raise Refusal("The command does nothing.", code="not_understood", remedy="Give one that does.")
+        return parts
+
+    async def _through(self, running: Running, recording: Recording | None) -> None:
+        """Pass output, and input where there is a recording for it, until the command ends, or the client leaves and it is stopped."""
         self._running = running
+        if recording is None:
+            running.send_end()
+        else:
 
-        def given(data: bytes) -> None:
-            noted(data)
-            running.send(data)
+            def given(data: bytes) -> None:
+                recording.add(IN, data)
+                running.send(data)
 
-        running.on_room = self._read
-        self._pass_to(given, running.send_end)
+            running.on_room = self._read
+            self._pass_to(given, running.send_end)
         leaving = asyncio.create_task(self.left.wait())
         ending = asyncio.create_task(running.ended.wait())
         try:
@@ -235,7 +348,9 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         finally:
             leaving.cancel()
             ending.cancel()
-            self._running = self._input = self._ended = None
+            self._running = None
+            if recording is not None:
+                self._input = self._ended = None
 
     def _read(self, *, room: bool) -> None:
         """Read from the client, or let it wait."""
@@ -243,8 +358,15 @@ class Channel(asyncssh.SSHServerSession[bytes]):
             (self._channel.resume_reading if room else self._channel.pause_reading)()
 
 
-def _understood(text: str, folder: str) -> tuple[Part, ...]:
-    parts = commands.understand(text, folder=folder)
-    if not parts:
-        raise Refusal("The command does nothing.", code="not_understood", remedy="Give one that does.")
-    return parts
+class _Taking:
+    """Keeps what a command says for the gate; its errors are the client's."""
+
+    def __init__(self, channel: Channel, found: bytearray) -> None:
+        self._channel, self._found = channel, found
+
+    def output(self, data: bytes, *, error: bool) -> None:
+        """Some of it."""
+        if error:
+            self._channel.output(data, error=True)
+        else:
+            self._found += data[: LONGEST_FOLDER - len(self._found)]

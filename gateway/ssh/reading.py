@@ -67,6 +67,20 @@ def command(text: str, parts: Sequence[Part], folder: str, *, home: str) -> Wish
     return Wish(parts, f"{where}{text}"[:LONGEST_SHOWN], {"command": text}, summary)
 
 
+@dataclass(frozen=True)
+class Terminal:
+    """A client's terminal: its type, and columns, rows and pixels."""
+
+    kind: str
+    size: tuple[int, int, int, int]
+
+
+def terminal(one: Terminal) -> Wish:
+    """A whole terminal. What will be typed in it nobody knows."""
+    part = Part(SSH_TERMINAL, "a terminal", fixed=False)
+    return Wish((part,), "(a terminal: whatever is typed in it)", {"terminal": one.kind}, "Opens a terminal")
+
+
 def action_of(wish: Wish, place: Place, caller: Caller, *, number: int, salt: bytes = b"") -> Action:
     """The action of doing it once. A salt is made where none is given."""
     salt = salt or os.urandom(SALT_BYTES)
@@ -107,6 +121,8 @@ def read_by_policies(part: Part, place: Place) -> dict[str, object]:
         return {"args": {"path": part.path}}
     args: dict[str, object] = {"command": part.text, "directory": place.folder, "fixed": part.fixed}
     args["through"] = frozenset(part.through)
+    if part.verb == SSH_TERMINAL:
+        return {}
     if not part.program:
         return {"args": args}
     return {

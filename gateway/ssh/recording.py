@@ -1,8 +1,9 @@
-"""Pure. What is kept of a command's input and output: its beginning, as text, without the gate's own secret."""
+"""Pure, but for the clock. What is kept of a command's input and output: its beginning, as text, without the gate's own secret."""
 
 from __future__ import annotations
 
 import codecs
+import time
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,10 +12,12 @@ from activity.hotpath import Frame, columns_json
 KEPT_LINES: Final = 200
 KEPT_CHARACTERS: Final = 32_768
 LONGEST_LINE: Final = 1_000
+KEPT_OF_TERMINAL: Final = 1_048_576
 HIDDEN: Final = "***"
 SHORTEST_HIDDEN: Final = 8
 """Characters of a secret that is looked for: a shorter one would be found everywhere."""
 OUT, ERROR, IN = "out", "error", "in"
+_OF_TERMINAL: Final = columns_json(("at", "stream", "data"), frozenset())
 _COLUMNS: Final = columns_json(("stream", "text"), frozenset())
 
 
@@ -23,6 +26,8 @@ class Recording:
     """Counts all of it, and keeps some. `secret` never gets into what is kept."""
 
     secret: str = ""
+    terminal: bool = False
+    """Whether times are kept, and every byte, as far as there is room."""
     size: int = 0
     """Bytes that came out."""
     read: int = 0
@@ -32,6 +37,8 @@ class Recording:
     _rest: dict[str, str] = field(default_factory=dict)
     _decoders: dict[str, codecs.IncrementalDecoder] = field(default_factory=dict)
     _room: int = KEPT_CHARACTERS
+    _room_for_terminal: int = KEPT_OF_TERMINAL
+    _began: float = field(default_factory=time.monotonic)
     _cut: bool = False
 
     def add(self, stream: str, data: bytes) -> None:
@@ -42,6 +49,9 @@ class Recording:
             self.size += len(data)
         if self._cut:
             return
+        if self.terminal:
+            self._moment(stream, data)
+            return
         decoder = self._decoders.setdefault(stream, codecs.getincrementaldecoder("utf-8")("replace"))
         *lines, rest = (self._rest.get(stream, "") + decoder.decode(data)).split("\n")
         for line in lines:
@@ -50,6 +60,16 @@ class Recording:
             self._keep(stream, rest)
             rest = ""
         self._rest[stream] = rest
+
+    def _moment(self, stream: str, data: bytes) -> None:
+        """Bytes of a terminal, with the seconds since it began."""
+        decoder = self._decoders.setdefault(stream, codecs.getincrementaldecoder("utf-8")("replace"))
+        text = self._hide(decoder.decode(data))
+        self._room_for_terminal -= len(text)
+        if self._room_for_terminal < 0:
+            self._cut = True
+        elif text:
+            self._rows.append([f"{time.monotonic() - self._began:.3f}", stream, text])
 
     def _keep(self, stream: str, line: str) -> None:
         line = self._hide(line.rstrip("\r"))[:LONGEST_LINE]
@@ -72,4 +92,5 @@ class Recording:
             if rest:
                 self._keep(stream, rest)
         self._rest.clear()
-        return Frame(_COLUMNS, self._rows, cut=self._cut) if self._rows else None
+        columns = _OF_TERMINAL if self.terminal else _COLUMNS
+        return Frame(columns, self._rows, cut=self._cut) if self._rows else None

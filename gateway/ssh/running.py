@@ -64,13 +64,13 @@ def _nobody(*, room: bool) -> None:
 class Running(asyncssh.SSHClientSession[bytes]):
     """A command at the host."""
 
-    def __init__(self, receiver: Receiver, recording: Recording, kill: Kill) -> None:
+    def __init__(self, receiver: Receiver, recording: Recording, kill: Kill, *, marked: bool = True) -> None:
         """`kill` sends a signal to all that a process started: a host's own way to pass signals on is not there for every login."""
         self._receiver, self._recording, self._kill = receiver, recording, kill
-        self.mark = secrets.token_hex(16)
-        """What the host says before its process's number, once, on standard error."""
+        self.mark = secrets.token_hex(16) if marked else ""
+        """What the host says before its process's number, once, on standard error. A terminal has none: it hangs up."""
         self._process = 0
-        self._greeting: bytes | None = b""
+        self._greeting: bytes | None = b"" if marked else None
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
         self._status: int | None = None
         self._signal = ""
@@ -166,7 +166,7 @@ class Running(asyncssh.SSHClientSession[bytes]):
         """Have it end: told (unless `at_once`), then killed, then left alone. Returns once its end is known, or will not be."""
         self.stopped = self.stopped or because
         self.hold_back(full=False)
-        for name in STOPS[at_once:]:
+        for name in STOPS[at_once:] if self._process else ():
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINGER):
                     await self.signal(name)
@@ -174,5 +174,5 @@ class Running(asyncssh.SSHClientSession[bytes]):
             if self.ended.is_set():
                 return
         if not self.ended.is_set() and self._channel is not None:
-            log.warning("command_would_not_end")
             self._channel.abort()
+            log.info("command_left_alone")

@@ -20,10 +20,11 @@ from gateway.holds import Left
 from gateway.pipeline import Admission, Pipeline
 from gateway.refusal import Refusal
 from gateway.snapshot import Watch
+from gateway.ssh import reading
 from gateway.ssh.asking import Asking, Outlet, Plain
 from gateway.ssh.login import Entrance
 from gateway.ssh.parts import Part
-from gateway.ssh.reading import Place, Wish, unread
+from gateway.ssh.reading import Place, Terminal, Wish, unread
 from gateway.ssh.recording import Recording
 from gateway.ssh.running import Ending, Receiver, Running
 from gateway.ssh.transfer import Transfer
@@ -147,15 +148,26 @@ class Session:
             raise Left
         return admission
 
-    async def would(self, wish: Wish, place: Place, outlet: Outlet) -> bool:
-        """Whether policy would let it through, people's approval included; nothing is asked and nothing recorded."""
-        asking = Asking(self, outlet, wish, place)
+    async def lets_terminal(self, outlet: Outlet, one: Terminal) -> bool:
+        """Whether policy would let a terminal through, people's approval included; nothing is asked and nothing recorded."""
+        asking = Asking(self, outlet, reading.terminal(one), self.place(self.upstream.home, {"TERM": one.kind}))
         self._number -= 1  # it was no action
         with suppress(Refusal):
             snapshot = self._watch.current()
             require_known(snapshot, self.caller.agent, self.caller.resource)
             return (await self._pipeline.decide(snapshot, self.caller, asking.action, asking)).verdict != "deny"
         return False
+
+    async def admit_terminal(self, outlet: Outlet, one: Terminal) -> Admission[Plain]:
+        """Steps 1 and 3 to 6 for a whole terminal. Raises Refusal, and Left."""
+        return await self.admit(outlet, reading.terminal(one), self.place(self.upstream.home, {"TERM": one.kind}))
+
+    async def start_terminal(self, receiver: Receiver, recording: Recording, one: Terminal) -> Running:
+        """6. Start an admitted terminal at the host. Raises Refusal."""
+        place = self.place(self.upstream.home, {"TERM": one.kind})
+        return await self.start(
+            receiver, recording, "exec bash --noprofile --norc -i", place, term_type=one.kind, term_size=one.size
+        )
 
     async def alone(self, action: Action, parts: Sequence[Part]) -> list[dict[str, object]]:
         """Each part with what policy says of it alone, for people to see."""
@@ -193,16 +205,16 @@ class Session:
         )
 
     # ---- the host ----
-    def recording(self) -> Recording:
+    def recording(self, *, terminal: bool = False) -> Recording:
         """An empty one, that keeps the vault's secret out."""
         secret = self._target.secret
-        return Recording("" if secret.lstrip().startswith("-----BEGIN") else secret)
+        return Recording("" if secret.lstrip().startswith("-----BEGIN") else secret, terminal=terminal)
 
     async def start(
         self, receiver: Receiver, recording: Recording, command: str, place: Place, **terminal: object
     ) -> Running:
         """6. Start an admitted command at the host. Raises Refusal where the host does not take it."""
-        running = Running(receiver, recording, self.upstream.kill)
+        running = Running(receiver, recording, self.upstream.kill, marked=not terminal)
         running.late = time.time() >= self.caller.expires
         text = self.upstream.wrapped(command, place.folder, dict(place.environment), running.mark)
         try:

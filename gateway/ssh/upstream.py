@@ -50,8 +50,9 @@ class Upstream:
         Alias, function, PATH and start-up file of the host's or an agent's making change nothing of what `command` means.
         """
         names = " ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(environment.items()))
-        number = f"echo narrowgate:{mark}:$$ >&2"  # of the process that becomes bash, and leads all that it starts
-        return f"{number}; cd -- {shlex.quote(folder)} && exec /usr/bin/env -i {names} bash --noprofile --norc -c {shlex.quote(command)}"
+        # The number of the process that becomes bash, and leads all that it starts.
+        number = f"echo narrowgate:{mark}:$$ >&2; " if mark else ""
+        return f"{number}cd -- {shlex.quote(folder)} && exec /usr/bin/env -i {names} bash --noprofile --norc -c {shlex.quote(command)}"
 
     def environment(self, more: dict[str, str]) -> dict[str, str]:
         """The whole environment that a command has."""

@@ -125,7 +125,7 @@ def test_several_channels_of_one_connection_are_one_session(agent: Agent) -> Non
         assert Action.objects.filter(session_id=agent.session().id).count() == 3
     finally:
         master.terminate()
-        master.wait(10)
+        master.communicate(timeout=10)
 
 
 def test_a_client_that_leaves_takes_its_command_with_it(agent: Agent) -> None:

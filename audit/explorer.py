@@ -71,9 +71,9 @@ def found_in(asked: Mapping[str, Any], size: int) -> QuerySet[Entry]:
     return found
 
 
-def matching(asked: Mapping[str, Any], size: int) -> Iterator[list[Entry]]:
-    """What `found_in` finds, oldest first, with names; a thousand are held at a time."""
-    found, after = found_in(asked, size), -1
+def matching(asked: Mapping[str, Any], size: int, after: int = -1) -> Iterator[list[Entry]]:
+    """What `found_in` finds, oldest first, behind the index `after`, with names; a thousand are held at a time."""
+    found = found_in(asked, size)
     while page := reveal(found.filter(index__gt=after).order_by("index")[:TAKEN_AT_A_TIME]):
         yield page
         after = page[-1].index

@@ -28,7 +28,7 @@ from audit.api import Listing, parameters
 from audit.explorer import EntriesForm, entries_page
 from audit.reading import note_export
 from audit.roles import READERS
-from audit.taking import says
+from audit.takers import says
 from core.errors import Invalid
 from core.streaming import streamed
 from ledger import export, queries

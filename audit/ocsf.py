@@ -7,7 +7,7 @@ file shows; `raw_data` is the ledger's leaf, which `metadata.sequence`, its inde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -40,19 +40,24 @@ class Told(NamedTuple):
     leaf: bytes
 
 
-def events(entries: Iterable[Told], log: str) -> Iterator[dict[str, Any]]:
-    """The events of some entries of the log named `log`, each bound to the one before."""
-    previous: dict[str, Any] | None = None
-    for entry in entries:
+class Chain:
+    """Events of the log named `log`, each bound to the one before: `previous` is what the next is bound to."""
+
+    def __init__(self, log: str, previous: Mapping[str, Any] | None = None) -> None:
+        self._log = log
+        self.previous = previous
+
+    def event(self, entry: Told) -> dict[str, Any]:
+        """The next event, of an entry."""
         event = _event(entry)
-        attestation: dict[str, Any] = {"authority_uid": log, "chain_uid": log}
-        if previous is not None:
-            attestation["prev_event"] = previous
+        attestation: dict[str, Any] = {"authority_uid": self._log, "chain_uid": self._log}
+        if self.previous is not None:
+            attestation["prev_event"] = self.previous
         event["attestation_list"] = [attestation]
         print_of = _fingerprint(canonical(event))
         attestation["fingerprint"] = print_of | {"serialization_id": 2, "serialization": "JCS"}
-        previous = {"uid": event["metadata"]["uid"], "type_uid": event["type_uid"], "fingerprint": print_of}
-        yield event
+        self.previous = {"uid": event["metadata"]["uid"], "type_uid": event["type_uid"], "fingerprint": print_of}
+        return event
 
 
 def _fingerprint(data: bytes) -> dict[str, Any]:

@@ -67,12 +67,16 @@ def _bare(piece: str) -> str:
     return piece[1:] if piece[:1] == "'" and _guarded(piece[1:]) == piece else piece
 
 
-def csv_lines(header: Iterable[str], rows: Iterable[Iterable[Value]]) -> Iterator[str]:
-    """A CSV (RFC 4180, UTF-8) of `header` and `rows` in pieces, for a streaming response; holds no more than a piece."""
+def csv_lines(header: Iterable[str] | None, rows: Iterable[Iterable[Value]]) -> Iterator[str]:
+    """A CSV (RFC 4180, UTF-8) of `header` and `rows` in pieces, for a streaming response; holds no more than a piece.
+
+    Without a header, the rows that follow others.
+    """
     piece = io.StringIO()
     writer = csv.writer(piece, lineterminator="\r\n")
-    piece.write(BOM)
-    writer.writerow([_in_csv(cell) for cell in header])
+    if header is not None:
+        piece.write(BOM)
+        writer.writerow([_in_csv(cell) for cell in header])
     for number, row in enumerate(rows, start=1):
         writer.writerow([_in_csv(cell) for cell in row])
         if number % _PER_LINE == 0:

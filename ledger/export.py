@@ -10,13 +10,13 @@ import ast
 import base64
 import json
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from django.db import connection
 
@@ -34,10 +34,10 @@ from ledger import (
     verify_primitives,
     verify_report,
     verify_witnesses,
-    zipped,
 )
 from ledger.events import Event
 from ledger.models import Checkpoint, Cosignature, Entry, Key, Timestamp
+from ledger.packing import Packing, Row
 from ledger.publishing.configured import quorum
 
 PAGE = 1_000  # entries read at a time
@@ -154,21 +154,27 @@ def export(
 ) -> Package:
     """Write a package to a file or a stream, which need not be seekable. Raises NotFound, and what `target` raises."""
     package = plan(first, last, attached)
-    with zipfile.ZipFile(target, "w") as archive:
-        for name, parts in _files(package):
-            with archive.open(zipped.member(name, package.made), "w", force_zip64=True) as file:
-                for part in parts:
-                    file.write(part)
+    if isinstance(target, Path):
+        with target.open("wb") as file:
+            file.writelines(stream(package))
+    else:
+        target.writelines(stream(package))
     return package
 
 
 def stream(package: Package) -> Iterator[bytes]:
     """The package's bytes as they are made, for a response that is sent while it is written."""
-    return zipped.streamed(_files(package), package.made)
+    return packing(package).stream(pages(package.first, package.last))
 
 
-def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """The files of a package in order, each in parts."""
+def packing(package: Package, state: Mapping[str, Any] | None = None) -> Packing:
+    """The package in the making; with the `state` in which an earlier one paused, that one gone on with."""
+    before, after = partial(_before, package), partial(_after, package)
+    return Packing(before, _lines, people_in, after, made=package.made, state=state)
+
+
+def _before(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """The files before the entries, each in parts."""
     sizes = _checkpoint_sizes(package)
     end = package.last - 1
     readme = README.format(origin=origin_of(package), first=package.first, end=end, size=package.size)
@@ -177,8 +183,10 @@ def _files(package: Package) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "manifest.json", [json.dumps(_manifest(package), indent=1, sort_keys=True).encode()]
     yield "checkpoints.ndjson", _checkpoints(sizes)
     yield from stamps(sizes)
-    people: set[str] = set()
-    yield "entries.ndjson", _entries(package, people)
+
+
+def _after(package: Package, people: set[str], _count: int) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """The files behind the entries."""
     yield verify_package.NAMES, names(people)
     if package.attached is not None:
         yield verify_package.REPORT, [_bound(package.attached.index, package.size)]
@@ -310,17 +318,20 @@ def people_in(leaves: Iterable[bytes]) -> set[str]:
     return {found.decode() for leaf in leaves for found in PERSON.findall(leaf)}
 
 
-def _entries(package: Package, people: set[str]) -> Iterator[bytes]:
-    """A line an entry, a page of them at a time; what is missing in the table is missing here. Adds to `people`."""
-    after = package.first - 1
+def pages(first: int, last: int) -> Iterator[list[Row]]:
+    """The entries from `first` up to `last`, a page of them at a time; what is missing in the table is missing here."""
+    after = first - 1
     while page := list(
-        Entry.objects.filter(index__gt=after, index__lt=package.last)
+        Entry.objects.filter(index__gt=after, index__lt=last)
         .order_by("index")
         .values_list("index", "leaf_hash", "leaf")[:PAGE]
     ):
-        yield b"".join(line(index, bytes(leaf_hash), bytes(leaf)) for index, leaf_hash, leaf in page)
-        people.update(people_in(bytes(leaf) for _, _, leaf in page))
+        yield [(index, bytes(leaf_hash), bytes(leaf)) for index, leaf_hash, leaf in page]
         after = page[-1][0]
+
+
+def _lines(page: Sequence[Row]) -> bytes:
+    return b"".join(line(index, leaf_hash, leaf) for index, leaf_hash, leaf in page)
 
 
 def line(index: int, leaf_hash: bytes, leaf: bytes, **more: object) -> bytes:

@@ -6,15 +6,16 @@ Written as a stream, like a package of a span (`ledger/export.py`), and checked 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.db.models import Max
 
-from ledger import export, merkle, queries, verify_package, zipped
+from ledger import export, merkle, queries, verify_package
 from ledger.events import Event
 from ledger.models import Checkpoint, Cosignature, Entry, Timestamp
+from ledger.packing import Packing, Row
 
 README = """{count} selected entries from the ledger of {origin}, under the checkpoint of {size}.
 
@@ -27,8 +28,6 @@ checkpoints.ndjson  the signed root (C2SP tlog-checkpoint)
 stamps/             an RFC 3161 time stamp over it and the text that it is over, where an authority gave one: for `openssl ts -verify`
 keys.txt, handovers.ndjson, names.ndjson   as in every package
 """
-
-Row = tuple[int, bytes, bytes]  # index, leaf hash, leaf
 
 
 def basis_over(last: int) -> export.Basis:
@@ -48,21 +47,25 @@ def basis_over(last: int) -> export.Basis:
 
 def stream(entries: Iterable[list[Row]], basis: export.Basis) -> Iterator[bytes]:
     """The package's bytes as they are made. `entries` come in pages by index, all under the checkpoint of `basis`."""
-    return zipped.streamed(_files(entries, *basis), basis.made)
+    return packing(basis).stream(entries)
 
 
-def _files(entries: Iterable[list[Row]], newest: Checkpoint, made: datetime) -> Iterator[tuple[str, Iterable[bytes]]]:
-    people: set[str] = set()
-    counted = [0]
+def packing(basis: export.Basis, state: Mapping[str, Any] | None = None) -> Packing:
+    """The package in the making; with the `state` in which an earlier one paused, that one gone on with."""
+    lines, after = partial(_lines, basis.checkpoint.size), partial(_after, basis)
+    return Packing(lambda: (), lines, export.people_in, after, made=basis.made, state=state)
+
+
+def _after(basis: export.Basis, people: set[str], count: int) -> Iterator[tuple[str, Iterable[bytes]]]:
+    newest, made = basis
     whole = export.Package(0, 0, newest.size, newest)
-    yield "entries.ndjson", _entries(entries, newest.size, people, counted)
     origin = export.origin_of(whole)
     says: dict[str, Any] = {
         "format": verify_package.FORMAT, "selected": True, "origin": origin, "made": made.isoformat(),
-        "first": 0, "last": 0, "size": newest.size, "entries": counted[0], "existing_checkpoints": 1,
+        "first": 0, "last": 0, "size": newest.size, "entries": count, "existing_checkpoints": 1,
     }  # fmt: skip
     yield "manifest.json", [json.dumps(says, indent=1, sort_keys=True).encode()]
-    yield "README.txt", [README.format(count=counted[0], origin=origin, size=newest.size).encode()]
+    yield "README.txt", [README.format(count=count, origin=origin, size=newest.size).encode()]
     yield verify_package.NAMES, export.names(people)
     yield from export.common_files(whole)
     yield from export.stamps([newest.size])
@@ -70,17 +73,15 @@ def _files(entries: Iterable[list[Row]], newest: Checkpoint, made: datetime) -> 
     yield "checkpoints.ndjson", [json.dumps(note, ensure_ascii=False).encode() + b"\n"]
 
 
-def _entries(entries: Iterable[list[Row]], size: int, people: set[str], counted: list[int]) -> Iterator[bytes]:
-    """A line an entry with its path; a page's tiles are read at once. Adds to `people` and counts."""
-    for page in entries:
-        tree = queries.stored_tree(size)
-        paths = [merkle.inclusion_spans(index, size) for index, _, _ in page]
-        tree.read(span for path in paths for span in path)
-        for (index, leaf_hash, leaf), spans in zip(page, paths, strict=True):
-            path = [export.text_of(part) for part in tree.hashes(spans)]
-            yield export.line(index, leaf_hash, leaf, path=path)
-            counted[0] += 1
-        people.update(export.people_in(leaf for _, _, leaf in page))
+def _lines(size: int, page: Sequence[Row]) -> bytes:
+    """A line an entry with its path; a page's tiles are read at once."""
+    tree = queries.stored_tree(size)
+    paths = [merkle.inclusion_spans(index, size) for index, _, _ in page]
+    tree.read(span for path in paths for span in path)
+    return b"".join(
+        export.line(index, leaf_hash, leaf, path=[export.text_of(part) for part in tree.hashes(spans)])
+        for (index, leaf_hash, leaf), spans in zip(page, paths, strict=True)
+    )
 
 
 def pages(found: Iterable[list[Entry]]) -> Iterator[list[Row]]:

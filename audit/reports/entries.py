@@ -14,6 +14,7 @@ from typing import Any
 from activity.asked import read, window_of
 from audit.explorer import EntriesForm, matching
 from audit.models import Report
+from audit.reports.half_written import HalfWritten, forget
 from audit.reports.integrity import span_of
 from audit.reports.period import Period
 from audit.reports.shape import Summary
@@ -26,6 +27,8 @@ from ledger.export import Basis, newest_basis
 from ledger.models import Entry
 
 TIMES = ("period", "since", "until")
+PAUSED_EVERY = 50
+"""Pages after which what is written is on disk for good: some seconds. Counted, so that a file is the same however often its making died."""
 
 
 def asked_of(form: EntriesForm) -> tuple[dict[str, str], Period]:
@@ -52,40 +55,43 @@ def basis_of(report: Report) -> Basis:
 
 
 def write(report: Report, name: str, target: Path, basis: Basis) -> Iterator[float]:
-    """Write one format of the entries; gives from 0 to 1 how far it is. Raises NotFound where none matches."""
-    (made,) = (form for form in FORMS.values() if form.format == name)
-    size = basis.checkpoint.size
-    first, last = span_of(Period(report.since, report.until), size)
+    """Write one format of the entries; gives from 0 to 1 how far it is. What was half written there is gone on with.
+
+    Raises NotFound where none matches.
+    """
+    first, last = span_of(Period(report.since, report.until), basis.checkpoint.size)
     if first >= last:
         raise NotFound("No signed entry is of that time.", "Change the filters.")
+    half = HalfWritten.of(target)
+    taker, pages = _taken(report, name, basis, half)
+    with target.open("r+b" if half.state is not None else "wb") as file:
+        file.truncate(half.size)
+        file.seek(half.size)
+        if half.state is None:
+            file.writelines(taker.begin())
+        for number, (after, page) in enumerate(pages, start=1):
+            file.write(taker.page(page))
+            yield min(1.0, (after - first) / (last - first))
+            if number % PAUSED_EVERY == 0:
+                data, state = taker.pause()
+                file.write(data)
+                HalfWritten(file.tell(), after, state).keep(target, file)
+        file.writelines(taker.end())
+    forget(target)
+
+
+def _taken(report: Report, name: str, basis: Basis, half: HalfWritten) -> tuple[Any, Iterator[tuple[int, list[Any]]]]:
+    """What writes that format, and the pages that are still to be written, each with the index of its last entry."""
+    size = basis.checkpoint.size
     if name == Report.Format.ZIP and not report.asked:
-        parts, at = _span(first, last, basis)
-    else:
-        at = [first]
-        parts = made.parts(_followed(report, size, at), basis)
-    with target.open("wb") as file:
-        for part in parts:
-            file.write(part)
-            yield min(1.0, (at[0] - first) / (last - first))
-
-
-def _span(first: int, last: int, basis: Basis) -> tuple[Iterator[bytes], list[int]]:
-    """A package of all entries of a span, and how far it is: a part of it is a page of them, but for a few."""
-    at = [first]
-
-    def counted() -> Iterator[bytes]:
-        for part in export.stream(export.plan(first, last, basis=basis)):
-            at[0] += export.PAGE
-            yield part
-
-    return counted(), at
-
-
-def _followed(report: Report, size: int, at: list[int]) -> Iterator[list[Entry]]:
-    """The pages of what was asked for; `at` follows the last entry read."""
-    for page in matching(_asked(report), size):
-        at[0] = page[-1].index
-        yield page
+        first, last = span_of(Period(report.since, report.until), size)
+        whole = export.pages(max(first, half.after + 1), last)
+        return export.packing(export.plan(first, last, basis=basis), half.state), (
+            (page[-1][0], page) for page in whole
+        )
+    (form,) = (form for form in FORMS.values() if form.format == name)
+    found = matching(_asked(report), size, half.after)
+    return form.taker(basis, half.state), ((page[-1].index, page) for page in found)
 
 
 def _asked(report: Report) -> dict[str, Any]:

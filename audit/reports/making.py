@@ -1,4 +1,4 @@
-"""The making of a report, step by step. A worker that dies lets go of it, and whoever takes it up keeps what was finished.
+"""The making of a report, step by step. A worker that dies lets go of it, and whoever takes it up keeps what was finished, of entries also what was half written.
 
 1. Gather figures and rows from one snapshot into JSON lines.  2. Write the other formats from those.  3. Record the files'
 hashes in the ledger.  4. Pack the evidence, with the files bound by that entry.  5. Ready.
@@ -28,6 +28,7 @@ from audit.models import Report, ReportFile, folder
 from audit.reports import as_csv, as_pdf, as_xlsx, entries
 from audit.reports.as_pdf import NoPango
 from audit.reports.gather import gather
+from audit.reports.half_written import forget
 from audit.reports.integrity import span_of
 from audit.reports.period import Period
 from audit.reports.shape import for_page
@@ -144,7 +145,7 @@ def _take(report: Report, door: Door) -> None:
         if _kept(report, name) is not None:
             continue
         doing = f"Writing {Format(name).label}"
-        with _part() as part:
+        with _growing(report, name) as part:
             for share in entries.write(report, name, part, basis):
                 door.tell(0.95 * (number + share) / len(report.formats), doing)
             _keep(report, name, part)
@@ -247,6 +248,19 @@ def _part() -> Iterator[Path]:
         yield part
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _growing(report: Report, name: str) -> Iterator[Path]:
+    """A file to write to that another making goes on with where this one dies; gone where the report is given up."""
+    part = folder() / f"{report.id.hex}-{name}.part"
+    part.touch(mode=0o600)
+    try:
+        yield part
+    except (_Stopped, NarrowgateError, OSError):
+        forget(part)
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _keep(report: Report, name: str, part: Path) -> ReportFile:

@@ -19,7 +19,7 @@ from agents import reinstating_actions as reinstating
 from agents.delegation_actions import delegate, end_delegation
 from approvals import actions as approvals
 from approvals.models import Hold, Review
-from audit.taking import says
+from audit.takers import says
 from core.db import db_now
 from ledger.events import Event
 from ledger.models import Entry, Outbox

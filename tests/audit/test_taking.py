@@ -115,9 +115,9 @@ def _has(value: dict[str, Any], facts: dict[str, Any]) -> None:
 def test_every_kind_of_event_is_told(world: World) -> None:
     leaf = {"actor": {"id": "1", "kind": "agent", "name": "a"}, "id": "x", "node": "n", "occurred": "2026-01-01T00:00:00.000000Z",
             "recorded": "2026-01-01T00:00:00.000000Z", "subject": {"id": "2", "kind": "x", "name": "y"}}  # fmt: skip
-    for number, told in enumerate(
-        ocsf.events((ocsf.Told(1, {**leaf, "event": event.value}, b"{}") for event in Event), "log")
-    ):
+    chain = ocsf.Chain("log")
+    for number, event in enumerate(Event):
+        told = chain.event(ocsf.Told(1, {**leaf, "event": event.value}, b"{}"))
         _has(told, FACTS["classes"][str(told["class_uid"])])
         assert told["ai_agent"]["uid"] == "1"
         assert number == 0 or "prev_event" in told["attestation_list"][0]

@@ -11,12 +11,13 @@ import pytest
 from django.urls import reverse
 
 from accounts.scopes import EXPORT, READ
-from audit import taking
-from audit.models import Report
+from audit import actions, explorer, taking
+from audit.models import Report, folder
 from audit.reading import note_read
 from audit.reports import entries as written
 from audit.reports import making
-from ledger import verify
+from audit.reports.half_written import HalfWritten
+from ledger import export, verify
 from ledger.export import Basis
 from ledger.models import Checkpoint, Entry
 from tests.audit.reports.conftest import Room, path_of
@@ -100,12 +101,23 @@ def test_a_making_that_died_keeps_the_files_it_had_finished(room: Room) -> None:
     assert {file.format: file.name for file in report.files.all()}.items() > before.items()
 
 
-@pytest.mark.parametrize("filters", [{}, {"event": "hold:denied"}], ids=["span", "selection"])
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages as the worker that dies writes them."""
+    monkeypatch.setattr(written, "PAUSED_EVERY", 2)
+    monkeypatch.setattr(export, "PAGE", 3)
+    monkeypatch.setattr(explorer, "TAKEN_AT_A_TIME", 3)
+
+
+@pytest.mark.parametrize(
+    ("format_", "filters"), [("zip", {}), ("zip", {"q": "o"}), ("ocsf", {"q": "o"})], ids=["span", "selection", "ocsf"]
+)
+@pytest.mark.usefixtures("small_pages")
 def test_what_was_half_written_comes_out_bit_by_bit_the_same(
-    room: Room, filters: dict[str, str], tmp_path: Path
+    room: Room, format_: str, filters: dict[str, str], tmp_path: Path
 ) -> None:
-    report = _ask(room, "csv", "jsonl", "zip", "ocsf", **filters)
-    with half_way(report) as worker:
+    report = _ask(room, "csv", format_, **filters)
+    with half_way(report, pages=4) as worker:
         report.refresh_from_db()
         assert report.entries is not None
         basis = Basis(Checkpoint.objects.get(size=report.entries), report.asked_at)
@@ -113,6 +125,8 @@ def test_what_was_half_written_comes_out_bit_by_bit_the_same(
             list(written.write(report, name, tmp_path / name, basis))
         worker.send_signal(signal.SIGKILL)
         worker.wait()
+    half = HalfWritten.of(_part(report, format_))
+    assert half.after >= 5, "two pages are on disk for good"
     note_read(room.cast.auditor, "ledger", "", {})
     wait_until(lambda: Checkpoint.objects.filter(size__gt=basis.checkpoint.size).exists())
     wait_until(lambda: making.make_unfinished() == 1)  # its lock goes once PostgreSQL hears of its death
@@ -120,7 +134,58 @@ def test_what_was_half_written_comes_out_bit_by_bit_the_same(
     assert (report.status, report.begun, report.entries) == ("ready", 2, basis.checkpoint.size)
     for name in report.formats:
         assert path_of(report, name).read_bytes() == (tmp_path / name).read_bytes(), name
-    assert verify.verify(path_of(report, "zip")).problems == []
+    if format_ == "zip":
+        assert verify.verify(path_of(report, "zip")).problems == []
+    assert not list(folder().glob(f"{report.id.hex}*.at"))
+
+
+def _part(report: Report, name: str) -> Path:
+    return folder() / f"{report.id.hex}-{name}.part"
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_what_is_on_disk_for_good_is_not_written_again(room: Room) -> None:
+    report = _ask(room, "csv", "jsonl")
+    with half_way(report, pages=4) as worker:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    part = _part(report, "jsonl")
+    kept = HalfWritten.of(part)
+    with part.open("r+b") as file:
+        file.write(b"!")
+        file.seek(0, 2)
+        file.write(b"what was not on disk for good")
+    wait_until(lambda: making.make_unfinished() == 1)
+    report.refresh_from_db()
+    made = path_of(report, "jsonl").read_bytes()
+    assert made[:1] == b"!"
+    assert b"for good" not in made
+    indexes = [json.loads(line)["index"] for line in made.splitlines()[1:]]
+    assert indexes == list(range(indexes[0], indexes[-1] + 1))
+    assert indexes[-1] > kept.after
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("spoilt", ["no JSON", '{"size": 99999999, "after": 3, "state": {}}', '{"other": 1}'])
+def test_where_it_is_not_known_how_far_it_was_it_begins_anew(room: Room, spoilt: str, tmp_path: Path) -> None:
+    report = _ask(room, "csv")
+    part = _part(report, "csv")
+    part.write_bytes(b"half a file")
+    part.with_name(part.name + ".at").write_text(spoilt)
+    _made(report)
+    assert path_of(report, "csv").read_bytes().startswith(b"\xef\xbb\xbfentry,")
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_cancelled_making_leaves_nothing_half_written(room: Room) -> None:
+    report = _ask(room, "csv", "jsonl")
+    with half_way(report, pages=4) as worker:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    assert list(folder().glob(f"{report.id.hex}-*"))
+    actions.cancel(report.id, actor=room.cast.auditor)
+    making.sweep(older_than=-1)
+    assert not list(folder().glob(f"{report.id.hex}-*"))
 
 
 def test_where_nothing_matches_its_page_says_so(room: Room) -> None:

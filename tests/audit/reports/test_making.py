@@ -36,9 +36,9 @@ def entries(event: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def half_way(report: Report) -> Iterator[subprocess.Popen[str]]:
-    """A worker process that has written the CSV and is writing the spreadsheet."""
-    command = [sys.executable, "-m", "tests.audit.reports.maker_process", str(report.id)]
+def half_way(report: Report, pages: int = 1) -> Iterator[subprocess.Popen[str]]:
+    """A worker process that has written the CSV and is writing the spreadsheet; or entries, so many pages of the file behind the CSV."""
+    command = [sys.executable, "-m", "tests.audit.reports.maker_process", str(report.id), str(pages)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
         try:
             assert process.stdout is not None

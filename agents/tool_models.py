@@ -58,6 +58,11 @@ class ToolDefinition(models.Model):
         return f"{self.kind} {self.name}".strip()
 
     @property
+    def words(self) -> str:
+        """What it says of itself."""
+        return str(self.seen.get("description") or self.seen.get("text") or "")
+
+    @property
     def is_accepted(self) -> bool:
         """Whether it is what a person has accepted."""
         return self.digest == self.accepted_digest

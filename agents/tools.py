@@ -120,7 +120,8 @@ def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> li
     if before is None:
         return [Line("+", text) for text in written(after).splitlines()]
     lines = difflib.unified_diff(written(before).splitlines(), written(after).splitlines(), lineterm="", n=2)
-    return [Line(text[0].strip(), text[1:]) for text in lines if not text.startswith(("---", "+++", "@@"))]
+    told = [text for text in lines if not text.startswith(("---", "+++"))][1:]
+    return [Line("", "⋯") if text.startswith("@@") else Line(text[0].strip(), text[1:]) for text in told]
 
 
 def named(definitions: Iterable[Definition]) -> dict[tuple[str, str], Definition]:

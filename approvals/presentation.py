@@ -44,6 +44,13 @@ class Touch:
     exact: bool
 
 
+_GOES_TO: Mapping[str, str] = {
+    "mcp": "the tool server",
+    **dict.fromkeys(("mcp:sample", "mcp:elicit", "mcp:roots"), "the agent"),
+}
+"""Where what is no statement goes, by verb or its kind; to an API else."""
+
+
 def short_verb(verb: str) -> str:
     """The verb as people know it: "sql:copy_in" is COPY IN, anything but SQL is what policies call it."""
     return verb.removeprefix("sql:").replace("_", " ").upper() if verb.startswith("sql:") else verb
@@ -56,8 +63,11 @@ def touch(hold: Hold) -> Touch:
             "The agent carries it out by itself.", "The gate does not see it happen, and cannot count it.", exact=False
         )
     if not hold.verb.startswith("sql:"):
+        where = _GOES_TO.get(hold.verb) or _GOES_TO.get(hold.verb.partition(":")[0], "the API")
         return Touch(
-            "Goes to the API as it is shown, once.", "Nobody can count what it touches without sending it.", exact=False
+            f"Goes to {where} as it is shown, once.",
+            "Nobody can count what it touches without sending it.",
+            exact=False,
         )
     estimate: Mapping[str, Any] = hold.estimate or {}
     does = _DOES.get(hold.verb.removeprefix("sql:"), "Touches")

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 LOGIN = "bench"
 PASSWORD = "bench"  # noqa: S105 -- of a database that lives for a minute
 AGENT = "bench.production"
-POLICY = '@id("reads") @why("The benchmark reads.") permit (principal in Function::"bench", action in Action::"sql:read", resource == Resource::"shop");'
+POLICY = """
+@id("reads") @why("The benchmark reads.")
+permit (principal in Function::"bench", action in Action::"sql:read", resource == Resource::"shop");
+@id("calls") @why("The benchmark calls tools.")
+permit (principal in Function::"bench", action in Action::"mcp:use", resource == Resource::"till");
+"""
 
 
 @dataclass
@@ -61,7 +66,7 @@ class World:
             return {**common, **secure, "PGUSER": AGENT, "PGPASSWORD": self.token()}
         return {**common, **secure, "PGUSER": LOGIN, "PGPASSWORD": PASSWORD}
 
-    def token(self) -> str:
+    def token(self, resource: str = "shop") -> str:
         """A new token, by the front door's own code."""
         from joserfc import jwt
 
@@ -84,7 +89,7 @@ class World:
                 grant_type=tokens.GRANT_TYPE,
                 client_assertion_type=proof.ASSERTION_TYPE,
                 client_assertion=assertion,
-                resource="shop",
+                resource=resource,
             )
         ).access_token
 
@@ -205,9 +210,9 @@ def _enrol(folder: Path, shop: Cluster) -> World:
 
 
 @contextmanager
-def process(part: str, port: int) -> Iterator[None]:
-    """A part of the product as a process of its own."""
-    command = [sys.executable, "-c", f"from bench.gateway_world import {part}; {part}({port})"]
+def process(part: str, port: int, module: str = "bench.gateway_world") -> Iterator[None]:
+    """A part of the product, or what it is measured with, as a process of its own."""
+    command = [sys.executable, "-c", f"from {module} import {part}; {part}({port})"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:

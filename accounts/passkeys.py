@@ -33,6 +33,11 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc] # allauth publishes n
         """The relying party."""
         return {"id": relying_party(), "name": "Narrowgate"}
 
+    def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002 -- allauth names it
+        """What a passkey is called unless its owner says otherwise."""
+        number = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return f"Passkey {number}" if number > 1 else "Passkey"
+
 
 @dataclass(frozen=True)
 class Passkey:

@@ -13,6 +13,7 @@ from accounts.models import User
 from activity.models import Action, Session
 from approvals.models import Hold
 from core.ids import new_id
+from ledger.models import Entry
 from tests.approvals.world import held
 from tests.audit.reports import conftest as reports
 from tests.audit.reports.conftest import Room, act
@@ -67,3 +68,11 @@ def test_each_stays_within_its_bound(room: Room, session: Session) -> None:
         )
     }  # fmt: skip
     assert max(found.values()) <= 15, found
+
+
+def test_a_replay_asks_no_more_however_many_entries_its_actions_have(room: Room, session: Session) -> None:
+    replay = reverse("record:session", args=[session.id])
+    before = asked(room.cast.auditor, replay)
+    for number, entry in enumerate(Entry.objects.order_by("index")[:12], start=20):
+        act(room.world.agent, room.world, timezone.now(), session_id=session.id, number=number, entry_id=entry.uid)
+    assert asked(room.cast.auditor, replay) <= before + 1  # all of their hashes at once

@@ -55,6 +55,8 @@ PAGES = {
         "a.row-link",
         "/agents/reports.staging/edit/",
         "/agents/reports.staging/keys/add/",
+        "/agents/reports.staging/",
+        "#public-keys dd a",
         "/agents/support.production.01/permissions/",
         "/resources/r/shop/reach/",
         "/resources/segments/map/",

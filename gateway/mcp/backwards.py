@@ -57,9 +57,9 @@ class Backwards:
         during: str,
         left: asyncio.Event,
         *,
-        modern: bool = False,
+        may_ask: bool = True,
     ) -> None:
-        self._modern = modern
+        self._may_ask = may_ask
         self._session, self._pipeline, self._visit, self._caller = session, pipeline, visit, caller
         self._down, self._during, self._left = down, during, left
         self._asking: set[asyncio.Task[None]] = set()
@@ -120,8 +120,8 @@ class Backwards:
     async def _decided(self, asked: Request) -> Said:
         if asked.method == "ping":
             return {"jsonrpc": "2.0", "id": asked.id, "result": {}}
-        if self._modern:
-            raise Refusal("This agent's revision is asked nothing while it waits.", code="not_available")
+        if not self._may_ask:
+            raise Refusal("This agent is asked nothing while it waits for the answer.", code="not_available")
         return await self._forwarded(asked, await self._admitted(asked, self._session.client))
 
     async def _admitted(self, asked: Request, client: Mapping[str, Any]) -> Admission[None]:

@@ -19,11 +19,13 @@ from gateway.mcp.offers import Accepted
 from gateway.mcp.party import Party
 from gateway.mcp.reading import action_of, understand
 from gateway.mcp.sessions import Session
+from gateway.mcp.tasks import CAPABILITY
 from gateway.pipeline import Admission, Pipeline
 from gateway.refusal import Refusal
 from gateway.visits import Visit
 from policies.decision import Decision
 
+TASKS_SINCE: Final = HANDSHAKE[0]
 SPOKEN: Final = HANDSHAKE[:2]
 """The revisions with a session that agents may speak."""
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -113,6 +115,8 @@ def welcome(session: Session) -> dict[str, Any]:
     """What the agent is told of the server when a session begins."""
     told = introduced(session)
     told["capabilities"] = {**told["capabilities"], "logging": {}}
+    if session.version == TASKS_SINCE and "tools" in told["capabilities"]:
+        told["capabilities"]["tasks"] = dict(CAPABILITY)
     return {"protocolVersion": session.version, **told}
 
 

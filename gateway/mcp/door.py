@@ -18,17 +18,19 @@ from mcp_types import INVALID_REQUEST
 from agents.access import Identity
 from agents.metadata import PROTECTED_RESOURCE
 from agents.tools import TOOL
+from gateway.action import Caller
 from gateway.callers import as_proved
 from gateway.http.known import Targets
 from gateway.mcp.backwards import Backwards
-from gateway.mcp.beginning import Beginning, negotiated, welcome
+from gateway.mcp.beginning import TASKS_SINCE, Beginning, negotiated, welcome
 from gateway.mcp.down import JSON, STREAM, Down
 from gateway.mcp.exchange import Exchange
-from gateway.mcp.jsonrpc import Fault, Message, Notification, Request, Response, read, refused, result, written
+from gateway.mcp.jsonrpc import Fault, Message, Notification, Request, Response, Said, read, refused, result, written
 from gateway.mcp.link import HANDSHAKE, MODERN
 from gateway.mcp.modern import is_modern, mismatch, status_of, wrong
 from gateway.mcp.servers import Server
 from gateway.mcp.sessions import LOST, Session, Sessions
+from gateway.mcp.tasks import METHODS, Task, Tasks, ttl_of
 from gateway.pipeline import Pipeline
 from gateway.refusal import Refusal
 from gateway.tokens_seen import TokensSeen
@@ -53,8 +55,8 @@ class McpDoor:
         self, pipeline: Pipeline, visits: Visits, servers: Targets[Server], sessions: Sessions, seen: TokensSeen
     ) -> None:
         self._pipeline, self._visits, self._servers, self._sessions = pipeline, visits, servers, sessions
-        self._seen = seen
-        self._carrying: set[asyncio.Task[None]] = set()
+        self._seen, self._tasks = seen, Tasks()
+        self._carrying: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -164,11 +166,17 @@ class McpDoor:
         if message.id in session.running and session.version != MODERN:
             raise Fault(INVALID_REQUEST, "A request with this id is on its way.", message_id=message.id)
         down = Down(send, {}, session.server.secrets)
+        caller = as_proved(visit.caller, identity)
+        if message.method in METHODS and session.version == TASKS_SINCE:
+            async with request.watched(visit.ended) as left:
+                said = await self._tasks.answer(message, session.who, left)
+            await (down.finish(said) if said is not None else down.end())
+            return None
+        if message.method == "tools/call" and isinstance(message.params.get("task"), dict):
+            await down.finish(await self._as_task(message, session, visit, caller))
+            return None
         async with request.watched(visit.ended) as left:
-            exchange = Exchange(
-                message, pipeline=self._pipeline, servers=self._servers, sessions=self._sessions, session=session,
-                visit=visit, caller=as_proved(visit.caller, identity), down=down, left=left,
-            )  # fmt: skip
+            exchange = self._exchange(message, session, visit, caller, down, left)
             task = asyncio.create_task(self._carry(exchange, visit, down))
             self._carrying.add(task)
             task.add_done_callback(self._carrying.discard)
@@ -179,6 +187,40 @@ class McpDoor:
             if visit.ended.is_set():
                 await asyncio.gather(task, return_exceptions=True)
         return None
+
+    def _exchange(  # noqa: PLR0917 -- two places call it
+        self, message: Request, session: Session, visit: Visit, caller: Caller, down: Down, left: asyncio.Event,
+        *, in_task: bool = False,
+    ) -> Exchange:  # fmt: skip
+        return Exchange(
+            message, pipeline=self._pipeline, servers=self._servers, sessions=self._sessions, session=session,
+            visit=visit, caller=caller, down=down, left=left, in_task=in_task,
+        )  # fmt: skip
+
+    async def _as_task(self, message: Request, session: Session, visit: Visit, caller: Caller) -> Said:
+        """Begin a call whose client comes back for its answer: what was decided is told at once."""
+        if not self._tasks.has_room(session.who):
+            return refused(message.id, Refusal("No more tasks of this agent are kept.", code="too_many_connections"))
+        exchange = self._exchange(message, session, visit, caller, Down(_nowhere, {}), visit.ended, in_task=True)
+        work = asyncio.create_task(self._worked(exchange, visit))
+        self._carrying.add(work)
+        work.add_done_callback(self._carrying.discard)
+        begun = asyncio.create_task(exchange.begun.wait())
+        await asyncio.wait({work, begun}, return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
+        if not exchange.begun.is_set():  # it was denied
+            said = work.result()
+            return (
+                said if said is not None else refused(message.id, Refusal("The session is over.", code="session_ended"))
+            )
+        task = Task(exchange.action, session.who, ttl_of(message.params["task"]), exchange.cancel)
+        work.add_done_callback(lambda done: task.end(None if done.cancelled() else done.result()))
+        self._tasks.keep(task)
+        return result(message.id, {"task": task.said})
+
+    async def _worked(self, exchange: Exchange, visit: Visit) -> Said | None:
+        with visit:
+            return await exchange.run()
 
     async def _carry(self, exchange: Exchange, visit: Visit, down: Down) -> None:
         with visit:
@@ -240,6 +282,10 @@ class McpDoor:
         for task in list(self._carrying):
             task.cancel()
         await asyncio.gather(*self._carrying, return_exceptions=True)
+
+
+async def _nowhere(_message: Mapping[str, Any]) -> None:
+    """Where what is said beside the answer of a task goes."""
 
 
 def _require_address(request: HttpRequest) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -57,6 +57,7 @@ class Exchange:
         caller: Caller,
         down: Down,
         left: asyncio.Event,
+        in_task: bool = False,
     ) -> None:
         self._asked, self._session, self._visit, self._caller = asked, session, visit, caller
         self._pipeline, self._servers, self._sessions = pipeline, servers, sessions
@@ -65,6 +66,10 @@ class Exchange:
         self._client = client_of(asked.params) if self._modern else None
         self._telling: set[asyncio.Task[None]] = set()
         self._told = 0
+        self._in_task = in_task
+        self._cancel: Callable[[], object] = left.set
+        self.begun = asyncio.Event()
+        """Set once it was decided, and not denied."""
         self.action = ""
         """The identifier of its action, once it has one."""
 
@@ -78,6 +83,12 @@ class Exchange:
             if self._visit.ended.is_set():
                 return refused(self._asked.id, self._over(), self.action)
             return None
+        except Exception:
+            # Whatever went wrong in one request, the database being gone included, ends that request and no other.
+            log.exception("request_failed", action=self.action)
+            return refused(
+                self._asked.id, Refusal("Something broke at the gate, and was logged.", code="broken"), self.action
+            )
         finally:
             await asyncio.gather(*self._telling, return_exceptions=True)
 
@@ -101,8 +112,10 @@ class Exchange:
         self.action = party.action.id
         # 3. to 6.
         begun = await self._pipeline.begin(self._caller, party.action, party)
+        self.action = str(begun.action_id)
+        self._cancel = party.cancelled.set
+        self.begun.set()
         if isinstance(begun, Hold):
-            self.action = str(begun.action_id)
             await self._down.begin()
             with self._cancellable(party.cancelled.set):
                 begun = await self._pipeline.collect(self._caller, begun, party)
@@ -111,6 +124,10 @@ class Exchange:
             raise self._over()
         # 7. and 8.
         return await self._sent(begun, party)
+
+    def cancel(self) -> None:
+        """End it, wherever it is."""
+        self._cancel()
 
     def _over(self) -> Refusal:
         return Refusal(self._visit.because or "The session is over.", code="session_ended")
@@ -142,6 +159,7 @@ class Exchange:
         In the newest revision a client cancels by leaving.
         """
         work = asyncio.create_task(self._relayed(begun, party))
+        self._cancel = work.cancel
         with self._cancellable(work.cancel):
             ending = asyncio.create_task((self.left if self._modern else self._visit.ended).wait())
             await asyncio.wait({work, ending}, timeout=LONGEST, return_when=asyncio.FIRST_COMPLETED)
@@ -180,6 +198,9 @@ class Exchange:
             status = "failed" if call.reads else "uncertain"
             self._finish(begun, status, message=self._visit.because or "It was cancelled before the answer came.")
             raise
+        except Exception:
+            self._finish(begun, "failed" if call.reads else "uncertain", message="Something broke at the gate.")
+            raise
         failed = shown.answer.get("isError") is True
         message = "The tool says that it failed." if failed else ""
         self._finish(begun, "failed" if failed else "done", message=message, shown=shown, size=size)
@@ -195,7 +216,14 @@ class Exchange:
         if known_list is not None:
             return Shown(known_list, known_list)
         back = Backwards(
-            session, self._pipeline, self._visit, self._caller, self._down, self.action, self.left, modern=self._modern
+            session,
+            self._pipeline,
+            self._visit,
+            self._caller,
+            self._down,
+            self.action,
+            self.left,
+            may_ask=not (self._modern or self._in_task),
         )
         params = dict(call.params)
         async with back:

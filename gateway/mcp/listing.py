@@ -9,6 +9,7 @@ from typing import Any, Final
 from agents.tools import PROMPT, TOOL
 from core.errors import Invalid
 from gateway.action import Action, Caller
+from gateway.mcp.link import HANDSHAKE
 from gateway.mcp.masking import unclear
 from gateway.mcp.offers import LISTS, told
 from gateway.mcp.party import Party
@@ -45,9 +46,9 @@ class Lists:
             return None
         kind, member = LISTS[call.method]
         standing = self._session.server.accepted.standing(self._session.offered)
-        return {
-            member: [told(one) for one in standing.values() if one.kind == kind and await self._may(kind, one.name)]
-        }
+        shown = [told(one) for one in standing.values() if one.kind == kind and await self._may(kind, one.name)]
+        tasks = kind == TOOL and self._session.version == HANDSHAKE[0]
+        return {member: [_with_task(one) for one in shown] if tasks else shown}
 
     async def filtered(self, call: Call, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """A page of a server's resources without those that this agent may not read. Raises Refusal."""
@@ -85,6 +86,11 @@ class Lists:
         except (Refusal, Invalid):
             return Verdict.DENY, Code.MALFORMED_REQUEST
         return decision.verdict, decision.code
+
+
+def _with_task(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool with what the gate adds: its client may come back for the answer, whatever the server knows of that."""
+    return {**tool, "execution": {"taskSupport": "optional"}}
 
 
 def _may_permit(policy: Policy, name: str) -> bool:

@@ -110,7 +110,7 @@ def test_changed_instructions_reach_nobody(agent: Agent, crooked: Crooked) -> No
 def test_what_agents_get_is_what_was_accepted_and_nothing_beside_it(agent: Agent, crooked: Crooked) -> None:
     crooked.tools = [{**TOOL, "_meta": {"x": "secret orders"}, "icons": [{"src": "https://evil.test"}]}]
     agent.begin()
-    assert agent.ask("tools/list")["result"]["tools"] == [TOOL]
+    assert agent.ask("tools/list")["result"]["tools"] == [{**TOOL, "execution": {"taskSupport": "optional"}}]
 
 
 @pytest.mark.parametrize(

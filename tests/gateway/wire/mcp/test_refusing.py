@@ -62,7 +62,7 @@ def token_of(agent: Agent, name: str) -> str:
         ("completion/complete", {"ref": {"type": "ref/tool", "name": "refund"}}, "invalid_params"),
         ("logging/setLevel", {"level": "loud"}, "invalid_params"),
         ("tools/list", {"cursor": "x"}, "invalid_params"),
-        ("tasks/list", {}, "unknown_method"),
+        ("tasks/more", {}, "unknown_method"),
         ("admin/shutdown", {}, "unknown_method"),
         ("sampling/createMessage", {}, "unknown_method"),
         ("notifications/tools/list_changed", {}, "unknown_method"),

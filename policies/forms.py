@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import forms
+from django.urls import reverse_lazy
 
 from agents.forms import ConsoleForm
 from policies import cases
@@ -25,7 +26,17 @@ class DraftForm(ConsoleForm):
         max_length=LONGEST_TEXT,
         strip=False,
         help_text="Cedar. The whole text: what is left out is no longer in force.",
-        widget=forms.Textarea(attrs={"rows": 26, "class": "is-code", "spellcheck": "false", "wrap": "soft"}),
+        widget=forms.Textarea(
+            attrs={
+                "rows": 26,
+                "class": "is-code",
+                "spellcheck": "false",
+                "wrap": "soft",
+                "data-check": reverse_lazy("policies:check"),
+                "data-keys": "editor-keys",
+                "data-told": "editor-told",
+            }
+        ),
         error_messages={"required": "Without a policy nothing is allowed: write at least one."},
     )
     tests = TextField(

@@ -8,6 +8,7 @@ app_name = "policies"
 urlpatterns = [
     path("", views.versions, name="versions"),
     path("new/", views.new, name="new"),
+    path("new/check/", views.check_text, name="check"),
     path("fetch/", views.fetch, name="fetch"),
     path("rollbacks/<uuid:rollback_id>/review/", rollback_views.review, name="rollback_review"),
     path("packs/", pack_views.index, name="packs"),

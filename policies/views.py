@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from uuid import UUID
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -114,6 +115,15 @@ def new(request: HttpRequest) -> HttpResponse:
         else None,
     }
     return render(request, "policies/new.html", context, status=422 if problems or form.errors else 200)
+
+
+@require_POST
+@login_required
+def check_text(request: HttpRequest) -> HttpResponse:
+    """What is wrong with a text, by line, for the editor while somebody types."""
+    person_of(request, *WRITERS)
+    problems = check(request.POST.get("text", "").replace("\r\n", "\n"), registry())
+    return JsonResponse({"problems": [asdict(problem) for problem in problems]})
 
 
 def _begin(base: PolicyVersion | None, pack: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ script fails.
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, StorageState, expect
 
 from tests.browser.people import LAPTOP, PHONE, Desk, Theme, contrast_violations, sideways, violations
 
@@ -173,6 +173,41 @@ def test_a_version_is_tried_by_keyboard(desk: Desk, size: tuple[int, int]) -> No
         expect(page.get_by_text("none would have gone otherwise")).to_be_visible(timeout=60_000)
         assert violations(page) == []
         assert sideways(page) == 0
+
+
+def test_a_version_is_written_by_keyboard_and_what_is_wrong_is_told_at_its_line(desk: Desk) -> None:
+    with desk.signed_in("erik", reduced_motion="reduce") as page:
+        page.goto(desk.address("/policies/new/"))
+        editor = page.get_by_role("textbox", name="All policies")
+        editor.focus()
+        page.keyboard.press("Control+a")
+        page.keyboard.type('@id("x") @hld("dba:1")\npermit (principal, action, resource);')
+        expect(page.get_by_text("1 problem, the first in line 1.")).to_be_visible()
+        expect(page.locator(".cm-lint-marker-error")).to_have_count(1)
+        assert violations(page) == []
+        page.keyboard.press("Tab")  # indents
+        expect(editor).to_be_focused()
+        page.keyboard.press("Escape")
+        page.keyboard.press("Tab")
+        expect(page.get_by_label("Test cases")).to_be_focused()
+        page.get_by_role("button", name="Check it").click()
+        expect(page.get_by_role("alert").filter(has_text="Did you mean @hold?")).to_be_visible()
+        expect(page.get_by_role("textbox", name="All policies")).to_contain_text("@hld")  # what was typed is kept
+
+
+def test_without_scripts_a_version_is_written_in_a_field(desk: Desk) -> None:
+    with desk.context(java_script_enabled=False, storage_state=_signed_in(desk)) as context:
+        page = context.new_page()
+        page.goto(desk.address("/policies/new/"))
+        page.get_by_label("All policies").fill("permit (")
+        page.get_by_role("button", name="Check it").click()
+        expect(page.get_by_role("alert").first).to_be_visible()
+        expect(page.get_by_label("All policies")).to_have_value("permit (")
+
+
+def _signed_in(desk: Desk) -> StorageState:
+    with desk.signed_in("erik") as page:
+        return page.context.storage_state()
 
 
 def test_keys_and_menus_work_without_a_mouse(desk: Desk) -> None:

@@ -96,7 +96,7 @@ POLICIES = [
         ("policies/<int:number>/worth-a-look/", "RCAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/", "CAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/progress/", "CAEM"),
     ),
     *_posts(
-        ("policies/fetch/", "", {}, "EM"), ("policies/<int:number>/try/", "CEM", {"period": "7d"}), ("policies/<int:number>/trials/<uuid:trial_id>/stop/", "CEM"),
+        ("policies/fetch/", "", {}, "EM"), ("policies/new/check/", "EM", {"text": "a policy"}), ("policies/<int:number>/try/", "CEM", {"period": "7d"}), ("policies/<int:number>/trials/<uuid:trial_id>/stop/", "CEM"),
         ("policies/new/", "EM"), ("policies/<int:number>/propose/", "EM"), ("policies/<int:number>/approve/", "CEM"),
         ("policies/<int:number>/activate/", "EM"), ("policies/<int:number>/rollback/", "EM", WHY),
         ("policies/rollbacks/<uuid:rollback_id>/review/", "CEM", {"found": "It was right"}),

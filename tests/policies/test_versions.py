@@ -144,3 +144,18 @@ def test_what_a_version_changes_is_said_in_words_by_page_and_by_api(cast: Cast, 
     assert Caller(cast.reviewer).post("policies/differences", {"text": FIRST})[0] in {403, 404}
     changed(proposed, text="permit(")
     assert "Becomes" not in browser(cast.ciso).get(f"/policies/{proposed.number}/").content.decode()
+
+
+def test_the_editor_is_told_what_is_wrong_by_line(cast: Cast) -> None:
+    client = browser(cast.engineer)
+    said = client.post(
+        "/policies/new/check/",
+        {"text": 'permit (principal, action, resource);\r\n@id("x") @hld("a:1") permit (principal, action, resource);'},
+    ).json()
+    assert [(one["line"], one["reason"]) for one in said["problems"]] == [
+        (1, "The policy has no @id."),
+        (2, "There is no annotation @hld."),
+    ]
+    assert client.post("/policies/new/check/", {"text": FIRST}).json() == {"problems": []}
+    assert browser(cast.ciso).post("/policies/new/check/", {"text": FIRST}).status_code == 404
+    assert not PolicyVersion.objects.exists()

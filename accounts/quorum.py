@@ -123,6 +123,10 @@ class Requirement:
         stages = ", then ".join(_told(stage) for stage in (self.seats, self.then) if stage)
         return stages + (f"; nobody of {' or '.join(sorted(self.without))}" if self.without else "")
 
+    def widened(self, group: str) -> Requirement:
+        """The same people, each of whom may be of `group` as well."""
+        return Requirement(_widened(self.seats, group), _widened(self.then, group), self.without)
+
     def merge(self, other: Requirement) -> Requirement:
         """What meets both: the larger count of each group, in each stage, and nobody whom either leaves out."""
         return Requirement(
@@ -156,6 +160,14 @@ def _written(stage: Mapping[str, int]) -> str:
 
 def _told(stage: Mapping[str, int]) -> str:
     return " and ".join(f"{count} of {seat_in_words(name)}" for name, count in stage.items())
+
+
+def _widened(stage: Mapping[str, int], group: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, count in stage.items():
+        wider = "|".join(sorted({*name.split("|"), group}))
+        found[wider] = found.get(wider, 0) + count
+    return found
 
 
 def _larger(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

@@ -161,18 +161,6 @@ def withdraw_own(hold_id: UUID, *, actor: User, reason: str) -> Hold:
     return hold
 
 
-def remind(hold_id: UUID) -> Hold:
-    """Have those who may still review a hold told again, once; otherwise do nothing. Raises NotFound."""
-    with transaction.atomic():
-        hold = locked(hold_id)
-        now = db_now()
-        if hold.status == Status.WAITING and hold.remind_at and hold.remind_at <= now < hold.deadline:
-            hold.remind_at = None
-            hold.save(update_fields=["remind_at"])
-            noted(Event.HOLD_REMINDED, hold, SYSTEM)
-    return hold
-
-
 def expire(hold_id: UUID) -> Hold:
     """Deny a hold whose deadline has passed; otherwise do nothing. Raises NotFound."""
     with transaction.atomic():
@@ -345,8 +333,12 @@ def _wait_again(hold: Hold, decision: Decision) -> None:
     """The policies of now ask for more people than have approved: what is missing can still be given."""
     hold.status, hold.settled_at, hold.settled_because, hold.redeem_by = Status.WAITING, None, "", None
     hold.grant = None  # from here on people decide it, and it counts as theirs
-    if decision.requirement:
-        hold.ask_for(decision.requirement)
+    wanted = asking.required(hold, decision)
+    if wanted:
+        hold.ask_for(wanted)
+    if not (decision.escalate and decision.escalate.group == hold.escalate_to and hold.escalated_at):
+        hold.escalated_at = None
+        asking.plan_escalation(hold, decision)
     hold.policy_version, hold.severity, hold.passkey = decision.policy_version, decision.severity, decision.passkey
     hold.breakglass = sorted(decision.breakglass)
     hold.reasons = [{"policy": reason.policy, "why": reason.why} for reason in decision.reasons]

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from accounts.api import R, Visible
 from accounts.models import User
 from accounts.scopes import AGENTS_WRITE, REVIEW
-from approvals import actions, granting, queries
+from approvals import actions, granting, queries, waiting_actions
 from approvals.eligibility import Bench, Standing
 from approvals.models import Hold, Review, Scope
 from core.errors import NarrowgateError
@@ -61,6 +61,7 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
     agent = serializers.CharField(source="agent.name")
     resource = serializers.CharField(source="resource.name")
     expires_at = serializers.DateTimeField(source="deadline")
+    handed_to = serializers.CharField(source="handed_to.username", default=None)
     reviews = ReviewSerializer(many=True)
     you = serializers.SerializerMethodField()
 
@@ -71,7 +72,7 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
         fields: ClassVar = [
             "id", "digest", "status", "asked_at", "expires_at", "agent", "resource", "purpose", "action", "requirement",
             "reasons", "severity", "passkey", "policy_version", "estimate", "risk", "in_transaction", "reviews", "settled_at", "settled_because",
-            "released_at", "grant_id", "you",
+            "released_at", "grant_id", "escalate_to", "escalate_at", "escalated_at", "handed_to", "you",
         ]  # fmt: skip
 
     @extend_schema_field(StandingSerializer)
@@ -95,6 +96,12 @@ class ApprovalSerializer(DecisionSerializer):
     scope = serializers.ChoiceField(choices=Scope.choices, required=False, default=Scope.ONCE)
     minutes = serializers.IntegerField(min_value=0, max_value=granting.MOST_MINUTES, required=False, default=0)
     times = serializers.IntegerField(min_value=0, max_value=granting.MOST_TIMES, required=False, default=0)
+
+
+class HandingSerializer(serializers.Serializer[Any]):
+    """To whom it is handed, by user name."""
+
+    to = serializers.CharField(max_length=150)
 
 
 class WithdrawalSerializer(serializers.Serializer[Any]):
@@ -165,6 +172,13 @@ class HoldViewSet(Visible[Hold]):
     def retract(self, _request: Request, pk: UUID) -> Response:
         """Take one's own approval back while the action still waits."""
         return self._do(pk, lambda: actions.retract(pk, actor=self.person))
+
+    @extend_schema(request=HandingSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"], url_path="hand-over")
+    def hand_over(self, request: Request, pk: UUID) -> Response:
+        """Ask a colleague who may review it to decide it."""
+        named = User.objects.filter(username=_said(HandingSerializer(data=request.data))["to"]).first()
+        return self._do(pk, lambda: waiting_actions.hand_over(pk, actor=self.person, to=named.id if named else pk))
 
     @extend_schema(request=WithdrawalSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"], write_scope=AGENTS_WRITE)

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from accounts.models import User
+from accounts.quorum import Requirement
 from activity.digest import digest
 from activity.models import Action
 from agents.models import Agent, Resource
@@ -136,9 +137,25 @@ def fresh(request: HoldRequest, agent: Agent, *, now: datetime) -> Hold:
     )  # fmt: skip
     if decision.requirement:
         hold.ask_for(decision.requirement)
+    plan_escalation(hold, decision)
     hold.remind_at = remind_at(hold)
     weigh(hold)
     return hold
+
+
+def plan_escalation(hold: Hold, decision: Decision) -> None:
+    """Note to whom it escalates, and when, unless it has ended by then. Not saved."""
+    hold.escalate_to, hold.escalate_at = "", None
+    if decision.escalate and hold.asked_at + decision.escalate.after < hold.deadline:
+        hold.escalate_to, hold.escalate_at = decision.escalate.group, hold.asked_at + decision.escalate.after
+
+
+def required(hold: Hold, decision: Decision) -> Requirement | None:
+    """What `decision` asks of `hold`: as wide as it was escalated, where the policies of now say the same group."""
+    wanted = decision.requirement
+    if wanted and hold.escalated_at and decision.escalate and decision.escalate.group == hold.escalate_to:
+        return wanted.widened(hold.escalate_to)
+    return wanted
 
 
 def remind_at(hold: Hold) -> datetime | None:

@@ -230,12 +230,17 @@ class Case:
         """Everybody who could be asked, with why not."""
         return list(queries.reviewers_for(self.hold, self.row.bench))
 
-    @property
-    def may(self) -> list[str]:
-        """Others who may review it, by name."""
+    @cached_property
+    def colleagues(self) -> list[User]:
+        """Others who may review it and have not."""
         standing = (review for review in self.hold.reviews.all() if review.retracted_at is None)
         decided = {review.reviewer_id for review in standing} | {self.reader.id}
-        return [str(one.user) for one in self.standings if one.eligible and one.user.id not in decided][:_MOST_NAMES]
+        return [one.user for one in self.standings if one.eligible and one.user.id not in decided]
+
+    @property
+    def may(self) -> list[str]:
+        """Some of them, by name."""
+        return [str(one) for one in self.colleagues[:_MOST_NAMES]]
 
     @property
     def may_not(self) -> list[Standing]:

@@ -87,6 +87,14 @@ class Hold(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
     asked_at = models.DateTimeField(default=timezone.now)
     deadline = models.DateTimeField()
+    escalate_to = models.CharField(
+        max_length=40, blank=True, default="", db_default=""
+    )  # a group that may fill in, later
+    escalate_at = models.DateTimeField(null=True, blank=True)  # None once that is done
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    handed_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     remind_at = models.DateTimeField(
         null=True, blank=True
     )  # None once that is done, and where time is too short for it
@@ -104,6 +112,9 @@ class Hold(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["deadline"], condition=models.Q(status="waiting"), name="hold_waiting_by_deadline"),
             models.Index(fields=["remind_at"], condition=models.Q(status="waiting"), name="hold_waiting_by_reminder"),
+            models.Index(
+                fields=["escalate_at"], condition=models.Q(status="waiting"), name="hold_waiting_by_escalation"
+            ),
             models.Index(fields=["redeem_by"], condition=models.Q(status="approved"), name="hold_approved_by_redeem"),
             models.Index(fields=["agent", "-asked_at"], name="hold_by_agent"),
             models.Index(fields=["-settled_at"], name="hold_settled_recent"),

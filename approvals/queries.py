@@ -20,7 +20,7 @@ WITH_REVIEWS: Prefetch[str, QuerySet[Review], str] = Prefetch(
 )
 """To prefetch holds' reviews and their reviewers with: one query."""
 RELATED = (
-    "agent__owner", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "resource__owner", "on_behalf_of", "grant",
+    "agent__owner", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "resource__owner", "on_behalf_of", "grant", "handed_to",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from django.db.models import F, Q, QuerySet
 from accounts.models import User
 from accounts.quorum import Requirement, Seat, fits, satisfied
 from agents.models import Agent
-from approvals.asking import require_active
+from approvals.asking import require_active, required
 from approvals.eligibility import Bench
 from approvals.errors import PoliciesChanged, QuorumLost
 from approvals.models import BrokenGlass, Grant, Hold, Review
@@ -48,7 +48,7 @@ def obstacle(hold: Hold, decision: Decision) -> NarrowgateError | None:
 
 
 def _approved(hold: Hold, decision: Decision) -> bool:
-    wanted = decision.requirement
+    wanted = required(hold, decision)
     return wanted is not None and quorum_met(hold, wanted, signed=decision.passkey)
 
 

@@ -27,6 +27,7 @@ def story(hold: Hold, action: Action | None, glass: BrokenGlass | None = None) -
     steps = [
         Step(hold.asked_at, hold.agent.name, f"asked; held by {_policies(hold)}"),
         *_granted(hold),
+        *_escalated(hold),
         *_reviews(hold),
         *_broken(glass),
         *_endings(hold, action),
@@ -53,6 +54,12 @@ def _reviews(hold: Hold) -> list[Step]:
         if review.retracted_at:
             steps.append(Step(review.retracted_at, str(review.reviewer), "took the approval back"))
     return steps
+
+
+def _escalated(hold: Hold) -> list[Step]:
+    if hold.escalated_at is None:
+        return []
+    return [Step(hold.escalated_at, _GATE, f"asked {hold.escalate_to} as well: nobody had decided")]
 
 
 def _granted(hold: Hold) -> list[Step]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from celery import shared_task
 
-from approvals import actions, glass_actions, signing
+from approvals import actions, glass_actions, signing, waiting_actions
 from approvals.models import Hold
 from approvals.notifications import mail, reader
 from approvals.notifications.actions import forget_old
@@ -19,15 +19,18 @@ MOST_AT_ONCE: Final = 500
 
 @shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
 def expire_due() -> int:
-    """Expire the holds past their deadline and lapse the approvals past their collection; says how many. Remind of what waits long."""
+    """Expire the holds past their deadline and lapse the approvals past their collection; says how many. Escalate and remind of what waits long."""
     now = db_now()
     due = Hold.objects.filter(status=Hold.Status.WAITING, deadline__lte=now).order_by("deadline")
     overdue = Hold.objects.filter(status=Hold.Status.APPROVED, redeem_by__lte=now).order_by("redeem_by")
     expiring = list(due.values_list("id", flat=True)[:MOST_AT_ONCE])
     lapsing = list(overdue.values_list("id", flat=True)[:MOST_AT_ONCE])
     remind = Hold.objects.filter(status=Hold.Status.WAITING, remind_at__lte=now, deadline__gt=now).order_by("remind_at")
+    escalate = Hold.objects.filter(status=Hold.Status.WAITING, escalate_at__lte=now, deadline__gt=now)
+    for hold_id in list(escalate.order_by("escalate_at").values_list("id", flat=True)[:MOST_AT_ONCE]):
+        waiting_actions.escalate(hold_id)
     for hold_id in list(remind.values_list("id", flat=True)[:MOST_AT_ONCE]):
-        actions.remind(hold_id)
+        waiting_actions.remind(hold_id)
     for hold_id in expiring:
         actions.expire(hold_id)
     for hold_id in lapsing:

@@ -18,6 +18,7 @@ urlpatterns = [
     path("<uuid:hold_id>/wider/", grant_views.wider, name="wider"),
     path("<uuid:hold_id>/approve/", views.approve, name="approve"),
     path("<uuid:hold_id>/deny/", views.deny, name="deny"),
+    path("<uuid:hold_id>/hand-over/", views.hand_over, name="hand_over"),
     path("<uuid:hold_id>/retract/", views.retract, name="retract"),
     path("<uuid:hold_id>/withdraw/", views.withdraw, name="withdraw"),
 ]

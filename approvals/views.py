@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.models import User
 from accounts.requests import ANY_ROLE, person_of
-from approvals import actions, signing
+from approvals import actions, signing, waiting_actions
 from approvals.board import Board, board, last_settled
 from approvals.case import Case, case
 from approvals.forms import WHY, ApproveForm, DenyForm, WithdrawForm
@@ -100,6 +100,14 @@ def deny(request: HttpRequest, hold_id: UUID) -> HttpResponse:
         return show_hold(request, hold_id, 422, form=form, deny_open=True)
     seen, reason = form.cleaned_data["digest"], form.cleaned_data["reason"]
     return do(request, hold_id, lambda user: actions.deny(hold_id, actor=user, seen=seen, reason=reason), form=form)
+
+
+@require_POST
+@login_required
+def hand_over(request: HttpRequest, hold_id: UUID) -> HttpResponse:
+    """Ask a colleague to decide it."""
+    (to,) = _keys([request.POST.get("to", "")])
+    return do(request, hold_id, lambda user: waiting_actions.hand_over(hold_id, actor=user, to=to))
 
 
 @require_POST

@@ -110,6 +110,8 @@ class Event(StrEnum):
     HOLD_APPROVED = "hold:approved", "One person approved the action whose digest they saw."
     HOLD_ASKED = "hold:asked", "An action waits for people: requirement and deadline."
     HOLD_DENIED = "hold:denied", "One person denied the action, which settles its hold."
+    HOLD_ESCALATED = "hold:escalated", "It has waited so long that a further group may fill its seats: which."
+    HOLD_HANDED = "hold:handed", "Somebody who may review it asked a colleague to, who may as well."
     HOLD_EXPIRED = "hold:expired", "A hold reached its deadline without a decision."
     HOLD_JOINED = "hold:joined", "An agent that asked the same again was given its earlier hold."
     HOLD_LAPSED = "hold:lapsed", "An approved action was not collected in time, or may no longer run."

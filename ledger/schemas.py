@@ -70,6 +70,8 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.HOLD_APPROVED: "enforced:flag? minutes:count? passkey:object? reason:text? review:text scope:text? times:count?",
     Event.HOLD_ASKED: "again:flag? deadline:text? enforced:flag? passkey:flag? policies:list? requirement:object severity:text?",
     Event.HOLD_DENIED: "enforced:flag? reason:text review:text",
+    Event.HOLD_ESCALATED: "enforced:flag? group:text requirement:object",
+    Event.HOLD_HANDED: "enforced:flag? to:text",
     Event.HOLD_EXPIRED: "enforced:flag?",
     Event.HOLD_JOINED: "enforced:flag? joined_by:text",
     Event.HOLD_LAPSED: "because:text? enforced:flag?",

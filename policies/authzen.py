@@ -109,6 +109,8 @@ def answer(decision: Decision) -> dict[str, Any]:
         context["severity"] = decision.severity
     if decision.breakglass:
         context["breakglass"] = sorted(decision.breakglass)
+    if decision.escalate is not None:
+        context["escalate"] = str(decision.escalate)
     if decision.passkey:
         context["passkey"] = True
     return {"decision": decision.verdict is Verdict.ALLOW, "context": context}

@@ -10,7 +10,6 @@ from typing import Final
 
 from cedarpy import pst
 
-from accounts.quorum import Requirement
 from core.errors import Invalid, NarrowgateError
 from policies import terms
 from policies.context import CEDAR_TYPES, OURS
@@ -100,7 +99,7 @@ def unknown_names(read: Iterable[Policy], known: Registry) -> Iterator[Problem]:
 
 
 def _unknown_in(line: int, found: terms.Terms, known: Registry) -> Iterator[Problem]:
-    yield from _unknown(line, "group", sorted({*_groups(found.hold), *found.breakglass}), known.groups)
+    yield from _unknown(line, "group", _groups(found), known.groups)
     yield from _unknown(line, "tag", sorted(found.unmask), known.tags)
 
 
@@ -108,8 +107,10 @@ def _problem(line: int, error: NarrowgateError) -> Problem:
     return Problem(line, error.message, error.remedy)
 
 
-def _groups(requirement: Requirement | None) -> list[str]:
-    return sorted(requirement.groups) if requirement else []
+def _groups(found: terms.Terms) -> list[str]:
+    """Every group that it names."""
+    asked = found.hold.groups if found.hold else frozenset()
+    return sorted(asked | found.breakglass | ({found.escalate.group} if found.escalate else set()))
 
 
 def _unknown(line: int, kind: str, names: Collection[str], known: Collection[str] | None) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from accounts.quorum import Requirement
 from policies.context import frozen
+from policies.terms import Escalation
 
 
 class Verdict(StrEnum):
@@ -84,7 +85,7 @@ class Decision:
     unmasks; `limit` is the most rows that may be returned, None where no permit sets one; `proof` is how
     long ago, at most, the agent has to have proved that it holds its key, None where nobody asks. `severity` is the gravest that the
     forbids say (empty where none does); `breakglass` names the groups that every one of the holds lets break the glass;
-    `passkey` is whether each approval is signed with a passkey.
+    `passkey` is whether each approval is signed with a passkey, `escalate` who may fill in after a while.
     """
 
     verdict: Verdict
@@ -99,6 +100,7 @@ class Decision:
     severity: str = ""
     breakglass: frozenset[str] = frozenset()
     passkey: bool = False
+    escalate: Escalation | None = None
     policy_version: int = 0
     snapshot: str = ""
 

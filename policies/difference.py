@@ -109,7 +109,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-_EXTRAS: Final = ("unmasked", "limit", "approval", "passkey", "proof", "severity", "emergency")
+_EXTRAS: Final = ("unmasked", "limit", "approval", "escalation", "passkey", "proof", "severity", "emergency")
 
 
 def _said(policy: Policy) -> dict[str, str]:
@@ -124,6 +124,9 @@ def _said(policy: Policy) -> dict[str, str]:
         "unmasked": f"{listing(sorted(terms.unmask))} unmasked" if terms.unmask else "",
         "limit": f"at most {count(terms.limit)} rows" if terms.limit is not None else "",
         "approval": hold,
+        "escalation": f"{terms.escalate.group} may fill in after {span(terms.escalate.after)}"
+        if terms.escalate
+        else "",
         "passkey": "each approval is signed with a passkey" if terms.passkey else "",
         "proof": f"with a proof at most {span(terms.proof)} old" if terms.proof else "",
         "severity": f"severity {terms.severity}" if terms.severity else "",

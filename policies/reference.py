@@ -73,6 +73,10 @@ NOTES_SAY: Final[Mapping[str, tuple[str, str]]] = {
         "On a forbid: groups, and how many distinct people of each. `dba\\|oncall:1` is either, `dba:1 then security:1` an order, `@data-owner:1` whoever owns the resource, `dba:2 not trainees` leaves a group out.",
     ),
     "ttl": ('@ttl("15m")', "How long a hold waits: s, m or h, at most 24h; 15 minutes where nothing is said."),
+    "escalate": (
+        '@escalate("oncall after 10m")',
+        "On a forbid with @hold: a group that may fill every seat as well, once it has waited so long. Where several holds apply, all have to name the group; the latest time counts.",
+    ),
     "severity": (
         '@severity("high")',
         "On a forbid: low, medium, high or critical. The queue shows it, and what is graver comes sooner.",

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from accounts.quorum import Requirement
 from policies.decision import Code, Decision, Reason, Verdict
-from policies.terms import DEFAULT_TTL, Terms, gravest
+from policies.terms import DEFAULT_TTL, Escalation, Terms, agreed, gravest
 
 T = TypeVar("T", int, timedelta)
 _STRICTNESS: Final = (Verdict.ALLOW, Verdict.HOLD, Verdict.DENY)
@@ -32,6 +32,7 @@ class Ruling:
     severity: str = ""
     breakglass: frozenset[str] | None = None
     passkey: bool = False
+    escalate: Escalation | None = None
 
 
 def refused(code: Code, why: str, reasons: tuple[Reason, ...] = (), *, severity: str = "") -> Ruling:
@@ -78,6 +79,7 @@ def held(forbids: Sequence[Terms], once_approved: Ruling) -> Ruling:
         severity=gravest(terms.severity for terms in forbids),
         breakglass=strictest(terms.breakglass for terms in forbids),
         passkey=any(terms.passkey for terms in forbids),
+        escalate=agreed(terms.escalate for terms in forbids),
     )
 
 
@@ -104,6 +106,7 @@ def combine(rulings: Sequence[Ruling], *, version: int, snapshot: str) -> Decisi
         severity=gravest(ruling.severity for ruling in said),
         breakglass=strictest(glass),
         passkey=any(ruling.passkey for ruling in said),
+        escalate=agreed(ruling.escalate for ruling in said),
         policy_version=version,
         snapshot=snapshot,
     )
@@ -125,6 +128,7 @@ def _alone(ruling: Ruling, *, version: int, snapshot: str) -> Decision:
         severity=ruling.severity,
         breakglass=ruling.breakglass or frozenset(),
         passkey=ruling.passkey,
+        escalate=ruling.escalate,
         policy_version=version,
         snapshot=snapshot,
     )

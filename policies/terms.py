@@ -1,4 +1,4 @@
-"""Pure: what a policy's annotations mean: @id @hold @ttl @why @unmask @limit @proof @severity @breakglass @passkey."""
+"""Pure: what a policy's annotations mean: @id @hold @ttl @why @unmask @limit @proof @severity @breakglass @passkey @escalate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cedarpy import pst
 from accounts.quorum import Requirement
 from core.errors import Invalid, NarrowgateError
 
-KNOWN: Final = ("id", "why", "hold", "ttl", "severity", "breakglass", "passkey", "unmask", "limit", "proof")
+KNOWN: Final = ("id", "why", "hold", "ttl", "escalate", "severity", "breakglass", "passkey", "unmask", "limit", "proof")
 SEVERITIES: Final = ("low", "medium", "high", "critical")
 """The mildest first."""
 DEFAULT_TTL: Final = timedelta(minutes=15)
@@ -27,7 +27,19 @@ _ID: Final = re.compile(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*\Z")
 _TTL: Final = re.compile(r"([1-9][0-9]{0,5})([smh])\Z")
 _TAG: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 _GROUP: Final = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
+_ESCALATE: Final = re.compile(r"([a-z0-9]+(?:[-_][a-z0-9]+)*) +after +([1-9][0-9]{0,5}[smh])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours"}
+
+
+@dataclass(frozen=True)
+class Escalation:
+    """A group that may fill every seat of a hold as well, once it has waited so long."""
+
+    group: str
+    after: timedelta
+
+    def __str__(self) -> str:
+        return f"{self.group} after {int(self.after.total_seconds())}s"
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,7 @@ class Terms:
     severity: str = ""
     breakglass: frozenset[str] = frozenset()
     """Groups of which one person may let a held action through in an emergency."""
+    escalate: Escalation | None = None
     passkey: bool = False
     """Whether each approval is signed with a passkey."""
 
@@ -79,6 +92,7 @@ def terms_of(policy: Noted) -> Terms:
         proof=proof(notes["proof"]) if "proof" in notes else None,
         severity=notes.get("severity", ""),
         breakglass=groups(notes["breakglass"]) if "breakglass" in notes else frozenset(),
+        escalate=escalation(notes["escalate"]) if "escalate" in notes else None,
         passkey="passkey" in notes,
     )
 
@@ -89,7 +103,7 @@ def problems(policy: Noted) -> list[NarrowgateError]:
     readers = {
         "id": _id, "hold": Requirement.parse, "ttl": ttl, "unmask": tags, "limit": limit, "proof": proof,
         "severity": severity,
-        "breakglass": groups, "passkey": passkey,
+        "breakglass": groups, "passkey": passkey, "escalate": escalation,
     }  # fmt: skip
     for name, read in readers.items():
         try:
@@ -97,7 +111,16 @@ def problems(policy: Noted) -> list[NarrowgateError]:
                 read(policy.annotations[name])
         except NarrowgateError as error:
             found.append(error)
-    return found
+    return found or list(_too_late(policy.annotations))
+
+
+def _too_late(notes: Mapping[str, str]) -> Iterable[Invalid]:
+    """An escalation that comes when the hold has expired."""
+    waits = ttl(notes["ttl"]) if "ttl" in notes else DEFAULT_TTL
+    if "escalate" in notes and escalation(notes["escalate"]).after >= waits:
+        yield Invalid(
+            "escalate", "@escalate comes when the hold has expired.", "Let it come sooner, or write a longer @ttl."
+        )
 
 
 def _misplaced(policy: Noted) -> list[Invalid]:
@@ -110,6 +133,10 @@ def _misplaced(policy: Noted) -> list[Invalid]:
         "ttl": ("hold" in notes, "@ttl says how long a hold waits, and this policy holds nothing."),
         "severity": (policy.effect == "forbid", "@severity belongs on a forbid: it says how grave what it stops is."),
         "breakglass": ("hold" in notes, "@breakglass says who alone may end a hold, and this policy holds nothing."),
+        "escalate": (
+            "hold" in notes,
+            "@escalate says who may fill in for whom a hold asks, and this policy holds nothing.",
+        ),
         "passkey": ("hold" in notes, "@passkey says how a hold is approved, and this policy holds nothing."),
         "unmask": (policy.effect == "permit", "@unmask belongs on a permit."),
         "limit": (policy.effect == "permit", "@limit belongs on a permit."),
@@ -190,6 +217,25 @@ def groups(text: str) -> frozenset[str]:
         remedy = 'Name groups, separated by commas: "oncall, security". One person of them is enough.'
         raise Invalid("breakglass", f'@breakglass: "{wrong[0][:40]}" is not a group.', remedy)
     return frozenset(found)
+
+
+def escalation(text: str) -> Escalation:
+    """Read `oncall after 10m`. Raises Invalid."""
+    match = _ESCALATE.fullmatch(text.strip())
+    after = _time(match[2]) if match else timedelta()
+    if match is None or not timedelta() < after < LONGEST_TTL:
+        remedy = 'Write a group and a time after which it may fill in: "oncall after 10m".'
+        raise Invalid("escalate", f'@escalate("{text[:60]}") does not say to whom and when.', remedy)
+    return Escalation(match[1], after)
+
+
+def agreed(escalations: Iterable[Escalation | None]) -> Escalation | None:
+    """The group that all of them name, at the latest of their times; none where they differ or one names nobody."""
+    said = list(escalations)
+    named = [one for one in said if one is not None]
+    if not named or len(named) < len(said) or len({one.group for one in named}) > 1:
+        return None
+    return max(named, key=lambda one: one.after)
 
 
 def passkey(text: str) -> str:

@@ -66,6 +66,8 @@ class _Known:
             id__in=self._subjects(
                 Event.HOLD_ASKED,
                 Event.HOLD_STAGE,
+                Event.HOLD_ESCALATED,
+                Event.HOLD_HANDED,
                 Event.HOLD_REMINDED,
                 Event.GLASS_BROKEN,
                 Event.GLASS_OVERDUE,
@@ -140,6 +142,8 @@ def _concerned(told: Told, known: _Known) -> Concerned:
     about = {
         Event.HOLD_ASKED: _asked,
         Event.HOLD_STAGE: _asked,
+        Event.HOLD_ESCALATED: _asked,
+        Event.HOLD_HANDED: _handed,
         Event.HOLD_REMINDED: _reminded,
         Event.GLASS_BROKEN: _glass,
         Event.GLASS_OVERDUE: _glass,
@@ -178,6 +182,13 @@ def _asked(told: Told, known: _Known) -> Concerned:
     seats = [Seat(str(one.user.person), one.groups) for one in eligible]
     if not could_fill(needs, seats):
         yield Kind.STUCK, known.of_role(Role.ADMINISTRATOR)
+
+
+def _handed(told: Told, known: _Known) -> Concerned:
+    """Whom it was handed to, while it waits."""
+    hold = known.holds.get(told.subject)
+    if hold is not None and hold.status == Hold.Status.WAITING and hold.handed_to:
+        yield Kind.REVIEW, [hold.handed_to]
 
 
 def _reminded(told: Told, known: _Known) -> Concerned:

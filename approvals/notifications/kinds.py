@@ -73,6 +73,8 @@ _OTHERS: Final[Mapping[str, str]] = {
 WATCHED: Final = (
     Event.HOLD_ASKED.value,
     Event.HOLD_STAGE.value,
+    Event.HOLD_ESCALATED.value,
+    Event.HOLD_HANDED.value,
     Event.HOLD_REMINDED.value,
     *map(str, OUTCOMES),
     *map(str, _OTHERS),
@@ -85,6 +87,8 @@ def title(kind: str, event: str) -> str:
     if kind == Kind.STUCK:
         return "Too few people may review this hold"
     if kind == Kind.REVIEW:
+        if event == Event.HOLD_HANDED:
+            return "A colleague asks you to review a hold"
         still = " still" if event == Event.HOLD_REMINDED else ""
         return f"A hold{still} waits for your review"
     return OUTCOMES.get(event) or _OTHERS.get(event, "Something happened")

@@ -115,6 +115,7 @@ WORK = [
     *_posts(
         ("queue/<uuid:hold_id>/approve/", "R", {"digest": "its own"}, "CAEOM"),
         ("queue/<uuid:hold_id>/challenge/", "", {"verdict": "approve"}, "RCAEOM"),
+        ("queue/<uuid:hold_id>/hand-over/", "R", {"to": "00000000-0000-0000-0000-000000000000"}, "CAEOM"),
         ("queue/<uuid:hold_id>/break/", "", {"digest": "its own", **WHY}, "RCAEOM"), ("queue/<uuid:hold_id>/look/", "", {"found": "Right"}, "RCAEOM"),
         ("queue/<uuid:hold_id>/deny/", "R", {"digest": "its own", "why": "Not now"}, "CAEOM"),
         ("queue/<uuid:hold_id>/retract/", "", {}, "RCAEOM"), ("queue/<uuid:hold_id>/withdraw/", "O", WHY, "RCAEM"), ("queue/grants/<uuid:grant_id>/revoke/", "RCEOM", WHY, "A"),
@@ -183,6 +184,7 @@ API = [
         ("api/v1/segments", "E", {"name": "clinic"}), ("api/v1/segments/<str:name>/reviewers", "M", {"group": "dba"}),
         ("api/v1/sessions/<uuid:pk>/cut", "CE", WHY),
         ("api/v1/holds/<uuid:pk>/approve", "R", {"digest": "its own"}, "CAEOM"),
+        ("api/v1/holds/<uuid:pk>/hand-over", "R", {"to": "nobody"}, "CAEOM"),
         ("api/v1/holds/<uuid:pk>/deny", "R", {"digest": "its own", **WHY}, "CAEOM"),
         ("api/v1/holds/<uuid:pk>/retract", "", {}, "RCAEOM"), ("api/v1/holds/<uuid:pk>/withdraw", "O", WHY, "RCAEM"), ("api/v1/grants/<uuid:pk>/revoke", "RCEOM", WHY, "A"),
         ("api/v1/policies", "EM", {"text": "a policy"}), ("api/v1/policies/check", "CEM", {"text": "a policy"}),

@@ -265,5 +265,10 @@ def test_what_is_long_past_is_forgotten_and_nothing_else(telling: Telling) -> No
 
 def test_every_event_that_is_watched_has_words() -> None:
     for event in WATCHED:
-        kind = Kind.REVIEW if event in {Event.HOLD_ASKED, Event.HOLD_STAGE, Event.HOLD_REMINDED} else Kind.OUTCOME
+        kind = (
+            Kind.REVIEW
+            if event
+            in {Event.HOLD_ASKED, Event.HOLD_STAGE, Event.HOLD_ESCALATED, Event.HOLD_HANDED, Event.HOLD_REMINDED}
+            else Kind.OUTCOME
+        )
         assert "Something" not in title(kind, event)

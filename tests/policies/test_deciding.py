@@ -9,6 +9,7 @@ import pytest
 from accounts.quorum import Requirement
 from policies.evaluate import Ask, Code, Engine, Reason, Verdict
 from policies.ruling import Ruling, combine
+from policies.terms import Escalation
 from policies.verbs import VERBS
 from policies.world import AgentFacts, World
 from tests.policies.worlds import AGENT, HELD, READS, WORLD, WRITES, ask, engine
@@ -237,6 +238,20 @@ def test_one_policy_that_asks_for_a_passkey_is_enough() -> None:
     assert not engine(WRITES, HELD).decide(ask("sql:delete")).passkey
 
 
+def test_an_escalation_is_one_that_every_hold_names_at_the_latest_time() -> None:
+    def held(name: str, note: str) -> str:
+        return HELD.replace('@id("held")', f'@id("{name}") {note}')
+
+    soon, late = held("soon", '@escalate("oncall after 5m")'), held("late", '@escalate("oncall after 10m")')
+    other = held("other", '@escalate("security after 5m")')
+
+    def decide(*policies: str) -> Escalation | None:
+        return engine(WRITES, READS, *policies).decide(ask("sql:delete", "sql:select")).escalate
+
+    assert decide(soon, late) == Escalation("oncall", timedelta(minutes=10))
+    assert (decide(soon, other), decide(soon, HELD)) == (None, None)
+
+
 def test_a_denial_is_grave_and_nobody_breaks_its_glass() -> None:
     never = '@id("never") @severity("critical") forbid (principal, action == Action::"sql:ddl", resource);'
     decision = engine(WRITES, GRAVE, never).decide(ask("sql:delete", "sql:ddl"))
@@ -261,6 +276,7 @@ def test_one_verb_is_obliged_to_as_much_as_two(verdict: Verdict) -> None:
         "requirement": Requirement({"dba": 2}), "ttl": timedelta(minutes=3), "unmask": frozenset({"email"}), "limit": 7,
         "proof": timedelta(seconds=60), "severity": "high", "breakglass": frozenset({"oncall"}),
         "passkey": True,
+        "escalate": Escalation("oncall", timedelta(minutes=5)),
     }  # fmt: skip
     assert terms.keys() == {field.name for field in fields(Ruling)}
     ruling = Ruling(**terms)

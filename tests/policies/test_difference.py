@@ -103,6 +103,7 @@ def test_a_condition_is_cut_from_the_text_whatever_stands_before_it() -> None:
         (HELD, '@severity("high")'),
         (HELD, '@breakglass("oncall")'),
         (HELD, '@passkey("required")'),
+        (HELD, '@escalate("oncall after 5m")'),
     ],
 )
 def test_no_annotation_comes_or_goes_unsaid(text: str, note: str) -> None:

@@ -19,7 +19,7 @@ from activity.queries import erasure_of
 from activity.visibility import may_read
 from agents.locking import answerable
 from agents.models import Credential
-from approvals import glass_actions, granting, presentation, queries
+from approvals import commands, glass_actions, granting, presentation, queries
 from approvals.board import Row, rows, with_relations
 from approvals.eligibility import Standing
 from approvals.forms import ALIKE, LASTS, OFTEN
@@ -90,7 +90,14 @@ class Case:
     @property
     def run_words(self) -> str:
         """What the text that will run is written in."""
+        if self.hold.verb.startswith(commands.PREFIX):
+            return commands.heading(self.parts)
         return "SQL, tagged values hidden" if self.hold.verb.startswith("sql:") else "as the agent sent it"
+
+    @cached_property
+    def parts(self) -> list[commands.Part]:
+        """What a command comes down to."""
+        return commands.parts_of(self.hold.verb, self.hold.estimate)
 
     @property
     def digest_words(self) -> str:

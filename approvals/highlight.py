@@ -24,6 +24,12 @@ _READ_AS_NAMES = re.compile(
     r"(?i)(?:name|type|value|data|text|date|time|timestamp|interval|level|content|day|month|year|key)$"
 )
 _OPERATION = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+ \{\n|[A-Z]{3,7} /\S*\n")
+SHELL = re.compile(r"(?:/[^\n]*)?\$ |sftp> ")
+"""How the text of a command on a host begins: as after a prompt."""
+_WORDS = re.compile(
+    r"(?P<string>'[^']*'|\"(?:[^\"\\]|\\.)*\")|(?P<comment>(?<!\S)#[^\n]*)|(?<![\w./-])(?P<number>\d+)(?![\w./-])|"
+    r"(?<![\w./-])(?P<keyword>sudo|doas|su|eval|exec|if|then|else|elif|fi|for|in|do|done|while|until|case|esac|function)(?![\w./-])"
+)
 _JSON = re.compile(
     r'(?P<name>"(?:[^"\\\n]|\\.)*"(?=:))|(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<number>-?\d[\d.eE+-]*)|\b(?P<keyword>true|false|null)\b'
 )
@@ -102,6 +108,9 @@ def _tokens(sql: str) -> list[_Run]:
     if begins:
         found = _JSON.finditer(sql, begins.end())
         return [_Run(one.start(), one.end(), _json_kind(one)) for one in found if one["name"] is None]
+    shell = SHELL.match(sql)
+    if shell:
+        return [_Run(one.start(), one.end(), str(one.lastgroup)) for one in _WORDS.finditer(sql, shell.end())]
     try:
         tokens = scan(sql)
     except (ParseError, UnicodeError):

@@ -1,6 +1,7 @@
 """A statement laid out on lines for reading: line breaks before clauses, nothing else. Pure: no Django, no I/O.
 
-Only blanks between tokens change, so what is read is what was sent; a text that has lines of its own keeps them.
+Only blanks between tokens change, so what is read is what was sent; a text that has lines of its own keeps them, and
+a command is never laid out: a line break would be another command.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from pglast.parser import ParseError, scan
+
+from approvals.highlight import SHELL
 
 _CLAUSES = frozenset(
     "FROM WHERE GROUP_P ORDER HAVING LIMIT OFFSET RETURNING UNION INTERSECT EXCEPT VALUES JOIN LEFT RIGHT FULL INNER_P CROSS".split()  # noqa: SIM905
@@ -21,7 +24,7 @@ _LONGEST = 20_000  # characters; longer texts are shown as they were sent
 
 def laid_out(sql: str) -> str:
     """`sql` with its outermost clauses on lines of their own, AND and OR indented below them."""
-    if "\n" in sql or len(sql) > _LONGEST:
+    if "\n" in sql or len(sql) > _LONGEST or SHELL.match(sql):
         return sql
     try:
         tokens = scan(sql)

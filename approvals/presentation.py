@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from activity.models import Action
+from approvals import commands
 from approvals.models import Hold
 from approvals.seating import Chair
 from core import words
@@ -62,6 +63,12 @@ def touch(hold: Hold) -> Touch:
         return Touch(
             "The agent carries it out by itself.", "The gate does not see it happen, and cannot count it.", exact=False
         )
+    if hold.verb.startswith(commands.PREFIX):
+        return Touch(
+            commands.says(hold.verb, hold.estimate, hold.resource.name),
+            "Read from what it asks for; nothing was run to find out.",
+            exact=False,
+        )
     if not hold.verb.startswith("sql:"):
         where = _GOES_TO.get(hold.verb) or _GOES_TO.get(hold.verb.partition(":")[0], "the API")
         return Touch(
@@ -94,6 +101,8 @@ def locks(hold: Hold) -> str:
     """What it keeps others from while it waits."""
     if not hold.enforced:
         return "It would be told to wait, and is trusted to."
+    if hold.verb.startswith(commands.PREFIX):
+        return ""
     tables = [str(table).rpartition(".")[2] for table in hold.locks]
     if tables:
         return f"Its open transaction holds locks on {words.listing(tables)} while it waits."

@@ -175,9 +175,9 @@ class Engine:
         determining = [self._rules[policy].terms for policy in sorted(answer.diagnostics.reasons)]
         if answer.decision is cedarpy.Decision.Allow:
             return allowed(determining) if verb not in ARRANGING else _arranging(determining), ()
-        return (forbidden(determining), determining) if determining else (self._unmatched(ask, verb), ())
+        return (forbidden(determining), determining) if determining else (self._unmatched(ask, verb, said), ())
 
-    def _unmatched(self, ask: Ask, verb: str) -> Ruling:
+    def _unmatched(self, ask: Ask, verb: str, said: Mapping[str, object]) -> Ruling:
         """No forbid and no permit matched. Arranging a session goes with whatever else is permitted there."""
         if verb in ARRANGING:
             others = VERBS if verb != MCP_SESSION else [other for other in VERBS if other.startswith("mcp:")]
@@ -187,7 +187,9 @@ class Engine:
             ]
             if permits:
                 return _arranging(permits)
-        return refused(Code.NO_MATCH, f"No policy allows {ask.agent} to do {verb} at {ask.resource}.")
+        return refused(
+            Code.NO_MATCH, f"No policy allows {ask.agent} to do {_named(ask, verb, said)} at {ask.resource}."
+        )
 
     def _find(self, agent: str, verb: str, resource: str) -> frozenset[str]:
         lineages = self.world.agents[agent].lineage, action_lineage(verb), self.world.resources[resource].lineage
@@ -212,6 +214,13 @@ def _never(once_approved: Ruling, ruling: Ruling) -> Ruling:
 
 def _first(answer: cedarpy.AuthzResult) -> str:
     return str(answer.diagnostics.errors[0]).rstrip(".") if answer.diagnostics.errors else "no reason given"
+
+
+def _named(ask: Ask, verb: str, said: Mapping[str, object]) -> str:
+    """The verb and, of what comes down to several parts, which of them it is about."""
+    args = said.get("args") if ask.each else None
+    what = said.get("operation") or (args.get("path") if isinstance(args, Mapping) else None)
+    return f"{verb} ({what})" if args is not None and isinstance(what, str) else verb
 
 
 def _unfit(ask: Ask, context: Mapping[str, object]) -> Ruling | None:

@@ -79,7 +79,7 @@ def wish_of(packet: Packet, paths: Sequence[str]) -> Wish:
     text = f"{does} {' to '.join(paths)}{target}"
     parts = [Part(verb, f"{does} {path}", path=path) for path in paths for verb in verbs]
     covers = {"request": packet.kind, "paths": list(paths), "rest": forwarded(packet, paths).hex()}
-    return Wish(parts, text, covers, text[:160] if SSH_WRITE in verbs else "")
+    return Wish(parts, f"sftp> {text}", covers, text[:160] if SSH_WRITE in verbs else "")
 
 
 def _does(packet: Packet) -> tuple[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from gateway.ssh.parts import Part
 from policies.verbs import SSH_EXEC, SSH_READ, SSH_TERMINAL, SSH_UNKNOWN, SSH_WRITE
 
 LONGEST_SHOWN: Final = 20_000
-LONGEST_SUMMARY: Final = 160
+LONGEST_SUMMARY: Final = 100
 UNKNOWN: Final = "unknown"
 _STRONGEST: Final = (SSH_UNKNOWN, SSH_TERMINAL, SSH_EXEC, SSH_WRITE, SSH_READ)
 
@@ -60,11 +60,11 @@ class Wish:
 
 
 def command(text: str, parts: Sequence[Part], folder: str, *, home: str) -> Wish:
-    """A command. Where it does not start at home, people are told."""
-    where = "" if folder == home else f"# in {folder}\n"
+    """A command, for people after a prompt, which names the directory where that is not the login's home."""
+    prompt = "$" if folder == home else f"{folder} $"
     first = " ".join(text.split())
     summary = first if len(first) <= LONGEST_SUMMARY else first[: LONGEST_SUMMARY - 1] + "…"
-    return Wish(parts, f"{where}{text}"[:LONGEST_SHOWN], {"command": text}, summary)
+    return Wish(parts, f"{prompt} {text}"[:LONGEST_SHOWN], {"command": text}, summary)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Terminal:
 def terminal(one: Terminal) -> Wish:
     """A whole terminal. What will be typed in it nobody knows."""
     part = Part(SSH_TERMINAL, "a terminal", fixed=False)
-    return Wish((part,), "(a terminal: whatever is typed in it)", {"terminal": one.kind}, "Opens a terminal")
+    return Wish((part,), "$ (a terminal: whatever is typed in it)", {"terminal": one.kind}, "Opens a terminal")
 
 
 def action_of(wish: Wish, place: Place, caller: Caller, *, number: int, salt: bytes = b"") -> Action:
@@ -105,7 +105,7 @@ def unread(text: str, caller: Caller, number: int) -> Action:
     """The action of something that was refused before it was understood."""
     salt = os.urandom(SALT_BYTES)
     covered = canonical({"agent": caller.agent, "command": text[:LONGEST_SHOWN], "resource": caller.resource})
-    shown = text[:LONGEST_SHOWN].replace("\0", "\ufffd")
+    shown = f"$ {text}"[:LONGEST_SHOWN].replace("\0", "\ufffd")
     return Action(str(new_id()), number, UNKNOWN, shown, covered, salt, digest(covered, salt), datetime.now(UTC))
 
 

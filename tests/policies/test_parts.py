@@ -60,3 +60,9 @@ def test_the_question_is_kept_with_its_parts() -> None:
     assert read(kept.text).ask.keyed == ask.keyed
     other = asked(part("ls", "ls"))
     assert other.keyed != ask.keyed
+
+
+def test_the_refusal_names_the_part() -> None:
+    assert "to do ssh:exec (dd) at shop" in engine(LS).decide(asked(part("ls", "ls"), part("dd", "dd if=x"))).why
+    elsewhere: tuple[str, dict[str, object]] = "ssh:write", {"args": {"path": "/etc/x"}}
+    assert "to do ssh:write (/etc/x) at shop" in engine(LS, LOGS).decide(asked(elsewhere)).why

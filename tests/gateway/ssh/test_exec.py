@@ -22,7 +22,7 @@ def test_an_allowed_command_runs_and_is_recorded(agent: Agent) -> None:
     done = agent.ssh("echo hello; echo oh >&2; false")
     assert (done.stdout, done.stderr, done.returncode) == (b"hello\n", b"oh\n", 1)
     action = _finished(agent)
-    assert (action.verb, action.shown, action.shape) == ("ssh:exec", "echo hello; echo oh >&2; false", "echo false")
+    assert (action.verb, action.shown, action.shape) == ("ssh:exec", "$ echo hello; echo oh >&2; false", "echo false")
     assert (action.status, action.bytes, action.message) == ("failed", 9, "It ended with exit status 1.")
     assert sorted(Frame.objects.get(action_id=action.id).rows) == [["error", "oh"], ["out", "hello"]]
     assert (agent.session().protocol, agent.session().id) == ("ssh", action.session_id)
@@ -94,7 +94,7 @@ def test_the_digest_covers_directory_environment_and_host(agent: Agent) -> None:
     ]
     digests = {action_of(wish, place, caller, number=1, salt=salt).digest for place in (usual, *others)}
     assert len(digests) == 5
-    assert wish.shown == "# in /srv\nls"
+    assert wish.shown == "/srv $ ls"
 
 
 def _caller(agent: Agent) -> object:

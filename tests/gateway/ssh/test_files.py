@@ -45,10 +45,10 @@ def test_scp_brings_a_file_and_takes_it_back(agent: Agent) -> None:
     assert _scp(agent, str(local), _there(agent, there)) == (0, "")
     assert there.read_bytes() == data
     done = _actions(agent)
-    assert ("ssh:write", f"write {there}", "done") in done
+    assert ("ssh:write", f"sftp> write {there}", "done") in done
     assert _scp(agent, _there(agent, there), str(back)) == (0, "")
     assert back.read_bytes() == data
-    read = Action.objects.get(session_id=agent.session().id, shown=f"read {there}")
+    read = Action.objects.get(session_id=agent.session().id, shown=f"sftp> read {there}")
     assert eventually(lambda: Action.objects.get(id=read.id).bytes == len(data))
 
 
@@ -67,8 +67,8 @@ def test_sftp_does_all_that_it_can(agent: Agent) -> None:
         f"remove {folder}/b",
         f"remove directory {folder}",
     ):
-        assert what in shown
-    assert f"read {folder}/b" in shown  # that is where the link leads
+        assert f"sftp> {what}" in shown
+    assert f"sftp> read {folder}/b" in shown  # that is where the link leads
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "sandbox/../../../../../etc/passwd", "link"])
@@ -94,7 +94,7 @@ def test_the_older_scp_is_a_command(agent: Agent) -> None:
     target = agent.sandbox / "older"
     assert _scp(agent, str(agent.folder / "askpass"), _there(agent, target), "-O") == (0, "")
     assert target.exists()
-    assert _actions(agent) == [("ssh:exec", f"scp -t {target}", "done")]
+    assert _actions(agent) == [("ssh:exec", f"$ scp -t {target}", "done")]
 
 
 # ---- packets ----

@@ -39,7 +39,7 @@ def test_an_approved_command_runs_once_exactly_as_shown(agent: Agent) -> None:
     assert victim.exists()
     assert (hold.verb, hold.shown, hold.summary) == (
         "ssh:exec",
-        f"rm {victim} && echo gone",
+        f"$ rm {victim} && echo gone",
         f"rm {victim} && echo gone",
     )
     _approve(agent, hold)

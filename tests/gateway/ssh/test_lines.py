@@ -35,8 +35,8 @@ def test_each_line_is_an_action_and_the_directory_is_kept(agent: Agent) -> None:
     session = agent.session()
     eventually(lambda: not Action.objects.filter(session_id=session.id, status="released").exists())
     shown = list(Action.objects.filter(session_id=session.id).order_by("number").values_list("shown", "status"))
-    where = f"# in {agent.sandbox}\n"
-    assert shown[:3] == [("echo one", "done"), (f"cd {agent.sandbox}", "done"), (f"{where}pwd", "done")]
+    where = f"{agent.sandbox} $ "
+    assert shown[:3] == [("$ echo one", "done"), (f"$ cd {agent.sandbox}", "done"), (f"{where}pwd", "done")]
     assert shown[-2:] == [(f"{where}uname", "denied"), (f"{where}false", "failed")]
 
 
@@ -100,14 +100,14 @@ def test_in_a_terminal_lines_are_edited_and_told_apart(agent: Agent) -> None:
         assert b"No policy allows" in screen.until(b"web:~$ ")
         screen.type(b"sleep 300.125\r")
         screen.until(b"sleep 300.125\r\n")
-        assert eventually(lambda: agent.last().shown == "sleep 300.125", within=20)
+        assert eventually(lambda: agent.last().shown == "$ sleep 300.125", within=20)
         screen.type(b"\x03")
         screen.until(b"web:~$ ")
         screen.type(b"exit\r")
         screen.client.wait(20)
     finally:
         screen.close()
-    assert eventually(lambda: Action.objects.get(shown="sleep 300.125").message == "The agent stopped it.", within=10)
+    assert eventually(lambda: Action.objects.get(shown="$ sleep 300.125").message == "The agent stopped it.", within=10)
 
 
 def test_a_whole_terminal_is_one_action_recorded_byte_for_byte(agent: Agent) -> None:

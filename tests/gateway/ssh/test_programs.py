@@ -21,7 +21,7 @@ def test_rsync(agent: Agent) -> None:
     assert (done.returncode, (target / "deep" / "a").read_text()) == (0, "x" * 100_000), done.stderr
     action = agent.last()
     assert (action.verb, action.shape) == ("ssh:exec", "rsync")
-    assert action.shown.startswith("rsync --server ")
+    assert action.shown.startswith("$ rsync --server ")
 
 
 def test_git(agent: Agent) -> None:
@@ -45,5 +45,5 @@ def test_git(agent: Agent) -> None:
         ["git", "-C", str(repository), "log", "--format=%s", "main"], check=True, capture_output=True, text=True
     )
     assert said.stdout == "One\n"
-    assert agent.last().shown == f"git-receive-pack '{repository}'"
-    assert Action.objects.filter(shown=f"git-upload-pack '{repository}'").exists()
+    assert agent.last().shown == f"$ git-receive-pack '{repository}'"
+    assert Action.objects.filter(shown=f"$ git-upload-pack '{repository}'").exists()

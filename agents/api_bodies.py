@@ -245,7 +245,7 @@ class LoginBody(serializers.Serializer[Any]):
     """A login at a resource, for the vault. Nothing ever says the password again."""
 
     user = serializers.CharField(max_length=63)
-    password = serializers.CharField(max_length=1000, write_only=True, trim_whitespace=False)
+    password = serializers.CharField(max_length=8000, write_only=True, trim_whitespace=False)
     use = serializers.ChoiceField(choices=ResourceSecret.Use.choices, default=ResourceSecret.Use.ACTIONS)
 
 

@@ -252,9 +252,9 @@ class LoginForm(ConsoleForm):
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"}),
     )
     password = forms.CharField(
-        max_length=1000,
+        max_length=8000,
         strip=False,
-        help_text="Sealed in the vault. Nobody can read it back, you included.",
+        help_text="Sealed in the vault. Nobody can read it back, you included. Of a host: its password, or a private key in PEM form.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     use = forms.ChoiceField(choices=ResourceSecret.Use.choices, label="For", initial=ResourceSecret.Use.ACTIONS)

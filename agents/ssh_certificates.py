@@ -1,7 +1,7 @@
 """OpenSSH user certificates of agents (PROTOCOL.certkeys), by the authority that signs SVIDs: what is signed, and what is believed of one. Pure.
 
 A certificate says who its holder is and which credential it is, and nothing of where that may go: its two principals are the agent's name and
-the credential's, and it permits nothing by extension.
+the credential's. It permits a terminal, in which the gate reads lines, and no forwarding.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ def sign(
         .valid_principals([agent.encode(), f"{CREDENTIAL}{credential}".encode()])
         .valid_after(int((now - BACKDATED).timestamp()))
         .valid_before(int(ends.timestamp()))
+        .add_extension(b"permit-pty", b"")
     )
     return builder.sign(authority).public_bytes().decode()
 

@@ -160,7 +160,7 @@ def _prepare(folder: Path, main: Cluster, port: int) -> tuple[Path, str]:
     policies.install(POLICY, actor=engineer)
     path = folder / "agent"
     _key(path)
-    proof = {
+    proof: dict[str, Any] = {
         "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": assertion(AGENT, key, audience=tokens.token_endpoint()),
     }

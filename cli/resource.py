@@ -149,12 +149,15 @@ def change(  # noqa: PLR0917 -- typer reads options from parameters
     owner: Annotated[str | None, typer.Option(help="Who answers for it; empty for nobody.")] = None,
     purpose: Annotated[str | None, typer.Option(help="What is in it.")] = None,
     role: Annotated[str | None, typer.Option(help="The role that agents' statements run as.")] = None,
+    host_key: Annotated[str | None, typer.Option(help="An SSH host's key: SHA256:…")] = None,
     state: StateOption = None,
     token_file: TokenFileOption = None,
     person: AsOption = "",
 ) -> None:
     """Change what is registered of a resource and how it is reached. Test the connection afterwards."""
-    body = given(host=host, port=port, database=database, segment=segment, owner=owner, purpose=purpose, role=role)
+    body = given(
+        host=host, port=port, database=database, segment=segment, owner=owner, purpose=purpose, role=role, host_key=host_key
+    )  # fmt: skip
     said = connect(state, token_file, person).patch(f"resources/{name}", body)
     typer.echo(f"{said['name']} is changed. Test the way to it: narrowgate resource test {said['name']}")
 

@@ -339,6 +339,8 @@ class Channel(asyncssh.SSHServerSession[bytes]):
 
             running.on_room = self._read
             self._pass_to(given, running.send_end)
+        if self.cancelled.is_set():  # while the host was asked to start it
+            self.interrupt()
         leaving = asyncio.create_task(self.left.wait())
         ending = asyncio.create_task(running.ended.wait())
         try:

@@ -71,6 +71,10 @@ class Running(asyncssh.SSHClientSession[bytes]):
         """What the host says before its process's number, once, on standard error. A terminal has none: it hangs up."""
         self._process = 0
         self._greeting: bytes | None = b"" if marked else None
+        self._numbered = asyncio.Event()
+        """Set once the process's number is known, or will not be."""
+        if not marked:
+            self._numbered.set()
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
         self._status: int | None = None
         self._signal = ""
@@ -101,9 +105,10 @@ class Running(asyncssh.SSHClientSession[bytes]):
             self._greeting = data
             return b""
         self._greeting = None
+        self._process = int(found[1]) if found is not None else 0
+        self._numbered.set()
         if found is None:
             return data
-        self._process = int(found[1])
         return data[: found.start()] + data[found.end() :]
 
     def _pass(self, data: bytes, *, error: bool) -> None:
@@ -122,6 +127,7 @@ class Running(asyncssh.SSHClientSession[bytes]):
         """Nothing more comes."""
         if self._greeting:
             self._pass(self._greeting, error=True)
+        self._numbered.set()
         self.ended.set()
 
     def pause_writing(self) -> None:
@@ -166,6 +172,9 @@ class Running(asyncssh.SSHClientSession[bytes]):
         """Have it end: told (unless `at_once`), then killed, then left alone. Returns once its end is known, or will not be."""
         self.stopped = self.stopped or because
         self.hold_back(full=False)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER):
+                await self._numbered.wait()
         for name in STOPS[at_once:] if self._process else ():
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINGER):

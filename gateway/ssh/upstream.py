@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from contextlib import suppress
 from typing import Any, Final
@@ -102,11 +103,20 @@ def _secret(target: Target) -> dict[str, Any]:
     """The vault's secret, a private key or a password."""
     if target.secret.lstrip().startswith("-----BEGIN "):
         try:
-            key = asyncssh.import_private_key(target.secret)
+            key = asyncssh.import_private_key(_on_lines(target.secret))
         except asyncssh.KeyImportError:
             raise ValueError("the vault's key cannot be read") from None
         return {"client_keys": [key], "password": None, "preferred_auth": "publickey"}
     return {"client_keys": None, "password": target.secret, "preferred_auth": "password,keyboard-interactive"}
+
+
+def _on_lines(pem: str) -> str:
+    """A key as PEM has it: a form of one line takes its line ends away."""
+    found = re.match(r"\s*(-----BEGIN [A-Z ]+-----)(.*?)(-----END [A-Z ]+-----)\s*\Z", pem, re.DOTALL)
+    if found is None:
+        return pem
+    body = "".join(found[2].split())
+    return "\n".join([found[1], *[body[at : at + 64] for at in range(0, len(body), 64)], found[3], ""])
 
 
 async def _home(connection: asyncssh.SSHClientConnection) -> tuple[str, str]:

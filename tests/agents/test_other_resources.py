@@ -228,7 +228,7 @@ def test_what_a_kind_needs_is_asked_for_by_its_field(
     assert refused.value.field == field
 
 
-def test_by_page_each_kind_has_its_fields_and_says_that_no_gateway_leads_there(cast: Cast, segment: Segment) -> None:
+def test_by_page_each_kind_has_its_fields_and_says_how_agents_get_there(cast: Cast, segment: Segment) -> None:
     client = browser(cast.engineer)
     page = client.get("/resources/add/?kind=ssh").content.decode()
     assert 'name="host_key"' in page
@@ -236,7 +236,8 @@ def test_by_page_each_kind_has_its_fields_and_says_that_no_gateway_leads_there(c
     typed = {"name": "bastion", "segment": "tools", "host": "bastion.example.com", "port": "22", "connections": "5"}
     assert client.post("/resources/add/?kind=ssh", typed).status_code == 302
     page = client.get("/resources/r/bastion/").content.decode()
-    assert "No gateway leads to SSH hosts yet" in page
+    assert "Nobody is let through until the host’s key is registered." in page
+    assert "narrowgate ssh-cert AGENT --resource bastion" in page
     assert client.post("/resources/r/bastion/scan/").status_code == 200
     assert client.get("/resources/r/bastion/edit/").status_code == 200
 

@@ -131,3 +131,21 @@ def test_signals_reach_what_runs(agent: Agent) -> None:
         lambda: subprocess.run(["pgrep", "-f", "^sleep 300.75$"], capture_output=True, check=False).returncode == 1,
         within=10,
     )
+
+
+def test_a_key_that_lost_its_line_ends_is_one_still(agent: Agent) -> None:
+    engineer = agent.world.cast.engineer
+    inventory.store_secret(
+        agent.resource.id, user=agent.host.user, password=agent.host.login_key.replace("\n", ""), actor=engineer
+    )
+    assert agent.ssh("echo hello").stdout == b"hello\n"
+    inventory.store_secret(agent.resource.id, user=agent.host.user, password=agent.host.login_key, actor=engineer)
+
+
+def test_a_login_that_the_host_does_not_take_is_told(agent: Agent) -> None:
+    engineer = agent.world.cast.engineer
+    inventory.store_secret(agent.resource.id, user=agent.host.user, password="wrong-password", actor=engineer)
+    try:
+        assert b"The host does not take the vault's login." in agent.ssh("echo hello").stderr
+    finally:
+        inventory.store_secret(agent.resource.id, user=agent.host.user, password=agent.host.login_key, actor=engineer)

@@ -32,6 +32,8 @@ class Pipe(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels publis
 
     group: ClassVar[str] = ""
     beat_every: ClassVar[float] = BEAT
+    whose: UUID | None = None
+    """The account of who opened it; whether they are still signed in is asked again for whatever is said to them."""
     _joined: tuple[str, ...] = ()
     _beating: asyncio.Task[None] | None = None
 
@@ -41,6 +43,7 @@ class Pipe(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels publis
         if person is None:
             await self.close(code=4401)
             return
+        self.whose = person.id
         self._joined = tuple(filter(None, (group_of(person.id), self.group)))
         for group in self._joined:
             await self.channel_layer.group_add(group, self.channel_name)

@@ -170,7 +170,7 @@ class Case:
     @property
     def arms(self) -> bool:
         """Whether approving takes a second to arm."""
-        return self.hold.risk >= 80
+        return self.hold.risk >= 80 or self.hold.severity == granting.ONCE_ONLY
 
     @cached_property
     def erasure(self) -> Erasure | None:

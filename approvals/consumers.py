@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import asyncio
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -10,7 +11,12 @@ from django.urls import path
 
 from accounts.pipes import Pipe
 from approvals.live import GROUP
-from approvals.queries import visible_to
+from approvals.queries import watchers
+from core.ids import new_id
+
+MOST_EVENTS: Final = 256
+_watching: dict[str, asyncio.Task[frozenset[UUID]]] = {}
+"""Who may see the hold of an event, asked once for all the pages that are open in this process."""
 
 
 class QueueConsumer(Pipe):
@@ -19,14 +25,25 @@ class QueueConsumer(Pipe):
     group: ClassVar[str] = GROUP
 
     async def hold_changed(self, message: dict[str, Any]) -> None:
-        """Pass the identifier on, if this person may see the hold."""
-        if await self._may_see(UUID(message["hold"])):
+        """Pass the identifier on, if this person may see the hold and is still signed in."""
+        may = await may_see(message.get("event") or str(new_id()), UUID(message["hold"]))
+        if self.whose in may and await self.person() is not None:
             await self.send_json({"type": "hold", "hold": message["hold"]})
 
-    @database_sync_to_async  # type: ignore[untyped-decorator]  # channels publishes no types
-    def _may_see(self, hold: UUID) -> bool:
-        person = self.still_signed_in()
-        return person is not None and visible_to(person).filter(id=hold).exists()
+
+async def may_see(event: str, hold: UUID) -> frozenset[UUID]:
+    """The accounts of those who may see the hold, as of this event: asked once for all who ask meanwhile."""
+    task = _watching.get(event)
+    if task is None:
+        while len(_watching) >= MOST_EVENTS:
+            del _watching[next(iter(_watching))]
+        task = _watching[event] = asyncio.ensure_future(_watchers(hold))
+    return await asyncio.shield(task)  # a page that closes meanwhile takes nobody's answer along
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]  # channels publishes no types
+def _watchers(hold: UUID) -> frozenset[UUID]:
+    return watchers(hold)
 
 
 class BellConsumer(Pipe):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+from core.ids import new_id
 from core.live import announce
 
 GROUP: Final = "holds"
@@ -12,4 +13,4 @@ GROUP: Final = "holds"
 
 def hold_changed(hold_id: UUID) -> None:
     """Say it to every open queue. Call it after commit."""
-    announce(GROUP, {"type": "hold.changed", "hold": str(hold_id)})
+    announce(GROUP, {"type": "hold.changed", "hold": str(hold_id), "event": str(new_id())})

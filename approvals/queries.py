@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Prefetch, Q, QuerySet
 
 from accounts.models import Role, User
-from accounts.objects import reviewable_by
+from accounts.objects import groups_by_target, reviewable_by
 from accounts.queries import READS_EVERYTHING
 from accounts.quorum import Requirement
 from activity.models import Action
@@ -34,6 +36,20 @@ def visible_to(user: User) -> QuerySet[Hold]:
     may = reviewable_by(user)
     reviewed = Q(resource__segment__in=may.segments) | Q(resource__in=may.resources) | Q(agent__in=may.agents)
     return Hold.objects.filter(own | reviewed | Q(asks_owner=True, resource__owner=user))
+
+
+def watchers(hold_id: UUID) -> frozenset[UUID]:
+    """The accounts of everybody who may see a hold now: what `visible_to` says, asked the other way round for a push."""
+    hold = Hold.objects.select_related("agent", "resource__segment").filter(id=hold_id).first()
+    if hold is None:
+        return frozenset()
+    own = {hold.agent.owner_id, hold.agent.deputy_id, hold.on_behalf_of_id}
+    own |= {hold.resource.owner_id} if hold.asks_owner else set()
+    groups = set().union(*groups_by_target([hold.resource.segment, hold.resource, hold.agent]).values())
+    reviewers = Q(roles__contains=[Role.REVIEWER], memberships__group__name__in=groups)
+    everything = Q(roles__overlap=[str(role) for role in READS_EVERYTHING])
+    found = User.objects.filter(everything | Q(id__in=own - {None}) | reviewers, is_active=True)
+    return frozenset(found.values_list("id", flat=True))
 
 
 def visible_grants(user: User) -> QuerySet[Grant]:

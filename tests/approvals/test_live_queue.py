@@ -14,6 +14,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
+from approvals import consumers
 from approvals.live import GROUP
 from tests.approvals.world import World, held
 
@@ -57,6 +58,25 @@ def test_what_one_hears_is_what_one_may_see(fresh_world: World, who: str) -> Non
     hold = held(fresh_world)
     heard = async_to_sync(_heard)(_cookie(getattr(fresh_world.cast, who)), hold.id)
     assert ({"type": "hold", "hold": str(hold.id)} in heard) is (who == "administrator")
+
+
+def test_who_may_see_a_change_is_asked_once_however_many_queues_are_open(
+    fresh_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[UUID] = []
+
+    def watchers(hold: UUID) -> frozenset[UUID]:
+        asked.append(hold)
+        return frozenset({hold})
+
+    monkeypatch.setattr(consumers, "watchers", watchers)
+
+    async def many() -> list[frozenset[UUID]]:
+        hold = fresh_world.agent.id
+        return await asyncio.gather(*[consumers.may_see("one event", hold) for _ in range(50)])
+
+    heard = async_to_sync(many)()
+    assert (len(heard), len(set(heard)), asked) == (50, 1, [fresh_world.agent.id])
 
 
 def test_nobody_signed_in_is_not_let_in(fresh_world: World) -> None:

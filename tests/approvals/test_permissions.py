@@ -9,13 +9,14 @@ from accounts import actions as people
 from accounts.actions import set_roles
 from accounts.models import Role, User
 from accounts.objects import groups_by_target, may_review, targets_by_group
+from accounts.quorum import Requirement
 from activity.visibility import actions_visible_to, sessions_visible_to
 from agents import actions as inventory
 from agents.models import Agent, Resource, Segment
 from agents.queries import visible_agents, visible_resources, visible_segments
 from approvals import actions
 from approvals.eligibility import standing
-from approvals.queries import visible_to
+from approvals.queries import visible_to, watchers
 from core.errors import NotEligible, Refused
 from ledger.models import Outbox
 from tests.approvals.world import World, approve, enrol, held
@@ -129,3 +130,22 @@ def test_the_role_is_needed_whatever_the_group_may(world: World, night: Group) -
     set_roles(_nora(), [Role.OWNER], actor=world.cast.administrator)
     assert not visible_to(_nora()).exists()
     assert not may_review(_nora(), world.agent)
+
+
+def test_who_is_pushed_to_is_who_may_see(world: World, night: Group) -> None:
+    """Asked from the hold's side, the same people as from theirs: reviewers by segment, resource and agent, who answers, who reads all."""
+    world.resource.owner = world.cast.outsider
+    world.resource.save(update_fields=["owner"])
+    people.deactivate(world.cast.teammate, actor=world.cast.administrator)
+    holds = [
+        held(world),
+        held(world, Requirement.parse("@data-owner:1"), text="DELETE FROM orders"),
+        held(world, on_behalf_of=world.cast.outsider.id, text="DELETE FROM payments"),
+    ]
+    for kind in ("resource", "agent", "segment"):
+        inventory.let_review(night, _target(world, kind), actor=world.cast.administrator)
+        for hold in holds:
+            expected = {user.id for user in User.objects.all() if visible_to(user).filter(id=hold.id).exists()}
+            assert watchers(hold.id) == expected
+        inventory.stop_review(night, _target(world, kind), actor=world.cast.administrator)
+    assert watchers(world.agent.id) == frozenset()

@@ -141,4 +141,8 @@ def test_browsers_are_told_after_the_commit(
     with django_capture_on_commit_callbacks(execute=True):
         hold = held(world)
         assert pushed == []
-    assert pushed == [("holds", {"type": "hold.changed", "hold": str(hold.id)})]
+    ((group, message),) = pushed
+    assert group == "holds"
+    assert isinstance(message, dict)
+    assert (message["type"], message["hold"]) == ("hold.changed", str(hold.id))
+    assert message.keys() == {"type", "hold", "event"}  # identifiers alone

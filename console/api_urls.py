@@ -59,5 +59,6 @@ urlpatterns = [
     path("v1/files/<str:what>", CarryView.as_view(), name="files"),
     path("v1/crossings", CrossingsView.as_view(), name="crossings"),
     path("", include("monitoring.api_urls")),
+    path("", include("agents.tool_api_urls")),
     path("v1/", include(router.urls)),
 ]

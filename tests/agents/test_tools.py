@@ -10,6 +10,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
+from accounts.scopes import READ
 from agents import actions as inventory
 from agents import tool_actions, tools
 from agents.models import Resource
@@ -17,6 +18,7 @@ from core.errors import AlreadySettled, Invalid, NarrowgateError, NotFound, Refu
 from ledger.entries import Actor
 from ledger.events import Event
 from ledger.models import Outbox
+from tests.bring.callers import Caller
 from tests.cast import Cast
 
 GATE = Actor(kind="gateway", id="1", name="gateway")
@@ -203,3 +205,34 @@ def test_the_program_is_an_administrators_to_say(cast: Cast, till: Resource) -> 
     assert till.tool_server.command == ["/bin/true", "-x"]
     assert page(cast.engineer, path).status_code == 404
     assert page(cast.engineer, "/resources/r/till/tools/read/", x=1).status_code == 302
+
+
+# ---- the API ----
+def test_tools_are_read_accepted_and_taken_back_over_the_api(cast: Cast, till: Resource) -> None:
+    engineer, path = Caller(cast.engineer), "resources/till/tools"
+    assert engineer.get(path)[1]["definitions"] == []
+    assert engineer.post(f"{path}/read")[0] == 202
+    (row,) = tool_actions.saw(till.id, seen(tool()), about="till 1", actor=GATE)
+    status, offered = engineer.get(path)
+    assert (status, offered["about"]) == (200, "till 1")
+    (one,) = offered["definitions"]
+    assert (one["standing"], one["digest"], one["seen"]["description"]) == ("new", row.digest, "Pays.")
+    stale = {"definitions": [{"id": one["id"], "digest": "sha256:0"}]}
+    assert engineer.post(f"{path}/accept", stale)[0] == 409
+    told = {"definitions": [{"id": one["id"], "digest": one["digest"]}]}
+    assert Caller(cast.engineer, READ).post(f"{path}/accept", told)[0] == 403
+    (accepted,) = engineer.post(f"{path}/accept", told)[1]["definitions"]
+    assert (accepted["standing"], accepted["accepted_by"], accepted["difference"]) == ("accepted", "enzo", [])
+    tool_actions.saw(till.id, seen(tool(description="Pays more.")), about="till 1", actor=GATE)
+    (changed,) = Caller(cast.administrator).get(path)[1]["definitions"]
+    assert any(line.startswith("+") and "Pays more." in line for line in changed["difference"])
+    assert engineer.post(f"{path}/withdraw", {"id": one["id"]})[1]["definitions"][0]["standing"] == "new"
+    assert engineer.post(f"{path}/withdraw", {"id": one["id"]})[0] == 404
+
+
+def test_the_program_is_said_over_the_api_by_an_administrator(cast: Cast, till: Resource) -> None:
+    administrator, path = Caller(cast.administrator), "resources/till/tools/command"
+    assert administrator.put(path, {"command": ["/bin/true", "-x"]})[1]["command"] == ["/bin/true", "-x"]
+    assert administrator.put(path, {"command": ["true"]})[1]["field"] == "command"
+    assert Caller(cast.engineer).put(path, {"command": ["/bin/true"]})[0] == 404
+    assert Caller(cast.owner).get("resources/till/tools")[0] == 404

@@ -135,7 +135,7 @@ class Everything:
             return {"name": self.suspended.name, "asked": self.reinstatement.id}
         named = {
             "agents": self.world.agent.name, "resources": self.world.resource.name, "groups": "dba",
-            "segments": self.world.segment.name, "packs": "finance",
+            "segments": self.world.segment.name, "packs": "finance", "tools": "till",
         }  # fmt: skip
         identified = {
             "actions": self.action.id, "sessions": self.session.id, "holds": self.hold.id, "queue": self.hold.id,

@@ -214,6 +214,15 @@ POSTURE = [
     Row("put", "api/v1/posture/marks/<str:figure>", "C", {"baseline": None, "target": 60}),
 ]  # fmt: skip
 
+TOOLS = [
+    *_pages(("api/v1/resources/<str:name>/tools", "EM")),
+    *_posts(
+        ("api/v1/resources/<str:name>/tools/read", "E"), ("api/v1/resources/<str:name>/tools/accept", "E", {"definitions": []}),
+        ("api/v1/resources/<str:name>/tools/withdraw", "E"),
+    ),
+    Row("put", "api/v1/resources/<str:name>/tools/command", "M", {"command": ["/bin/true"]}),
+]  # fmt: skip
+
 ACCOUNT = [
     *_pages(
         ("api/v1/account", EVERYBODY), ("api/v1/account/tokens", EVERYBODY), ("api/v1/account/tokens/<uuid:pk>", "M"),
@@ -307,6 +316,7 @@ HELP = _pages(("help/", EVERYBODY), ("help/<slug:volume>/", EVERYBODY))
 TABLE = [
     *HELP,
     *POSTURE,
+    *TOOLS,
     *ACCOUNT,
     *NOTIFICATIONS,
     *REPORTS,

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from agents.tools import INSTRUCTIONS, PROMPT, TOOL
+from agents.tools import INSTRUCTIONS, PROMPT, TOOL, Argument, arguments_of
 
 
 class ToolServer(models.Model):
@@ -61,6 +61,16 @@ class ToolDefinition(models.Model):
     def words(self) -> str:
         """What it says of itself."""
         return str(self.seen.get("description") or self.seen.get("text") or "")
+
+    @property
+    def arguments(self) -> list[Argument]:
+        """What it takes, as it was accepted."""
+        return arguments_of(self.accepted or {})
+
+    @property
+    def accepted_words(self) -> str:
+        """What it says of itself, as it was accepted."""
+        return str((self.accepted or {}).get("description", ""))
 
     @property
     def is_accepted(self) -> bool:

@@ -21,6 +21,8 @@ from ledger.entries import canonical
 
 TOOL, PROMPT, INSTRUCTIONS = "tool", "prompt", "instructions"
 LONGEST_NAME: Final = 128
+LONGEST_USABLE: Final = 64
+"""Characters of a name that an action can be kept under."""
 LONGEST: Final = 65_536
 """Bytes of one definition."""
 MOST: Final = 1_000
@@ -66,6 +68,8 @@ def read(kind: str, said: object) -> Definition:
 
 
 def _problem(kind: str, body: Mapping[str, Any]) -> str:
+    if len(str(body.get("name", ""))) > LONGEST_USABLE:
+        return f"Its name is longer than {LONGEST_USABLE} characters."
     if kind == TOOL:
         schema = body.get("inputSchema")
         if not isinstance(schema, dict) or schema.get("type") != "object":
@@ -105,6 +109,36 @@ def misfit(definition: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple
 def written(body: Mapping[str, Any]) -> str:
     """A definition as people read it."""
     return json.dumps(body, ensure_ascii=False, indent=2)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a tool, as its accepted definition says it."""
+
+    name: str
+    kind: str
+    words: str
+    required: bool
+
+
+def arguments_of(body: Mapping[str, Any]) -> list[Argument]:
+    """What a tool or a prompt takes, in its server's words."""
+    schema = body.get("inputSchema")
+    if isinstance(schema, dict):
+        properties, required = schema.get("properties"), schema.get("required")
+        wanted = required if isinstance(required, list) else []
+        found = properties.items() if isinstance(properties, dict) else ()
+        return [_argument(name, said, required=name in wanted) for name, said in found if isinstance(said, dict)]
+    given = body.get("arguments")
+    listed = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    return [_argument(str(one.get("name", "")), one, required=one.get("required") is True) for one in listed]
+
+
+def _argument(name: str, said: Mapping[str, Any], *, required: bool) -> Argument:
+    kind, choices = said.get("type", ""), said.get("enum")
+    told = " or ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+    told += f", one of {', '.join(map(str, choices))}" if isinstance(choices, list) else ""
+    return Argument(name, told[:200], str(said.get("description", ""))[:500], required)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from activity.queries import erasure_of
 from activity.visibility import may_read
 from agents.locking import answerable
 from agents.models import Credential
+from agents.tool_models import ToolDefinition
 from approvals import commands, glass_actions, granting, presentation, queries
 from approvals.board import Row, rows, with_relations
 from approvals.eligibility import Standing
@@ -28,6 +29,7 @@ from approvals.story import Step, story, verdict
 from core import words
 from ledger.models import Entry
 from ledger.proving import Proof, Prover
+from policies.verbs import MCP_CALL, MCP_PROMPT
 
 _MOST_NAMES = 8
 
@@ -86,6 +88,15 @@ class Case:
             return self.hold.shape
         names = [str(table).removeprefix("public.") for table in self.hold.tables]
         return words.listing(names) if names else "no table"
+
+    @cached_property
+    def tool(self) -> ToolDefinition | None:
+        """The tool or prompt of a tool server that it is, as people have accepted it."""
+        kind = {MCP_CALL: ToolDefinition.Kind.TOOL, MCP_PROMPT: ToolDefinition.Kind.PROMPT}.get(self.hold.verb)
+        if kind is None:
+            return None
+        known = ToolDefinition.objects.filter(resource=self.hold.resource_id, kind=kind, name=self.hold.shape)
+        return known.exclude(accepted_digest="").first()
 
     @property
     def run_words(self) -> str:

@@ -100,9 +100,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def wait_for_port(port: int) -> None:
-    """Return once somebody listens there. Raises TimeoutError after a minute."""
-    deadline = time.monotonic() + 60
+def wait_for_port(port: int, within: float = 60.0) -> None:
+    """Return once somebody listens there. Raises TimeoutError after `within` seconds."""
+    deadline = time.monotonic() + within
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -83,6 +83,25 @@ def test_a_schema_that_cannot_be_used_is_a_problem(schema: Any) -> None:
     assert tools.read(tools.TOOL, tool(inputSchema=schema)).problem
 
 
+def test_a_name_that_no_action_can_be_kept_under_is_a_problem() -> None:
+    assert not tools.read(tools.TOOL, tool("n" * 64)).problem
+    assert tools.read(tools.TOOL, tool("n" * 65)).problem
+
+
+def test_arguments_are_told_in_their_servers_words() -> None:
+    schema = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer", "description": "How much"},
+        "b": {"type": ["string", "null"]}, "c": {"type": "string", "enum": ["x", "y"]}, "d": True}}  # fmt: skip
+    assert tools.arguments_of({"inputSchema": schema}) == [
+        tools.Argument("a", "integer", "How much", required=True),
+        tools.Argument("b", "string or null", "", required=False),
+        tools.Argument("c", "string, one of x, y", "", required=False),
+    ]
+    assert tools.arguments_of({"arguments": [{"name": "a", "required": True}, 3]}) == [
+        tools.Argument("a", "", "", required=True)
+    ]
+    assert tools.arguments_of({}) == []
+
+
 def test_arguments_are_checked_by_the_schema() -> None:
     body = tools.read(tools.TOOL, tool()).body
     assert tools.misfit(body, {"amount": 3}) == ("", "")

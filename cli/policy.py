@@ -28,7 +28,7 @@ policy = typer.Typer(
 )
 EVERY: Final = 0.5
 """Seconds between two looks at how far a trial is."""
-NOTHING: Final[dict[str, Any]] = {"results": [], "uncovered": []}
+NOTHING: Final[dict[str, Any]] = {"results": [], "uncovered": [], "unmet": []}
 OutputOption = Annotated[Output, typer.Option(help="text, or json and sarif for pipelines.")]
 Files = Annotated[list[Path], typer.Argument(help="Cedar files, or folders of them: together the whole text.")]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
@@ -73,6 +73,7 @@ def run_tests(
     typer.echo(printed(findings, output, well=f"All {len(tested['results'])} pass."))
     if output is Output.TEXT and tested["uncovered"]:
         typer.echo(f"No case meets: {', '.join(tested['uncovered'])}")
+        typer.echo(f"Nor did any of the newest actions: {', '.join(tested['unmet']) or 'each was met by some'}")
     if findings:
         raise typer.Exit(1)
 

@@ -166,10 +166,11 @@ class ResultSerializer(serializers.Serializer[cases.Result]):
 
 
 class TestedSerializer(serializers.Serializer[cases.Tested]):
-    """Every test case, and the policies that none was determined by."""
+    """Every test case, the policies that none was determined by, and which of those the newest 20,000 actions were not either."""
 
     results = ResultSerializer(many=True)
     uncovered = serializers.ListField(child=serializers.CharField())
+    unmet = serializers.ListField(child=serializers.CharField())
 
 
 class FindingSerializer(serializers.Serializer[Placed]):

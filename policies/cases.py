@@ -93,10 +93,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Tested:
-    """All results, and the policies that no case was determined by."""
+    """All results, the policies that no case was determined by, and which of those no action was either, where that was looked at."""
 
     results: tuple[Result, ...]
     uncovered: tuple[str, ...]
+    unmet: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Result, ...]:

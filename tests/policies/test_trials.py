@@ -244,7 +244,11 @@ class TestMaking:
         assert api.get(f"policies/1/trials/{trial['id']}")[0] == 404
         assert api.post(f"policies/{self.draft.number}/trials", {"period": "1y"})[0] == 400
         status, tested = api.post("policies/test", {"text": SECOND, "tests": "cases: []"})
-        assert (status, tested) == (200, {"results": [], "uncovered": ["never", "reads"]})
+        assert (status, tested) == (200, {"results": [], "uncovered": ["never", "reads"], "unmet": ["never", "reads"]})
+        action = _happened("sql:select")
+        Action.objects.filter(id=action.id).update(policies=["reads", "gone"])
+        _, tested = api.post("policies/test", {"text": SECOND, "tests": "cases: []"})
+        assert (tested["uncovered"], tested["unmet"]) == (["never", "reads"], ["never"])  # traffic met the other
         assert api.post("policies/test", {"text": SECOND, "tests": "cases: ["})[0] == 422
 
     def test_what_is_worth_a_look_is_said_by_api_and_by_page(self) -> None:

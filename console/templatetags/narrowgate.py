@@ -13,8 +13,10 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from activity.models import Frame
 from agents import risk
 from approvals import highlight, layout, presentation
+from audit import output
 from audit.reports.shape import Column
 from console.help.shelf import shelf
 from core import words
@@ -310,6 +312,12 @@ def cell_value(cell: object, columns: Sequence[dict[str, Any]], number: int) -> 
     if cell is None:
         return SafeString('<span class="dim">null</span>')
     return format_html_join("", "{}", ((_piece(piece),) for piece in highlight.plain(str(cell))))
+
+
+@register.filter
+def written(frame: Frame) -> list[output.Line]:
+    """What a command wrote, line by line; nothing where a table came back."""
+    return output.lines(frame.columns, frame.rows)
 
 
 LONGEST_CELL = 600  # characters of a report's cell on a page; all of them are in its other formats

@@ -78,7 +78,7 @@ class Terminal:
 def terminal(one: Terminal) -> Wish:
     """A whole terminal. What will be typed in it nobody knows."""
     part = Part(SSH_TERMINAL, "a terminal", fixed=False)
-    return Wish((part,), "$ (a terminal: whatever is typed in it)", {"terminal": one.kind}, "Opens a terminal")
+    return Wish((part,), "$ (a terminal: whatever is typed happens)", {"terminal": one.kind}, "Opens a terminal")
 
 
 def action_of(wish: Wish, place: Place, caller: Caller, *, number: int, salt: bytes = b"") -> Action:

@@ -23,6 +23,7 @@ from gateway.ssh.file_wishes import OF_HANDLES, OF_PATHS, Named
 from gateway.ssh.recording import IN, OUT, Recording
 from gateway.ssh.running import Room
 from gateway.ssh.sftp_wire import Kind, Malformed, Packet
+from policies.verbs import SSH_READ, SSH_WRITE
 
 if TYPE_CHECKING:
     from gateway.ssh.session import Session
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MOST_OPEN: Final = 256
 MOST_WAITING: Final = 128
 """Requests that wait; beyond it the client does."""
+NEEDS_VERB: Final = frozenset({Kind.READ, Kind.READDIR, Kind.WRITE, Kind.FSETSTAT})
 _PLAIN_EXTENSIONS: Final = frozenset({b"fsync@openssh.com", b"limits@openssh.com"})
 
 
@@ -39,7 +41,7 @@ class _Access:
 
     admission: Admission[Plain]
     recording: Recording
-    number: int
+    verbs: frozenset[str]
     opens: bool
     handle: bytes = b""
 
@@ -191,6 +193,13 @@ class Transfer(asyncssh.SSHClientSession[bytes]):
         if access is None:
             self._send(sftp_wire.status(packet.number, sftp_wire.FAILURE, "There is no such open file."))
             return
+        needed = SSH_WRITE if packet.kind in {Kind.WRITE, Kind.FSETSTAT} else SSH_READ
+        if (
+            packet.kind in NEEDS_VERB and needed not in access.verbs
+        ):  # a host may change attributes of a file that is open for reading
+            words = "The file is not open for that."
+            self._send(sftp_wire.status(packet.number, sftp_wire.PERMISSION_DENIED, words))
+            return
         if packet.kind == Kind.WRITE:
             access.recording.add(IN, file_wishes.data_in(packet))
         self._forward(packet, packet.body, access)
@@ -204,7 +213,7 @@ class Transfer(asyncssh.SSHClientSession[bytes]):
         # 1. and 3. to 5.
         admission = await self._session.admit(self._outlet, wish, self._session.place(self._session.upstream.home, {}))
         # 6. What was decided is what is sent.
-        access = _Access(admission, self._session.recording(), packet.number, packet.kind in {Kind.OPEN, Kind.OPENDIR})
+        access = _Access(admission, self._session.recording(), wish.verbs, packet.kind in {Kind.OPEN, Kind.OPENDIR})
         self._forward(packet, file_wishes.forwarded(packet, paths), access)
 
     async def _resolved(self, named: Named) -> str:

@@ -17,8 +17,11 @@ def require_covered(node: Node) -> None:
     """Raise Unsound where bytes of `node` belong to none of its children."""
     whole, begins, at = node.text or b"", node.start_byte, 0
     for child in node.children:
-        if not _GAP.match(whole[at : child.start_byte - begins]):
+        gap = whole[at : child.start_byte - begins]
+        if not _GAP.match(gap):
             raise Unsound("something that the gate did not read")
+        if gap and not gap.replace(b"\\\n", b""):
+            raise Unsound("words that a line's end joins")  # bash takes it away, and what stood apart is one word
         at = max(at, child.end_byte - begins)
     if node.children and not _GAP.match(whole[at:]):
         raise Unsound("something that the gate did not read")

@@ -53,7 +53,7 @@ class Upstream:
         names = " ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(environment.items()))
         # The number of the process that becomes bash, and leads all that it starts.
         number = f"echo narrowgate:{mark}:$$ >&2; " if mark else ""
-        return f"{number}cd -- {shlex.quote(folder)} && exec /usr/bin/env -i {names} bash --noprofile --norc -c {shlex.quote(command)}"
+        return f"{number}cd -- {shlex.quote(folder)} && exec /usr/bin/env -i {names} bash --noprofile --norc -c -- {shlex.quote(command)}"
 
     def environment(self, more: dict[str, str]) -> dict[str, str]:
         """The whole environment that a command has."""
@@ -63,7 +63,7 @@ class Upstream:
     async def kill(self, process: int, name: str) -> None:
         """Send a signal to a process group of ours."""
         with suppress(asyncssh.Error, OSError):
-            await self.connection.run(f"exec /usr/bin/env kill -s {name} -- -{process}")
+            await self.connection.run(f"kill -s {name} -- -{process}")
 
     def close(self) -> None:
         """Hang up."""

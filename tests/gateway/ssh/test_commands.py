@@ -126,6 +126,11 @@ def test_words_and_inputs_around_a_redirection_hide_nothing(text: str) -> None:
     assert any(part.verb == SSH_UNKNOWN for part in understand(text, folder=FOLDER))
 
 
+@pytest.mark.parametrize("text", ["cc\\\n#;ee", "ls\\\n# x", "a\\\n;b"])
+def test_words_that_a_lines_end_joins_are_not_told_apart(text: str) -> None:
+    assert any(part.verb == SSH_UNKNOWN for part in understand(text, folder=FOLDER))
+
+
 def test_bash_starts_nothing_that_was_not_listed(programs: Path, tmp_path: Path) -> None:
     """Lines put together at random: whichever the gate takes for known, bash starts no program beyond those in its list."""
     chosen, started_any, known = random.Random(20), 0, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,6 +96,36 @@ def test_the_older_scp_is_a_command(agent: Agent) -> None:
     assert _scp(agent, str(agent.folder / "askpass"), _there(agent, target), "-O") == (0, "")
     assert target.exists()
     assert _actions(agent) == [("ssh:exec", f"$ scp -t {target}", "done")]
+
+
+def test_a_file_that_is_open_for_reading_keeps_its_attributes(agent: Agent) -> None:
+    import asyncio
+
+    import asyncssh
+
+    kept = agent.sandbox / "kept"
+    kept.write_text("x")
+    kept.chmod(0o644)
+    token = agent.token()
+
+    async def ask() -> None:
+        name, port = agent.address
+        async with (
+            asyncssh.connect(
+                name, int(port), username=agent.name, password=token, known_hosts=None, config=[]
+            ) as connection,
+            connection.start_sftp_client() as sftp,
+            sftp.open(str(kept), "rb") as file,
+        ):
+            with pytest.raises(asyncssh.SFTPPermissionDenied):
+                await file.chmod(0o777)
+            with pytest.raises(asyncssh.SFTPPermissionDenied):
+                await file.write(b"y")
+            read: Any = await file.read()
+            assert read == b"x"
+
+    asyncio.run(ask())
+    assert kept.stat().st_mode & 0o777 == 0o644
 
 
 # ---- packets ----

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Role, User
@@ -83,14 +83,13 @@ class Board:
 def board(reader: User) -> Board:
     """Every hold that concerns `reader` now: at most 100 waiting and 20 settled within the hour."""
     now = timezone.now()
-    holds = visible_to(reader).select_related(*RELATED)
+    holds = visible_to(reader)
+    # Which they are is asked of narrow rows, or thousands that wait would be joined and sorted whole.
+    waiting_ids = holds.filter(status=Hold.Status.WAITING).order_by("deadline").values("id")[:_MOST]
     recent = holds.exclude(status=Hold.Status.WAITING).filter(_settled_since(now - timedelta(hours=1)))
-    listed = [
-        *holds.filter(status=Hold.Status.WAITING).order_by("deadline")[:_MOST],
-        *recent.order_by("-settled_at")[:20],
-    ]
-    prefetch_related_objects(listed, WITH_REVIEWS)
-    found = rows(listed, reader)
+    recent_ids = recent.order_by("-settled_at").values("id")[:20]
+    listed = Hold.objects.filter(Q(id__in=waiting_ids) | Q(id__in=recent_ids)).order_by("-settled_at", "deadline", "id")
+    found = rows(with_relations(listed), reader)
     waiting = [row for row in found if row.hold.status == Hold.Status.WAITING]
     waiting.sort(key=lambda row: presentation.urgency(row.hold, now))
     settled = [row for row in found if row.hold.status != Hold.Status.WAITING]

@@ -115,6 +115,7 @@ def verdict(
     """The sentence above a settled hold."""
     people = "a grant" if hold.grant_id else words.plural(approved, "person", "people")
     people = f"{glass.by} alone, who broke the glass," if glass else people
+    through = "Let through" if glass else "Approved"
     took = words.span((hold.settled_at or hold.deadline) - hold.asked_at)
     by = f"by {denial.reviewer} " if denial else ""
     return {
@@ -122,9 +123,9 @@ def verdict(
         Hold.Status.DENIED: f"Denied {by}after {took}. It never left the gate.",
         Hold.Status.EXPIRED: f"Nobody decided by {words.clock(hold.deadline)}, so it was denied.",
         Hold.Status.WITHDRAWN: f"Taken back after {took}. It never left the gate.",
-        Hold.Status.LAPSED: f"Approved by {people} in {took}, but not collected in time. It never ran.",
-        Hold.Status.APPROVED: f"Approved by {people} in {took}. It runs once, when the agent collects it.",
-        Hold.Status.RELEASED: f"Approved by {people} in {took}, then {_ran(action)}.",
+        Hold.Status.LAPSED: f"{through} by {people} in {took}, but not collected in time. It never ran.",
+        Hold.Status.APPROVED: f"{through} by {people} in {took}. It runs once, when the agent collects it.",
+        Hold.Status.RELEASED: f"{through} by {people} in {took}, then {_ran(action)}.",
     }[Hold.Status(hold.status)]
 
 

@@ -45,7 +45,7 @@ def queue(request: HttpRequest, hold_id: UUID | None = None) -> HttpResponse:
     row = listed.row_of(open_id)
     opened = Case(row, user) if row else case(open_id, user) if open_id else None
     context = {**_listing(listed, open_id), "case": opened, "reading": bool(hold_id), "keys": KEYS, "why": WHY}
-    return render(request, "approvals/queue.html", {**context, "last": last_settled(user)})
+    return render(request, "approvals/queue.html", {**context, "last": None if opened else last_settled(user)})
 
 
 @require_GET

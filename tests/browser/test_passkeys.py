@@ -61,7 +61,7 @@ def test_an_approval_is_signed_with_a_passkey_and_the_record_proves_it(
             page.goto(address)
             approve = page.get_by_role("button", name=re.compile("Approve with passkey"))
             expect(approve).to_be_visible()
-            page.wait_for_function("!document.querySelector('[data-arms]')")
+            expect(page.locator("[data-arms]")).to_have_count(0)
             page.keyboard.press("a")
             expect(page.get_by_text("Settled.", exact=True)).to_be_visible()
     _, said = asked.wait()
@@ -85,7 +85,7 @@ def test_a_passkey_that_does_not_answer_decides_nothing(desk: Desk, ask: Ask) ->
         with passkey(page, desk, "jonas"):
             page.goto(address)
             knows_its_user(False)
-            page.wait_for_function("!document.querySelector('[data-arms]')")
+            expect(page.locator("[data-arms]")).to_have_count(0)
             page.keyboard.press("a")
             expect(page.get_by_role("alert")).to_contain_text("Nothing was decided")
             expect(page.get_by_role("button", name=re.compile("Approve with passkey"))).to_be_visible()

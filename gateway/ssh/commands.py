@@ -45,6 +45,7 @@ _STATEMENTS: Final = frozenset(
 """Nodes after which reading goes on, should they not be understood."""
 _MOVES: Final = frozenset({"cd", "pushd", "popd"})
 _WRITES: Final = frozenset({">", ">>", ">|", "&>", "&>>", ">&"})
+_CONTINUED: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\\n")
 _DECLARED: Final = re.compile(r"-[arAg]+\Z")
 
 
@@ -112,7 +113,7 @@ class _Reading:
         self._scripts -= 1
 
     def _tree(self, text: str) -> None:
-        root = _parser().parse(text.encode()).root_node
+        root = _parser().parse(_joined(text).encode()).root_node
         before = len(self.parts)
         if root.has_error:
             self._unclear(text, "it is not bash as the gate reads it")
@@ -331,6 +332,16 @@ class _Reading:
             raise Unsound("a redirection that the gate does not read")
         part = file_part(SSH_READ if sign == "<" else SSH_WRITE, word, text_of(node), self._folder)
         self.parts += [part] if part is not None else []
+
+
+def _joined(text: str) -> str:
+    """`text` without the line ends that a backslash takes away, as bash takes them away before it reads a word.
+
+    Where quotes, comments or here-documents could keep one, all stay, and what stands around them is looked at (`tree.py`).
+    """
+    if "'" in text or "#" in text or "<<" in text:
+        return text
+    return _CONTINUED.sub(r"\1", text)
 
 
 def _is_descriptor(sign: str, word: Word) -> bool:

@@ -11,14 +11,21 @@ from tree_sitter import Node
 from gateway.ssh.words import Unsound, read, require_still, text_of
 
 _GAP: Final = re.compile(rb"(?:[ \t\n]|\\\n)*\Z")
+_BLANKS: Final = re.compile(rb"(?:[ \t]|\\\n)*\Z")
+_ONE_LINE: Final = frozenset(
+    {"command", "redirected_statement", "file_redirect", "herestring_redirect", "variable_assignment", "variable_assignments",
+     "declaration_command", "unset_command", "negated_command", "concatenation"}
+)  # fmt: skip
+"""Nodes that a line's end would end, whatever stands before it."""
 
 
 def require_covered(node: Node) -> None:
     """Raise Unsound where bytes of `node` belong to none of its children."""
     whole, begins, at = node.text or b"", node.start_byte, 0
+    between = _BLANKS if node.type in _ONE_LINE else _GAP
     for child in node.children:
         gap = whole[at : child.start_byte - begins]
-        if not _GAP.match(gap):
+        if not between.match(gap):
             raise Unsound("something that the gate did not read")
         if gap and not gap.replace(b"\\\n", b""):
             raise Unsound("words that a line's end joins")  # bash takes it away, and what stood apart is one word

@@ -126,8 +126,8 @@ def test_words_and_inputs_around_a_redirection_hide_nothing(text: str) -> None:
     assert any(part.verb == SSH_UNKNOWN for part in understand(text, folder=FOLDER))
 
 
-@pytest.mark.parametrize("text", ["cc\\\n#;ee", "ls\\\n# x", "a\\\n;b"])
-def test_words_that_a_lines_end_joins_are_not_told_apart(text: str) -> None:
+@pytest.mark.parametrize("text", ["cc\\\n#;ee", "ls\\\n# x", "E ''\n\\\nee dd", "aa $(E ''\n\\\nee dd)"])
+def test_words_that_a_lines_end_joins_or_parts_are_not_told_apart(text: str) -> None:
     assert any(part.verb == SSH_UNKNOWN for part in understand(text, folder=FOLDER))
 
 
@@ -155,3 +155,11 @@ def test_bash_starts_nothing_that_was_not_listed(programs: Path, tmp_path: Path)
         started_any += bool(started)
         assert started <= {part.program for part in parts}, line
     assert started_any > 10
+
+
+@pytest.mark.parametrize(
+    ("text", "programs"),
+    [("a\\\n;b", ["a", "b"]), ("E\n\\\nee dd", ["E", "ee"]), ("aa $(E\n\\\nee dd)", ["E", "ee", "aa"]), ("ec\\\nho x", ["echo"]), ("a\\\\\nb", ["a\\", "b"])],
+)  # fmt: skip
+def test_a_line_that_goes_on_is_one_line(text: str, programs: list[str]) -> None:
+    assert [part.program for part in understand(text, folder=FOLDER)] == programs

@@ -88,7 +88,6 @@ _INTERPRETED: Final = re.compile(r"-[uBsSEIOqwT]+\Z")
 """Their options that take no value and run nothing."""
 _ASKED: Final = frozenset({"--version", "--help", "-V", "-h"})
 _VERSIONED: Final = re.compile(r"(python|perl|ruby|lua|php|node)[\d.]+\Z")
-_ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 _AWK_RUNS: Final = re.compile(r"system|getline|\||@|>")
 _UNCLEAR: Final[Mapping[str, str]] = {
     "eval": "it runs what its arguments become",
@@ -167,9 +166,10 @@ def _after_options(words: Arguments, options: _Options) -> list[Word]:
     for word in rest[: options.before]:
         _known(word)
     rest = rest[options.before :]
-    while options.assigns and rest and (assigned := _ASSIGNMENT.match(_known(rest[0]))):
-        if assigned[1] not in PLAIN_VARIABLES:
-            raise Unsound(f"the variable {assigned[1]} may change what programs do")
+    while options.assigns and rest and "=" in _known(rest[0]):  # whatever stands before it: env takes any name
+        name = _known(rest[0]).partition("=")[0]
+        if name not in PLAIN_VARIABLES:
+            raise Unsound(f"the variable {name[:40]} may change what programs do")
         rest = rest[1:]
     return rest
 

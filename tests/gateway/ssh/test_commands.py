@@ -119,6 +119,11 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("text", ["env =x ee dd", "env 1a=b ee", "sudo a-b=c ee", "env LANG=C PATH=x ee"])
+def test_whatever_env_takes_for_a_variable_is_none_of_the_command(text: str) -> None:
+    assert any(part.verb == SSH_UNKNOWN for part in understand(text, folder=FOLDER))
+
+
 @pytest.mark.parametrize(
     "text", ["nice >f rm x", "xargs <<E rm\nx\nE", "bash <<E <f\nls\nE", "bash <<'E' 3<&0 <f\nls\nE"], ids=["after a file", "after a document", "another input", "two"],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import cache
+from django.urls import set_urlconf
 from hypothesis import HealthCheck, settings
 from pytest_django.plugin import DjangoDbBlocker, blocking_manager_key
 
@@ -61,12 +62,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def no_memory() -> None:
-    """Failed sign-ins are counted in the cache, for which all tests come from one address, and what decides is kept by its
-    revision, whose numbers each test begins anew: each starts with nothing.
+    """Failed sign-ins are counted in the cache, for which all tests come from one address, what decides is kept by its
+    revision, whose numbers each test begins anew, and Django keeps the last request's table of addresses: each starts with nothing.
     """
     from policies import crossings, current, reaching  # Django is there by now
 
     cache.clear()
+    set_urlconf(None)
     current.forget()
     reaching.kinds_at.cache_clear()
     crossings.map_at.cache_clear()

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page
 FARTHEST = 120  # tabs
 _FOCUSED = "one => one === document.activeElement"
 # A link that fills its row draws the focus around the whole of it; a field has a ring of shadow.
-_DRAWN = """one => [one, one.closest('tr'), one.closest('label')].some(part => {
+_DRAWN = """one => [one, one.closest('tr'), one.closest('label'), one.closest('.cm-editor')].some(part => {
     if (!part) return false;
     const style = getComputedStyle(part);
     return style.outlineStyle !== 'none' || style.boxShadow !== 'none';
@@ -46,6 +46,10 @@ def follow(page: Page, name: str | re.Pattern[str], *, role: Any = "link") -> No
 def fill(page: Page, **fields: str) -> None:
     """Type into fields by their names in the form, in the order given; what is there already is typed over."""
     for name, value in fields.items():
-        reach(page, page.locator(f"main [name={name}], form [name={name}]").first)
+        field = page.locator(f"main [name={name}], form [name={name}]").first
+        editor = page.locator(".cm-content")  # it stands in place of the field that it writes to
+        reach(page, editor if field.is_hidden() else field)
         page.keyboard.press("Control+A")
         page.keyboard.insert_text(value) if "\n" in value else page.keyboard.type(value)
+        if field.is_hidden():
+            page.keyboard.press("Escape")  # so that Tab leaves it, as the page says

@@ -165,7 +165,7 @@ FORM = {"shown": ["review", "outcome"], "mailed": ["review"], "quiet_from": "22:
 
 def test_choices_are_kept_and_shown_again(world: World) -> None:
     client, address = _as(world.cast.reviewer), reverse("notifications:choices")
-    assert client.get(address).content.decode().count("checked>") == 20 + 1  # and the switch for single letters
+    assert client.get(address).content.decode().count("checked>") == 22 + 1  # and the switch for single letters
     assert client.post(address, {**FORM, "zone": "Europe/Berlin"}).status_code == 302
     chosen = NotificationChoices.objects.get(person=world.cast.reviewer)
     assert ("review" in chosen.unshown, "review" in chosen.unmailed, "outcome" in chosen.unmailed) == (

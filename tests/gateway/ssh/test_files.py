@@ -72,7 +72,7 @@ def test_sftp_does_all_that_it_can(agent: Agent) -> None:
     assert f"sftp> read {folder}/b" in shown  # that is where the link leads
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "sandbox/../../../../../etc/passwd", "link"])
+@pytest.mark.parametrize("path", ["/etc/passwd", f"sandbox/{'../' * 20}etc/passwd", "link"])
 def test_a_path_leads_nowhere_else(agent: Agent, path: str) -> None:
     (agent.sandbox / "link").unlink(missing_ok=True)
     (agent.sandbox / "link").symlink_to("/etc/passwd")

@@ -198,6 +198,7 @@ def test_an_agent_that_has_done_nothing_is_told_how_to_begin_and_what_it_may(wor
     engineer = browser(world.cast.engineer)
     page = engineer.get(address).content.decode()
     assert "narrowgate agent run support.production --resource shop --key support.production.jwk -- psql" in page
+    assert "narrowgate ssh-cert support.production --resource HOST --key support.production.jwk" in page
     assert "/mcp/TOOLS&quot;" in page
     assert "narrowgate token support.production --resource TOOLS --key support.production.jwk" in page
     assert "Not counted yet" in page

@@ -161,8 +161,9 @@ class HttpDoor:
                     async for part in passing.body():
                         await send({"type": "http.response.body", "body": part, "more_body": True})
                     await send({"type": "http.response.body", "body": b""})
-        except Refusal as refusal:
-            self._end(begun, visit, passing, "failed", refusal.message)
+        except Refusal as refusal:  # of the answer: the request was sent
+            status = "failed" if call.operation.reads else "uncertain"
+            self._end(begun, visit, passing, status, refusal.message)
             return None if started else Problem(502, refusal.code, refusal.message, action=begun.action_id).reply
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
             status, problem = _lost(error, call, passing)

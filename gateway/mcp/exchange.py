@@ -67,6 +67,7 @@ class Exchange:
         self._telling: set[asyncio.Task[None]] = set()
         self._told = 0
         self._in_task = in_task
+        self._is_sent = False
         self._cancel: Callable[[], object] = left.set
         self.begun = asyncio.Event()
         """Set once it was decided, and not denied."""
@@ -185,26 +186,30 @@ class Exchange:
             self._finish(begun, "failed", message="The tool server answered with an error.")
             return erred.said
         except Refusal as refusal:
-            self._finish(begun, "failed", message=refusal.message)
+            self._finish(begun, self._unanswered(call), message=refusal.message)
             raise
         except ValueError:
-            self._finish(begun, "failed", message="The answer cannot be written.")
+            self._finish(begun, self._unanswered(call), message="The answer cannot be written.")
             raise unclear("It says what JSON cannot.") from None
         except LOST as error:
             lost = unreached(error)
-            self._finish(begun, "failed" if call.reads else "uncertain", message=lost.message)
+            self._finish(begun, self._unanswered(call), message=lost.message)
             raise lost from None
         except asyncio.CancelledError:
-            status = "failed" if call.reads else "uncertain"
-            self._finish(begun, status, message=self._visit.because or "It was cancelled before the answer came.")
+            because = self._visit.because or "It was cancelled before the answer came."
+            self._finish(begun, self._unanswered(call), message=because)
             raise
         except Exception:
-            self._finish(begun, "failed" if call.reads else "uncertain", message="Something broke at the gate.")
+            self._finish(begun, self._unanswered(call), message="Something broke at the gate.")
             raise
         failed = shown.answer.get("isError") is True
         message = "The tool says that it failed." if failed else ""
         self._finish(begun, "failed" if failed else "done", message=message, shown=shown, size=size)
         return said
+
+    def _unanswered(self, call: Call) -> str:
+        """What becomes of a call whose answer is lost, or is none that can be passed on: what was sent, and may change something, may have run."""
+        return "uncertain" if self._is_sent and not call.reads else "failed"
 
     async def _answered(self, party: Asking, plan: Plan) -> Shown:
         """The result, masked."""
@@ -244,6 +249,7 @@ class Exchange:
         """Send it up, and give what comes back under its own number. Raises Refusal, _Erred, and what a link raises."""
         number = self._session.next()
         up = dict(params) | ({"_meta": {PROGRESS: number}} if call.progress is not None else {})
+        self._is_sent = True
         async for message in self._session.link.ask(request(number, call.method, up), self._client):
             if "method" in message:
                 await back.take(message, call=call, number=number, quiet=quiet)

@@ -168,3 +168,9 @@ def test_redirects_lead_within_the_resource_or_nowhere(agent: Agent) -> None:
             "redirect_denied",
             False,
         )
+    assert last(shape="moved", status="failed").message
+
+
+def test_a_change_whose_answer_is_refused_may_have_happened(agent: Agent) -> None:
+    assert agent.send("POST", "/moved/away").json()["code"] == "redirect_denied"
+    assert "redirects" in last(shape="moving", status="uncertain").message

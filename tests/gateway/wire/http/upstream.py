@@ -171,7 +171,7 @@ DOCUMENT = {
         },
         "/echo": {"get": {"operationId": "echo"}},
         "/events": {"get": {"operationId": "events"}},
-        "/moved/{how}": {"get": {"operationId": "moved"}},
+        "/moved/{how}": {"get": {"operationId": "moved"}, "post": {"operationId": "moving"}},
         "/dies": {"get": {"operationId": "diesReading"}, "post": {"operationId": "diesWriting"}},
         "/cut": {"get": {"operationId": "cut"}},
         "/slow": {"get": {"operationId": "slow"}},

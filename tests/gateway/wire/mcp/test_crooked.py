@@ -154,13 +154,21 @@ WRONG: list[tuple[Callable[[Handler, Any], None], str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "code"), WRONG)
-def test_a_wrong_answer_fails_the_action_and_goes_nowhere(
+def test_a_wrong_answer_goes_nowhere_and_the_call_may_have_run(
     agent: Agent, crooked: Crooked, wrong: Callable[[Handler, Any], None], code: str
 ) -> None:
     crooked.calls = wrong
     agent.begin()
     error = agent.call("look")
     assert error["data"]["code"] == code
+    assert last(id=error["data"]["action"], status="uncertain").message in error["message"]
+
+
+def test_a_wrong_answer_to_a_reading_fails_it(agent: Agent, crooked: Crooked) -> None:
+    crooked.calls = lambda handler, said: handler.result(said, {"contents": "text"})
+    agent.begin()
+    error = agent.ask("resources/read", {"uri": "file:///x"})["error"]
+    assert error["data"]["code"] == "answer_unclear"
     assert last(id=error["data"]["action"], status="failed")
 
 

@@ -79,6 +79,11 @@ def key_set() -> dict[str, list[dict[str, str]]]:
     return {"keys": [public_jwk(key) | {"use": "sig"} for key in verification_keys().values()]}
 
 
+def kept_in() -> str:
+    """Where the key that signs is: `hsm` or `file`. Raises NarrowgateError."""
+    return "hsm" if _ring().label else "file"
+
+
 def rotate() -> Key:
     """Sign with a new key from now on, made where `TOKEN_KEY` says; gives its public half. What the one before signed stays good until it
     expires. Raises NarrowgateError.

@@ -60,6 +60,11 @@ def ring() -> tuple[Wrapping, ...]:
     return tuple(_opened(one) for one in _kept())
 
 
+def kept_in() -> str:
+    """Where the key that seals is: `hsm` or `file`. Raises NarrowgateError."""
+    return _kept()[0].kept_in
+
+
 def about_to_seal() -> None:
     """Wait for a rotation, and let none begin before the caller's transaction ends. Before any row of the vault is locked."""
     with connection.cursor() as cursor:

@@ -45,8 +45,8 @@ def witness(
         host, port = door.getsockname()[:2]
         typer.echo(f"The witness listens on http://{host}:{port}. Its key:\n{own.key}")
         config = uvicorn.Config(
-            _App(own), lifespan="off", log_config=None, access_log=False, server_header=False, limit_concurrency=AT_ONCE
-        )
+            _App(own), http="h11", lifespan="off", log_config=None, access_log=False, server_header=False, limit_concurrency=AT_ONCE,
+        )  # fmt: skip  # h11 by name: it bounds the head of a request
         uvicorn.Server(config).run(sockets=[door])
 
 

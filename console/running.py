@@ -150,7 +150,8 @@ async def _serving(server: uvicorn.Server, sockets: list[socket.socket]) -> Any:
 def _console_server() -> Server:
     from console.asgi import application
 
-    return Server(uvicorn.Config(application, lifespan="off", log_config=None, access_log=False, **OPTIONS))
+    # h11 by name: it bounds the head of a request.
+    return Server(uvicorn.Config(application, http="h11", lifespan="off", log_config=None, access_log=False, **OPTIONS))
 
 
 def _door_server(identity: ServerIdentity, ways: Ways) -> https.Server:

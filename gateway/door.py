@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from io import BytesIO
 from typing import Any, NamedTuple
 
-import django
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.exception import convert_exception_to_response
@@ -143,10 +141,3 @@ def broken(_request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {"error": "server_error", "error_description": "Something broke here, and was logged."}, status=500
     )
-
-
-def door() -> Door:
-    """The ASGI application, for `uvicorn gateway.door:door --factory` with the gateway's certificate."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-    django.setup(set_prefix=False)
-    return Door()

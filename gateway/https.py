@@ -18,7 +18,7 @@ from typing import Any, cast
 import structlog
 import uvicorn
 from django.http import HttpRequest
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from activity import actions
 from gateway.door import Door
@@ -32,6 +32,10 @@ PROVED = "narrowgate.proved"
 HANDSHAKE_WITHIN = 10.0
 """Seconds from connecting to the end of the TLS handshake."""
 GOODBYE_WITHIN = 1.0
+HEAD_WITHIN = 10.0
+"""Seconds that the head of a request has to arrive whole."""
+LONGEST_HEAD = 65_536
+"""Bytes of a head that is not over yet."""
 PAUSE = 0.1
 """Seconds after a connection that could not be accepted."""
 MOST_WAITING = 1_000
@@ -64,8 +68,14 @@ def context(certificate: Path, key: Path, password: str, agents_ca: Path) -> ssl
     return made
 
 
-class Conversing(H11Protocol):
-    """HTTP within TLS: the application is told what certificate the connection showed, and whether it proved the key."""
+class Conversing(HttpToolsProtocol):
+    """HTTP within TLS: the application is told what certificate the connection showed, and whether it proved the key.
+
+    The parser bounds neither the size of a head nor its time, and takes fields after a chunked body for fields of the head: all three are refused here.
+    """
+
+    _unread = 0
+    _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         """Take the encrypted transport, whose handshake is over."""
@@ -73,6 +83,50 @@ class Conversing(H11Protocol):
         certificate = tls.getpeercert(binary_form=True)
         self.app = _told(self.app, {CERTIFICATE: certificate, PROVED: _proved(tls) if certificate else None})
         super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the head that will not come."""
+        self._end_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and refuse a head that has become too long."""
+        super().data_received(data)
+        if self._late is None or self.transport.is_closing():
+            return
+        self._unread += len(data)
+        if self._unread > LONGEST_HEAD:
+            self.send_400_response(f"The head of the request has more than {LONGEST_HEAD} bytes.")
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        if self._late is None:
+            self._expect_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. Whatever is raised here is answered 400, and ends the connection."""
+        if self._late is None:
+            raise ValueError("A field after the body is no field of the head.")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is over."""
+        self._end_head()
+        super().on_headers_complete()
+
+    def _expect_head(self) -> None:
+        self._unread, self._late = 0, self.loop.call_later(HEAD_WITHIN, self._is_late)
+
+    def _end_head(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _is_late(self) -> None:
+        log.info("head_is_late", source=self.client[0] if self.client else "")
+        self.transport.abort()
 
 
 class Server(uvicorn.Server):

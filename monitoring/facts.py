@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from activity.models import Action, GatewayNode, Session
 from agents.models import Credential, Resource
 from ledger.models import Key
+from monitoring import soft_keys
 from monitoring.fleet_counts import FleetCounts
 from monitoring.models import Cursor, LedgerCheck
 from monitoring.steps import CUT, Facts
@@ -107,7 +108,7 @@ def facts_of(fleet: FleetCounts, seen: Watch, now: datetime) -> Facts:
         behind=max(0, ledger.size - seen.detector_at),
         late_sessions=seen.late_sessions,
         bare_resources=seen.bare_resources,
-        soft_key=seen.soft_key,
+        soft_keys=seen.soft_key + len(soft_keys.in_files()),
         unrecorded=seen.unrecorded,
         signed=now - ledger.signed_at if ledger.signed_at else None,
         waiting=now - ledger.oldest_at if ledger.oldest_at else None,

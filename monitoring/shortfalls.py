@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from agents.models import Agent
-from monitoring import facts
+from monitoring import facts, soft_keys
 from monitoring.fleet_counts import BEARER, BROAD, NO_KEY, NO_ROLE, UNSCORED, fleet
 from monitoring.models import Cursor, LedgerCheck
 from monitoring.steps import FRESH, HEARD
@@ -122,13 +122,14 @@ def _resources(_since: datetime, _now: datetime, after: str) -> Page:
         )
 
     page = _page(_behind(facts.bare_resources().select_related("segment", "owner"), after), "id", told)
-    return page if after else Page([*_soft_key(), *page.rows], page.more)
+    return page if after else Page([*_soft_keys(), *page.rows], page.more)
 
 
-def _soft_key() -> list[Shortfall]:
+def _soft_keys() -> list[Shortfall]:
     why = "Is in a file, where whoever administers the machine can copy it. Move it into an HSM: see the help."
     where = reverse("help:document", args=["ledger-key"])
-    return [Shortfall(f"The ledger's key {key.key_id}", where, why) for key in facts.soft_key()]
+    names = [f"The ledger's key {key.key_id}" for key in facts.soft_key()] + soft_keys.in_files()
+    return [Shortfall(name, where, why) for name in names]
 
 
 def _audits(since: datetime, now: datetime, after: str) -> Page:

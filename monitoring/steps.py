@@ -33,7 +33,7 @@ class Facts:
     behind: int = 0
     late_sessions: int = 0
     bare_resources: int = 0
-    soft_key: int = 0
+    soft_keys: int = 0
     unrecorded: int = 0
     signed: timedelta | None = None
     waiting: timedelta | None = None
@@ -96,10 +96,10 @@ def _revocation(facts: Facts) -> tuple[str, int | None]:
 
 
 def _isolation(facts: Facts) -> tuple[str, int | None]:
-    bare, soft = facts.bare_resources, facts.soft_key
+    bare, soft = facts.bare_resources, facts.soft_keys
     if bare:
         return f"{words.count(bare)} without a secret", bare + soft
-    return ("the ledger's key is no HSM's" if soft else "every secret in its vault"), soft
+    return (f"{words.plural(soft, 'key')} in no HSM" if soft else "every secret in its vault"), soft
 
 
 def _audits(facts: Facts) -> tuple[str, int | None]:
@@ -139,7 +139,7 @@ STEPS: Final[tuple[tuple[str, str, str, _Measure], ...]] = (
     (
         "isolation",
         "Credential isolation",
-        "Resources whose login is in the vault, never with an agent; the key that signs the ledger, in an HSM.",
+        "Resources whose login is in the vault, never with an agent; in an HSM, the keys of ledger, vault, tokens, certificates and policies.",
         _isolation,
     ),
     (

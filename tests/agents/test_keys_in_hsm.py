@@ -22,6 +22,7 @@ from agents.vault import Login
 from core.errors import Invalid, NarrowgateError
 from core.files import write_private
 from ledger.models import Outbox
+from monitoring import soft_keys
 from tests.agents.conftest import Enrolled
 from tests.agents.test_token_state import token_of
 from tests.cast import Cast
@@ -220,3 +221,23 @@ def test_what_is_wrong_is_one_sentence(state: Any, hsm_token: str, place: str, p
     with pytest.raises((NarrowgateError, Invalid), match=says):
         vault_keys.ring()
     assert not vault_keys._path().exists()
+
+
+# ---- what posture says of them ----
+@pytest.mark.django_db
+def test_posture_counts_each_key_until_it_is_in_the_hsm(
+    state: Any, cast: Cast, resource: Resource, uri: Callable[[str], str]
+) -> None:
+    _stored(resource, cast)
+    signing.signing_key()
+    assert len(soft_keys.in_files()) == 4
+    _in_hsm(state, "VAULT_KEY", uri("counted-vault"))
+    _in_hsm(state, "TOKEN_KEY", uri("counted-tokens"))
+    assert len(soft_keys.in_files()) == 4, "a setting alone moves no key"
+    call_command("rotate_vault_key", stdout=StringIO())
+    call_command("rotate_token_key", stdout=StringIO())
+    assert len(soft_keys.in_files()) == 2
+    state.AGENTS_CA_KEY = uri("counted-agents")
+    assert soft_keys.in_files() == ["The key that signs versions of the policies"]
+    (Path(state.STATE_DIR) / "keys" / vault_keys.FILE).write_text("{")
+    assert len(soft_keys.in_files()) == 2, "a key that cannot be looked at is not said to be in an HSM"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_tricks_with_paths_are_denied(agent: Agent, path: str) -> None:
         ("GET /http/bank/customers HTTP/1.1\nHost: localhost\nAuthorization: Bearer TOKEN\nAuthorization: Bearer x\nConnection: close\n\n", b"400"),
         ("GET http://evil.test/customers HTTP/1.1\nHost: localhost\nAuthorization: Bearer TOKEN\nConnection: close\n\n", b"404"),
         ("GET /http/bank/events HTTP/1.1\nHost: localhost\nAuthorization: Bearer TOKEN\nUpgrade: h2c\nConnection: Upgrade, HTTP2-Settings\nHTTP2-Settings: x\n\n", b"501"),
-        ("CONNECT evil.test:443 HTTP/1.1\nHost: localhost\nConnection: close\n\n", b"404"),
+        ("CONNECT evil.test:443 HTTP/1.1\nHost: localhost\nConnection: close\n\n", b"400"),
         ("GET /http/other/customers HTTP/1.1\nHost: localhost\nAuthorization: Bearer TOKEN\nConnection: close\n\n", b"403"),
         ("GET /http/bank/customers HTTP/1.1\nHost: localhost\nConnection: close\n\n", b"401"),
         ("GET /http/BANK/customers HTTP/1.1\nHost: localhost\nAuthorization: Bearer TOKEN\nConnection: close\n\n", b"404"),
@@ -174,3 +175,32 @@ def test_redirects_lead_within_the_resource_or_nowhere(agent: Agent) -> None:
 def test_a_change_whose_answer_is_refused_may_have_happened(agent: Agent) -> None:
     assert agent.send("POST", "/moved/away").json()["code"] == "redirect_denied"
     assert "redirects" in last(shape="moving", status="uncertain").message
+
+
+# ---- heads without an end ----
+def test_a_head_that_grows_is_refused_whatever_part_of_it_grows(agent: Agent) -> None:
+    begun = "GET /http/bank/customers HTTP/1.1\nHost: localhost\nConnection: close\n"
+    for grows in ("X-Long: ", "X-a: b\n" * 9_999 + "X-Long: "):
+        got = agent.raw(begun + grows, b"a" * 70_000)
+        assert got.startswith(b"HTTP/1.1 400 "), got[:200]
+        assert b"more than 65536 bytes" in got
+    assert not agent.api.seen
+
+
+def test_a_head_that_does_not_arrive_is_not_waited_for(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.https.HEAD_WITHIN", 0.3)
+    for sent in ("", "GET /http/bank/cust", "GET /http/bank/customers HTTP/1.1\nHost: localhost\n"):
+        began = time.monotonic()
+        assert agent.raw(sent) == b""
+        assert 0.2 < time.monotonic() - began < 5
+    assert not agent.api.seen
+
+
+def test_a_field_after_the_body_is_no_field_of_the_head(agent: Agent) -> None:
+    head = (
+        "POST /http/bank/transfers HTTP/1.1\nHost: localhost\nAuthorization: Bearer TOKEN\nContent-Type: application/json\n"
+        "Transfer-Encoding: chunked\nConnection: close\n\n2\n{}\n0\nAuthorization: Bearer x\n\n"
+    )
+    got = agent.raw(head)
+    assert got.startswith(b"HTTP/1.1 400 "), got[:200]
+    assert not agent.api.seen

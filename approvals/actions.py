@@ -6,7 +6,7 @@ asks for more at the release. The deadline is compared with the database's clock
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -97,23 +97,18 @@ def approve(
     `passkey_required`, `passkey_refused`) and Invalid (the reason, how wide).
     """
     with transaction.atomic():
-        hold, reviewer = _to_review(hold_id, actor, seen)
+        hold, reviewer = to_review(hold_id, actor, seen)
         granting.require_grantable(hold, wider)
-        releasing.require_turn(hold, reviewer)
         signed = signing.signed(reviewer, signing.APPROVE, [(str(hold.id), seen)], passkey) if hold.passkey else None
-        _approve(hold, reviewer, seen, reason, wider=wider, signed=signed)
+        take_approval(hold, reviewer, seen, reason, wider=wider, signed=signed)
     return hold
 
 
 def deny(hold_id: UUID, *, actor: User, seen: str, reason: str) -> Hold:
     """Deny the action whose digest is `seen`: one denial settles. Raises as `approve` does."""
-    if not reason.strip():
-        raise Invalid("reason", "A denial needs a reason.", "Say in a sentence why not; the agent is told.")
     with transaction.atomic():
-        hold, reviewer = _to_review(hold_id, actor, seen)
-        _review(hold, reviewer, Review.Verdict.DENY, seen, reason)
-        settle(hold, Status.DENIED, f"Denied by {reviewer}: “{reason.strip()}”")
-        after_commit(hold_changed, hold.id)
+        hold, reviewer = to_review(hold_id, actor, seen)
+        take_denial(hold, reviewer, seen, reason)
     return hold
 
 
@@ -226,7 +221,7 @@ def to_decide(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
     return hold, person
 
 
-def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
+def to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
     """The same, with `actor` as somebody who may review it. Raises NotEligible."""
     hold, reviewer = to_decide(hold_id, actor, seen)
     stands = standing(reviewer, hold)
@@ -235,17 +230,31 @@ def _to_review(hold_id: UUID, actor: User, seen: str) -> tuple[Hold, User]:
     return hold, reviewer
 
 
-def _approve(hold: Hold, reviewer: User, seen: str, reason: str, *, wider: Wider, signed: Signed) -> None:
+def take_approval(
+    hold: Hold, reviewer: User, seen: str, reason: str, *, wider: Wider = JUST_ONCE, signed: Signed = None,
+    together: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Note the approval of somebody who may review a locked hold, decided `together` with others. Raises NotEligible and Invalid."""
+    releasing.require_turn(hold, reviewer)
     if signed:
         _replace_unsigned(hold, reviewer)
     waited = releasing.waits_for_first(hold)
-    _review(hold, reviewer, Review.Verdict.APPROVE, seen, reason, wider=wider, signed=signed)
+    _review(hold, reviewer, Review.Verdict.APPROVE, seen, reason, wider=wider, signed=signed, together=together)
     if releasing.quorum_met(hold, Requirement.of(hold.requirement), signed=hold.passkey):
         settle(hold, Status.APPROVED, "Everybody it takes has approved.")
         noted(Event.HOLD_SETTLED, hold, SYSTEM, details={"status": hold.status})
         _grant(hold)
     elif waited and not releasing.waits_for_first(hold):
         noted(Event.HOLD_STAGE, hold, SYSTEM)
+    after_commit(hold_changed, hold.id)
+
+
+def take_denial(hold: Hold, reviewer: User, seen: str, reason: str, *, together: Sequence[str] = ()) -> None:
+    """Note the denial of somebody who may review a locked hold, decided `together` with others. Raises NotEligible and Invalid."""
+    if not reason.strip():
+        raise Invalid("reason", "A denial needs a reason.", "Say in a sentence why not; the agent is told.")
+    _review(hold, reviewer, Review.Verdict.DENY, seen, reason, together=together)
+    settle(hold, Status.DENIED, f"Denied by {reviewer}: “{reason.strip()}”")
     after_commit(hold_changed, hold.id)
 
 
@@ -264,7 +273,7 @@ def _take_back(given: Review, hold: Hold, reviewer: User) -> None:
 
 def _review(
     hold: Hold, reviewer: User, verdict: Review.Verdict, seen: str, reason: str, *, wider: Wider = JUST_ONCE,
-    signed: Signed = None,
+    signed: Signed = None, together: Sequence[str] = (),
 ) -> None:  # fmt: skip
     if len(reason) > LONGEST_REASON:
         raise Invalid("reason", f"A reason is at most {LONGEST_REASON} characters long.", "Shorten it.")
@@ -283,7 +292,8 @@ def _review(
     said = {"reason": commit_text(review.reason, bytes(review.salt))} if review.reason else {}
     beyond = {} if wider == JUST_ONCE else vars(wider)
     proof = {"passkey": signed} if signed else {}
-    noted(event, hold, actor_of(reviewer), details={"review": str(review.id), **said, **beyond, **proof})
+    others = {"together": list(together)} if together else {}
+    noted(event, hold, actor_of(reviewer), details={"review": str(review.id), **said, **beyond, **proof, **others})
 
 
 def _grant(hold: Hold) -> None:

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from accounts.api import R, Visible
 from accounts.models import User
 from accounts.scopes import AGENTS_WRITE, REVIEW
-from approvals import actions, granting, queries, waiting_actions
+from approvals import actions, alike_actions, granting, queries, waiting_actions
 from approvals.eligibility import Bench, Standing
 from approvals.models import Hold, Review, Scope
 from core.errors import NarrowgateError
@@ -96,6 +96,21 @@ class ApprovalSerializer(DecisionSerializer):
     scope = serializers.ChoiceField(choices=Scope.choices, required=False, default=Scope.ONCE)
     minutes = serializers.IntegerField(min_value=0, max_value=granting.MOST_MINUTES, required=False, default=0)
     times = serializers.IntegerField(min_value=0, max_value=granting.MOST_TIMES, required=False, default=0)
+
+
+class SeenSerializer(serializers.Serializer[Any]):
+    """A hold, and the digest of its action that was seen."""
+
+    id = serializers.UUIDField()
+    digest = serializers.CharField(max_length=80)
+
+
+class AlikeSerializer(serializers.Serializer[Any]):
+    """One verdict over holds that ask alike; a denial says why."""
+
+    holds = serializers.ListField(child=SeenSerializer(), min_length=1, max_length=alike_actions.MOST)
+    verdict = serializers.ChoiceField(choices=Review.Verdict.choices[:2])
+    reason = serializers.CharField(max_length=actions.LONGEST_REASON, required=False, allow_blank=True, default="")
 
 
 class HandingSerializer(serializers.Serializer[Any]):
@@ -186,6 +201,24 @@ class HoldViewSet(Visible[Hold]):
         """Take back what an agent of one's own waits for, with a reason that it is told."""
         said = _said(WithdrawalSerializer(data=request.data))
         return self._do(pk, lambda: actions.withdraw_own(pk, actor=self.person, reason=said["reason"]))
+
+    @extend_schema(request=AlikeSerializer, responses=HoldSerializer(many=True))
+    @action(detail=False, methods=["post"], url_path="decide-alike", pagination_class=None, filter_backends=[])
+    def decide_alike(self, request: Request) -> Response:
+        """Approve or deny holds that ask alike, each over the digest that was seen of it: all of them, or none."""
+        said = _said(AlikeSerializer(data=request.data))
+        shown = [(one["id"], one["digest"]) for one in said["holds"]]
+        try:
+            if said["verdict"] == Review.Verdict.APPROVE:
+                alike_actions.approve_alike(shown, actor=self.person, reason=said["reason"])
+            else:
+                alike_actions.deny_alike(shown, actor=self.person, reason=said["reason"])
+        except NarrowgateError as error:
+            for hold, _ in shown:
+                actions.record_refusal(hold, actor=self.person, error=error)
+            raise
+        decided = self.get_queryset().filter(id__in=[hold for hold, _ in shown]).order_by("id")
+        return Response(self.get_serializer(decided, many=True).data)
 
     def _do(self, pk: UUID, act: Callable[[], Hold]) -> Response:
         """Act and say how the hold stands; a refusal is recorded."""

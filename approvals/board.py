@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Role, User
-from approvals import presentation
+from approvals import alike, presentation
 from approvals.eligibility import Bench, Standing
 from approvals.models import Hold, Review
 from approvals.queries import RELATED, WITH_REVIEWS, visible_to
 from approvals.seating import Chair, chairs_of, memberships_of
 
 _MOST = 100
+MOST_TOGETHER = 50
+"""How many one decision is over, at most: as many as a passkey signs at once."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class Board:
     settled: list[Row]
     now: datetime
 
+    @property
+    def groups(self) -> list[list[Row]]:
+        """Those that need the reader, with those that ask alike together."""
+        return alike.grouped((row.hold, row) for row in self.needs)
+
     def row_of(self, hold_id: object) -> Row | None:
         """The row of a hold, if it is listed."""
         return next((row for row in (*self.needs, *self.others, *self.settled) if row.hold.id == hold_id), None)
@@ -105,6 +113,16 @@ def rows(holds: Iterable[Hold], reader: User) -> list[Row]:
     chairs = chairs_of(listed, reader, memberships)
     bench = Bench([reader], listed, memberships=memberships)
     return [_row(hold, chairs[hold.id], bench.standing(reader, hold), bench) for hold in listed]
+
+
+def alike_rows(hold: Hold, reader: User, shown: Iterable[UUID] = ()) -> list[Row]:
+    """What `reader` can decide together with `hold`, or whatever became of those that were `shown`; the oldest first."""
+    chosen = frozenset(shown)
+    same = Q(status=Hold.Status.WAITING, agent=hold.agent_id, resource=hold.resource_id, shape=hold.shape)
+    wanted = Q(id__in={*chosen, hold.id}) if chosen else same | Q(id=hold.id)
+    listed = with_relations(visible_to(reader)).filter(wanted).order_by("asked_at", "id")[:MOST_TOGETHER]
+    found = [row for row in rows(listed, reader) if chosen or alike.key_of(row.hold) == alike.key_of(hold)]
+    return found if chosen else [row for row in found if row.needs_reader]
 
 
 def count_needing(reader: User) -> int:

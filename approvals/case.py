@@ -282,3 +282,31 @@ def case(hold_id: UUID, reader: User) -> Case:
     if hold is None:
         raise Http404
     return Case(rows([hold], reader)[0], reader)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Holds that ask alike, as `reader` may decide them at once; the first of them stands for all."""
+
+    rows: list[Row]
+    reader: User
+
+    @property
+    def first(self) -> Case:
+        """What is the same of all of them is read off this one: one that still waits, if there is any."""
+        return next((one for one in self.cases if one.can_decide), self.cases[0])
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """Each by itself."""
+        return [Case(row, self.reader) for row in self.rows]
+
+    @property
+    def open(self) -> int:
+        """How many of them this reader can approve now."""
+        return sum(row.needs_reader for row in self.rows)
+
+    @property
+    def arms(self) -> bool:
+        """Whether approving takes a second to arm: what is true of one is true of all at once."""
+        return any(one.arms for one in self.cases)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals import glass_views, grant_views, views
+from approvals import alike_views, figure_views, glass_views, grant_views, views
 
 app_name = "queue"
 urlpatterns = [
@@ -11,11 +11,14 @@ urlpatterns = [
     path("<uuid:hold_id>/challenge/", views.challenge, name="challenge"),
     path("grants/", grant_views.grants, name="grants"),
     path("grants/<uuid:grant_id>/revoke/", grant_views.revoke, name="revoke"),
+    path("figures/", figure_views.own, name="figures"),
     path("<uuid:hold_id>/", views.queue, name="hold"),
     path("glass/", glass_views.broken, name="glass"),
     path("<uuid:hold_id>/break/", glass_views.break_glass, name="break"),
     path("<uuid:hold_id>/look/", glass_views.look, name="look"),
     path("<uuid:hold_id>/wider/", grant_views.wider, name="wider"),
+    path("<uuid:hold_id>/alike/", alike_views.alike, name="alike"),
+    path("<uuid:hold_id>/alike/decide/", alike_views.decide_alike, name="decide_alike"),
     path("<uuid:hold_id>/approve/", views.approve, name="approve"),
     path("<uuid:hold_id>/deny/", views.deny, name="deny"),
     path("<uuid:hold_id>/hand-over/", views.hand_over, name="hand_over"),

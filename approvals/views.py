@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.requests import ANY_ROLE, person_of
 from approvals import actions, signing, waiting_actions
 from approvals.board import Board, board, last_settled
-from approvals.case import Case, case
+from approvals.case import Case, Together, case
 from approvals.forms import WHY, ApproveForm, DenyForm, WithdrawForm
 from approvals.granting import JUST_ONCE
 from core.errors import NarrowgateError
@@ -44,7 +44,9 @@ def queue(request: HttpRequest, hold_id: UUID | None = None) -> HttpResponse:
     open_id = hold_id or (listed.first.hold.id if listed.first else None)
     row = listed.row_of(open_id)
     opened = Case(row, user) if row else case(open_id, user) if open_id else None
-    context = {**_listing(listed, open_id), "case": opened, "reading": bool(hold_id), "keys": KEYS, "why": WHY}
+    context = {**listing(listed, open_id), "case": opened, "reading": bool(hold_id), "keys": KEYS, "why": WHY}
+    if not hold_id and listed.groups and len(listed.groups[0]) > 1:
+        context["together"] = Together(listed.groups[0], user)
     return render(request, "approvals/queue.html", {**context, "last": None if opened else last_settled(user)})
 
 
@@ -53,7 +55,7 @@ def queue(request: HttpRequest, hold_id: UUID | None = None) -> HttpResponse:
 def holds(request: HttpRequest) -> HttpResponse:
     """The list alone."""
     return render(
-        request, "approvals/parts/list.html", _listing(board(person_of(request, *ANY_ROLE)), request.GET.get("open"))
+        request, "approvals/parts/list.html", listing(board(person_of(request, *ANY_ROLE)), request.GET.get("open"))
     )
 
 
@@ -73,9 +75,10 @@ def approve(request: HttpRequest, hold_id: UUID) -> HttpResponse:
 @require_POST
 @login_required
 def challenge(request: HttpRequest, hold_id: UUID) -> HttpResponse:
-    """What the browser hands to one's passkey, to sign a verdict over the hold that is open, and others decided with it."""
+    """What the browser hands to one's passkey, to sign a verdict over the hold that is open, or those of its like that are ticked."""
     user = person_of(request, *ANY_ROLE)
-    shown = [case(key, user).hold for key in dict.fromkeys([hold_id, *_keys(request.POST.getlist("hold"))])]
+    keys = _keys(request.POST.getlist("hold")) or [hold_id]
+    shown = [case(key, user).hold for key in sorted(set(keys), key=str)]
     try:
         asked = signing.ask(user, request.POST.get("verdict", ""), [(str(hold.id), hold.digest) for hold in shown])
     except NarrowgateError as error:
@@ -151,9 +154,10 @@ def show_hold(request: HttpRequest, hold_id: UUID, status: int = 200, **context:
 
 def _page(request: HttpRequest, hold_id: UUID, status: int, **context: object) -> HttpResponse:
     user = person_of(request)
-    shown = {**_listing(board(user), hold_id), "case": case(hold_id, user), "reading": True, "keys": KEYS, "why": WHY}
+    shown = {**listing(board(user), hold_id), "case": case(hold_id, user), "reading": True, "keys": KEYS, "why": WHY}
     return render(request, "approvals/queue.html", {**shown, **context}, status=status)
 
 
-def _listing(listed: Board, open_id: object) -> dict[str, Any]:
+def listing(listed: Board, open_id: object) -> dict[str, Any]:
+    """What the list takes to be drawn."""
     return {"board": listed, "open_id": str(open_id or ""), "now": listed.now}

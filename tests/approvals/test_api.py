@@ -177,3 +177,14 @@ def test_a_query_that_makes_no_sense_is_no_error_of_ours(world: World, query: st
     held(world)
     answer: Any = caller(world.cast.reviewer)(f"holds?{query}")
     assert answer.status_code in {200, 400, 404, 422}
+
+
+def test_holds_that_ask_alike_are_decided_at_once_or_none_of_them(world: World) -> None:
+    holds = [held(world, text=f"DELETE {number}", shape="a1") for number in (1, 2)]
+    call = caller(world.cast.reviewer)
+    body = {"holds": [{"id": str(hold.id), "digest": hold.digest} for hold in holds], "verdict": "deny"}
+    assert problem(call("holds/decide-alike", body)) == (422, "invalid")
+    done = call("holds/decide-alike", {**body, "reason": "Needs a ticket"})
+    assert [hold["status"] for hold in json.loads(done.content)] == ["denied", "denied"]
+    assert problem(call("holds/decide-alike", {**body, "verdict": "approve"})) == (409, "already_settled")
+    assert problem(caller(world.cast.outsider)("holds/decide-alike", body))[0] == 404

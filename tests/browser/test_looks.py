@@ -16,6 +16,7 @@ PAGES = {
     "maya": [
         "/queue/grants/",
         "/queue/glass/",
+        "/queue/figures/",
         "/queue/",
         "a.hold-row",
         "a.hold-row.is-done",

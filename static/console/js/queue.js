@@ -5,11 +5,13 @@ const list = document.getElementById('holds');
 const say = text => { document.getElementById('say').textContent = text; };
 const rows = () => [...list.querySelectorAll('.hold-row')];
 const opened = () => document.querySelector('#detail .hold')?.dataset.hold;
+const held = element => (element?.dataset.holds ?? element?.dataset.hold ?? '').split(' ');
+const openedAll = () => held(document.querySelector('#detail .hold')).filter(Boolean);
 const marks = () => new Map(rows().map(row => [row.dataset.hold, row.dataset.mark]));
 
 function mark() {
   rows().forEach(row => {
-    if (row.dataset.hold === opened()) row.setAttribute('aria-current', 'true');
+    if (held(row).includes(opened())) row.setAttribute('aria-current', 'true');
     else row.removeAttribute('aria-current');
   });
 }
@@ -46,7 +48,7 @@ const changed = new Set();
 function soon(hold, highlight = true) {
   changed.add(hold);
   pending ??= setTimeout(async () => {
-    const mine = changed.has(opened()) || changed.has(undefined) || !opened();
+    const mine = openedAll().some(one => changed.has(one)) || changed.has(undefined) || !opened();
     pending = null;
     changed.clear();
     await refreshList(highlight);

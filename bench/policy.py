@@ -11,6 +11,7 @@ cedarpy with all policies (parsed before), casbin (RBAC with deny-override), and
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -94,9 +95,8 @@ def world(size: int) -> Any:  # noqa: ANN401 -- imported once Django's settings 
 def ours(size: int) -> Decide:
     """Our engine."""
     from policies.decision import Ask
-    from policies.evaluate import Engine
 
-    engine = Engine.build(text(size), world(size), version=1)
+    engine = _built(text(size), world(size), _planned(text(size)))
 
     def decide(name: str, resource: str, verb: str, purpose: str) -> str:
         context = {"purpose": purpose, "where": True, "tables": frozenset({"public.orders"})}
@@ -214,24 +214,32 @@ def activation(size: int) -> tuple[float, float, float]:
     First by its plan, as every version has one that was drafted here, in a process that has never seen it; then by its text
     alone, as where another release wrote the plan; last the longest, in seconds, that decisions stood still for the former.
     """
-    from policies import parse, plan
+    from policies import parse
 
     known, new = world(size), text(size, "second")
-    packed = plan.write(parse.policies(new))
-    parse.forget()
+    packed = _planned(new)
     with _deciding(size) as gaps:
-        took = _timed(lambda: _activated(new, known, packed))
+        took = _timed(lambda: _built(new, known, packed))
         longest = max(gaps)
         parse.forget()
-        unplanned = _timed(lambda: _activated(new, known, b""))
+        unplanned = _timed(lambda: _built(new, known, b""))
     return took, unplanned, longest
 
 
-def _activated(new: str, known: Any, packed: bytes) -> None:  # noqa: ANN401 -- as `world` gives it
+def _planned(new: str) -> bytes:
+    """The plan of a text, which nothing remembers to have read."""
+    from policies import parse, plan
+
+    packed = plan.write(parse.policies(new))
+    parse.forget()
+    return packed
+
+
+def _built(new: str, known: Any, packed: bytes) -> Any:  # noqa: ANN401 -- as `world` gives it
     from policies import plan
     from policies.evaluate import Engine
 
-    Engine.build(new, known, version=2, rules=plan.read(new, packed) if packed else None)
+    return Engine.build(new, known, version=2, rules=plan.read(new, packed) if packed else None)
 
 
 def _timed(work: Callable[[], None]) -> float:
@@ -255,6 +263,8 @@ def _deciding(size: int) -> Iterator[list[float]]:
             gaps.append(now - last)
             last = now
 
+    gc.collect()
+    gc.freeze()  # as a gateway does when it has begun
     thread = threading.Thread(target=deciding)
     thread.start()
     try:
@@ -262,6 +272,7 @@ def _deciding(size: int) -> Iterator[list[float]]:
     finally:
         done.set()
         thread.join()
+        gc.unfreeze()
 
 
 def figures(found: dict[tuple[str, int, str], float], sizes: tuple[int, ...]) -> list[dict[str, Any]]:

@@ -159,7 +159,7 @@ def sign_unsigned() -> list[PolicyVersion]:
 def _require_usable(version: PolicyVersion) -> None:
     """What was checked when it was proposed holds still, as its seal says; only the names it uses may be gone. Raises Invalid."""
     sealing.require_approved(version)
-    problem = next(unknown_names(sealing.rules(version).values(), registry()), None)
+    problem = next(unknown_names(sealing.rules(version), registry()), None)
     if problem is not None:
         raise Invalid("text", problem.reason, problem.suggestion)
 

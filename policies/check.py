@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
@@ -14,7 +14,7 @@ from core.errors import Invalid, NarrowgateError
 from policies import terms
 from policies.context import CEDAR_TYPES, OURS
 from policies.expressions import asked_of_context
-from policies.parse import LONGEST_TEXT, Policy, policies, templates
+from policies.parse import LONGEST_TEXT, Rules, policies, templates
 from policies.parse import problems as refused_by_cedar
 from policies.source import Statement, statements
 from policies.world import Uid
@@ -91,26 +91,26 @@ def _meaning(item: _Parsed, known: Registry) -> Iterator[Problem]:
     yield from _unknown_entities(item, known.uids)
 
 
-def unknown_names(read: Iterable[Policy], known: Registry) -> Iterator[Problem]:
+def unknown_names(read: Rules, known: Registry) -> Iterator[Problem]:
     """Names in policies that were checked before which nobody knows any more. Lines are not told: each names its policy."""
-    for policy in read:
+    if _all_known(read.groups, known.groups) and _all_known(read.tags, known.tags):
+        return  # mostly so: no policy is looked at
+    for policy in read.values():
         for one in _unknown_in(1, policy.terms, known):
             yield Problem(1, f"The policy {policy.terms.id}: {one.reason}", one.suggestion)
 
 
+def _all_known(names: frozenset[str], known: Collection[str] | None) -> bool:
+    return known is None or names <= set(known)
+
+
 def _unknown_in(line: int, found: terms.Terms, known: Registry) -> Iterator[Problem]:
-    yield from _unknown(line, "group", _groups(found), known.groups)
+    yield from _unknown(line, "group", sorted(found.groups), known.groups)
     yield from _unknown(line, "tag", sorted(found.unmask), known.tags)
 
 
 def _problem(line: int, error: NarrowgateError) -> Problem:
     return Problem(line, error.message, error.remedy)
-
-
-def _groups(found: terms.Terms) -> list[str]:
-    """Every group that it names."""
-    asked = found.hold.groups if found.hold else frozenset()
-    return sorted(asked | found.breakglass | ({found.escalate.group} if found.escalate else set()))
 
 
 def _unknown(line: int, kind: str, names: Collection[str], known: Collection[str] | None) -> Iterator[Problem]:

@@ -24,9 +24,8 @@ from policies import moment, schema
 from policies.arguments import NAME
 from policies.context import ON_DEMAND, misfit, oversized, supplied_ours
 from policies.decision import Ask, Code, Decision, Keyed, Reason, Verdict
-from policies.parse import Policy, Slice, policies, slice_of
+from policies.parse import Policy, Rules, Slice, all_read, policies, slice_of
 from policies.ruling import Ruling, allowed, combine, forbidden, held, reasons_of, refused
-from policies.slicing import ScopeIndex
 from policies.terms import Terms
 from policies.verbs import ARRANGING, MCP_SESSION, VERBS
 from policies.world import World, action_lineage
@@ -42,7 +41,7 @@ class Engine:
 
     def __init__(
         self,
-        rules: Mapping[str, Policy],
+        rules: Rules,
         world: World,
         *,
         version: int,
@@ -53,9 +52,8 @@ class Engine:
         self.version, self.snapshot = version, snapshot
         self._rules, self._closed = rules, closed
         self.world = world
-        read = [policy.reads for policy in rules.values()]
-        self._reads = ON_DEMAND if None in read else frozenset().union(*filter(None, read))
-        self._index = ScopeIndex({name: policy.scope for name, policy in rules.items()})
+        self._reads = ON_DEMAND if rules.reads is None else rules.reads
+        self._index = rules.index
         self._entities = _entities(entities or world.entities_json())
         self._remembered = lru_cache(REMEMBERED)(self._decide)
         self._matching = lru_cache(REMEMBERED)(self._find)
@@ -63,7 +61,7 @@ class Engine:
         self._slice: Callable[[frozenset[str]], Slice] = lru_cache(4_096)(partial(slice_of, rules))
 
     @classmethod
-    def build(cls, text: str, world: World, *, version: int, rules: Mapping[str, Policy] | None = None) -> Engine:
+    def build(cls, text: str, world: World, *, version: int, rules: Rules | None = None) -> Engine:
         """Parse and validate `text` over `world`, unless its `rules` are known. Raises Invalid; an engine that exists can decide."""
         entities = world.entities_json()
         snapshot = "sha256:" + hashlib.sha256(f"{text}\0{entities}\0{schema.text()}".encode()).hexdigest()
@@ -76,7 +74,7 @@ class Engine:
     @classmethod
     def closed(cls, why: str, *, version: int = 0) -> Engine:
         """An engine that denies everything because of `why`, for when there is nothing to decide by."""
-        return cls({}, World.of((), ()), version=version, snapshot="", closed=why)
+        return cls(Rules({}), World.of((), ()), version=version, snapshot="", closed=why)
 
     def decide(self, ask: Ask) -> Decision:
         """Answer `ask`. Never raises: what cannot be answered is denied with its reason."""
@@ -109,8 +107,8 @@ class Engine:
         return name in self._reads
 
     def _look(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str]:
-        reads = [policy.reads for verb in verbs for policy in self.concerning(agent, verb, resource)]
-        return ON_DEMAND if None in reads else ON_DEMAND & frozenset().union(*filter(None, reads))
+        read = all_read(policy for verb in verbs for policy in self.concerning(agent, verb, resource))
+        return ON_DEMAND if read is None else ON_DEMAND & read
 
     def _deny(self, code: Code, why: str) -> Decision:
         return combine([refused(code, why)], version=self.version, snapshot=self.snapshot)

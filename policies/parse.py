@@ -18,7 +18,7 @@ from policies import arguments, schema
 from policies.arguments import Kinds
 from policies.context import for_cedar
 from policies.expressions import asked_of_principal
-from policies.slicing import Scope, reads, scope_of
+from policies.slicing import Scope, ScopeIndex, reads, scope_of
 from policies.source import statements, too_nested
 from policies.terms import Terms, terms_of
 from policies.world import Uid
@@ -60,6 +60,42 @@ class Policy:
         return template
 
 
+class Rules(Mapping[str, Policy]):
+    """Policies by their @id, in the order of their text, and what an engine has to know of all of them before it looks at any."""
+
+    def __init__(self, policies: Mapping[str, Policy]) -> None:
+        self._policies = policies
+
+    def __getitem__(self, name: str) -> Policy:
+        return self._policies[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policies)
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    @cached_property
+    def reads(self) -> frozenset[str] | None:
+        """The context attributes that any of them looks at (None: all)."""
+        return all_read(self.values())
+
+    @cached_property
+    def index(self) -> ScopeIndex:
+        """Them by what their heads name."""
+        return ScopeIndex.of({name: policy.scope for name, policy in self.items()})
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """The groups of people that any of them names."""
+        return frozenset().union(*(policy.terms.groups for policy in self.values()))
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """The tags that any of them unmasks."""
+        return frozenset().union(*(policy.terms.unmask for policy in self.values()))
+
+
 _known: dict[str, Policy] = {}
 """Policies by their text, which is all that they are made of."""
 
@@ -93,7 +129,7 @@ def _position(policy: pst.Template) -> int:
     return int(policy.id.removeprefix("policy"))
 
 
-def policies(text: str, rest: Callable[[], object] = lambda: None) -> Mapping[str, Policy]:
+def policies(text: str, rest: Callable[[], object] = lambda: None) -> Rules:
     """Parse and validate `text`; the policies by their @id. Raises Invalid for the first problem.
 
     A policy that was read before is not read again: a new version is mostly the one before it. What is new is read a
@@ -109,14 +145,20 @@ def policies(text: str, rest: Callable[[], object] = lambda: None) -> Mapping[st
     return by_id(read[piece] for piece in pieces)
 
 
-def by_id(read: Iterable[Policy]) -> Mapping[str, Policy]:
+def by_id(read: Iterable[Policy]) -> Rules:
     """Policies by their @id. Raises Invalid where two have the same."""
     found: dict[str, Policy] = {}
     for policy in read:
         if policy.terms.id in found:
             raise Invalid("id", f'Two policies have the @id "{policy.terms.id}".', "Give each a name of its own.")
         found[policy.terms.id] = policy
-    return found
+    return Rules(found)
+
+
+def all_read(some: Iterable[Policy]) -> frozenset[str] | None:
+    """The context attributes that any of `some` looks at; None where one looks at the context as a whole."""
+    read = [policy.reads for policy in some]
+    return None if None in read else frozenset().union(*filter(None, read))
 
 
 def known(piece: str) -> Policy | None:
@@ -140,16 +182,18 @@ def forget() -> None:
 def uncollected() -> Iterator[None]:
     """Nothing that is read has cycles: looking for them in thousands of policies, again and again, would stop every session.
 
-    What was read is old at once. Whoever found collecting on turns it on again, so that two at a time leave it on.
+    What was read is old at once, unless this process has set aside all that it began with: that stays aside. Whoever found
+    collecting on turns it on again, so that two at a time leave it on.
     """
-    was = gc.isenabled()
+    was, aside = gc.isenabled(), gc.get_freeze_count()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was and not aside:
             gc.freeze()
             gc.unfreeze()  # now all that was young is old
+        if was:
             gc.enable()
 
 
@@ -247,6 +291,5 @@ def slice_of(rules: Mapping[str, Policy], ids: frozenset[str]) -> Slice:
     chosen = [rules[name] for name in sorted(ids)]
     bodies = ",".join([f'"{policy.terms.id}":{policy.body}' for policy in chosen])
     handle = cedarpy.PolicySet.from_json_str(f'{{"staticPolicies":{{{bodies}}},"templates":{{}},"templateLinks":[]}}')
-    read = [policy.reads for policy in chosen]
     expected = tuple(policy.arguments for policy in chosen if policy.arguments)
-    return Slice(handle, None if None in read else frozenset().union(*filter(None, read)), expected)
+    return Slice(handle, all_read(chosen), expected)

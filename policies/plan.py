@@ -1,31 +1,33 @@
 """Pure: a version's policies as they were read when it was checked, kept beside its text so that nobody reads Cedar again.
 
-Reading ten thousand policies takes Cedar seconds in which the interpreter is its own; reading a plan takes a few tenths of one,
-in pieces. A plan says nothing that its text does not: it is signed with the text, and is left alone where another release of
-Narrowgate or of Cedar wrote it.
+Reading ten thousand policies takes Cedar seconds in which the interpreter is its own, and a thread that decides without rest
+leaves whoever wants it only moments. So a plan is read in a few hundredths of a second: what an engine has to know of all policies is
+one document, and what it knows of one is read when a question first meets that. A plan says nothing that its text does not: it
+is signed with the text, and is left alone where another release of Narrowgate or of Cedar wrote it.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import accumulate
 from typing import Any, Final
 
 from cedarpy import pst
 
 from core.errors import Invalid
 from policies import schema
-from policies.parse import AT_ONCE, LONGEST_TEXT, Policy, by_id, known, remember, uncollected
-from policies.slicing import Scope
+from policies.parse import LONGEST_TEXT, Policy, Rules, known, remember
+from policies.slicing import Scope, ScopeIndex
 from policies.terms import terms_of
 from policies.world import Uid
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 LARGEST: Final = 16 * LONGEST_TEXT
 """Bytes of a plan that is not packed."""
 
@@ -38,50 +40,77 @@ class _Noted:
     annotations: Mapping[str, str]
 
 
+class Planned(Rules):
+    """Policies by a plan: each is read when it is first looked at. Raises Invalid then, where its line is damaged."""
+
+    def __init__(self, text: str, head: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """Raises ValueError, TypeError or KeyError where the head does not fit the text and the lines."""
+        names, sizes = head["names"], head["sizes"]
+        ends = list(accumulate(sizes))
+        self._text, self._lines, self._ends = text, lines, ends
+        self._places = dict(zip(names, range(len(names)), strict=True))
+        if not len(self._places) == len(sizes) == len(lines) or (ends and ends[-1] > len(text)):
+            raise ValueError("it is not of this text")
+        # What is worked out elsewhere is known here.
+        self.reads = None if head["reads"] is None else frozenset(head["reads"])
+        self.index = ScopeIndex(head["index"])
+        self.groups, self.tags = frozenset(head["groups"]), frozenset(head["tags"])
+
+    def __getitem__(self, name: str) -> Policy:
+        place = self._places[name]
+        begin = self._ends[place - 1] if place else 0
+        piece = self._text[begin : self._ends[place]]
+        return known(piece) or remember(_policy(piece, self._lines[place]))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 @lru_cache(1)
 def made_by() -> str:
     """Which plans can be used: those of this form, of this schema, of this Cedar."""
     return sha256(f"{FORMAT}\0{version('cedarpy')}\0{schema.text()}".encode()).hexdigest()
 
 
-def write(rules: Mapping[str, Policy]) -> bytes:
+def write(rules: Rules) -> bytes:
     """The plan of policies in the order of their text, packed."""
-    lines = [made_by(), *map(_line, rules.values())]
+    head = {
+        "names": list(rules),
+        "sizes": [len(policy.text) for policy in rules.values()],
+        "reads": None if rules.reads is None else sorted(rules.reads),
+        "index": rules.index.table,
+        "groups": sorted(rules.groups),
+        "tags": sorted(rules.tags),
+    }
+    lines = [made_by(), _json(head), *map(_line, rules.values())]
     return zlib.compress("\n".join(lines).encode(), 6)
 
 
-def read(text: str, packed: bytes, rest: Callable[[], object] = lambda: None) -> Mapping[str, Policy] | None:
-    """The policies of `text` by its plan; None where the plan is another release's. Raises Invalid for one that is damaged.
-
-    `rest` is called after each few, by whoever is in no hurry.
-    """
+def read(text: str, packed: bytes) -> Rules | None:
+    """The policies of `text` by its plan; None where the plan is another release's. Raises Invalid for one that is damaged."""
     try:
         plan = zlib.decompressobj().decompress(packed, LARGEST).decode()
         first, *lines = plan.split("\n")
         if first != made_by():
             return None
-        with uncollected():
-            return by_id(_policies(text, lines, rest))
+        return Planned(text, json.loads(lines[0]), lines[1:])
     except (zlib.error, ValueError, TypeError, KeyError, IndexError) as error:
-        raise Invalid("plan", f"What is kept beside the policies is damaged: {error}.") from None
+        raise _damaged(error) from None
 
 
-def _policies(text: str, lines: Iterable[str], rest: Callable[[], object]) -> list[Policy]:
-    found: list[Policy] = []
-    at = 0
-    for number, line in enumerate(lines, 1):
-        length, _, said = line.partition(" ")
-        piece = text[at : at + int(length)]
-        at += len(piece)
-        found.append(known(piece) or remember(_policy(piece, said)))
-        if not number % AT_ONCE:
-            rest()
-    return found
+def _damaged(error: Exception) -> Invalid:
+    return Invalid("plan", f"What is kept beside the policies is damaged: {error}.")
 
 
 def _line(policy: Policy) -> str:
-    """How long its text is, and what was read in it."""
-    said = [
+    """What was read in its text."""
+    return _json([
         policy.terms.effect,
         policy.notes,
         policy.scope,
@@ -91,24 +120,32 @@ def _line(policy: Policy) -> str:
         sorted(policy.of_agent),
         policy.conditional,
         policy.body,
-    ]
-    return f"{len(policy.text)} {json.dumps(said, separators=(',', ':'))}"
+    ])  # fmt: skip
 
 
-def _policy(text: str, said: str) -> Policy:
-    effect, notes, (agent, actions, resource), reads, arguments, names, of_agent, conditional, body = json.loads(said)
-    return Policy(
-        text,
-        body,
-        notes,
-        terms_of(_Noted(effect, notes)),
-        Scope(_uid(agent), tuple([_uid(action) for action in actions]), _uid(resource)),
-        None if reads is None else frozenset(reads),
-        arguments,
-        frozenset([(kind, name) for kind, name in names]),
-        frozenset(of_agent),
-        conditional,
-    )
+def _json(said: object) -> str:
+    return json.dumps(said, separators=(",", ":"))
+
+
+def _policy(text: str, line: str) -> Policy:
+    try:
+        effect, notes, (agent, actions, resource), reads, arguments, names, of_agent, conditional, body = json.loads(
+            line
+        )
+        return Policy(
+            text,
+            body,
+            notes,
+            terms_of(_Noted(effect, notes)),
+            Scope(_uid(agent), tuple([_uid(action) for action in actions]), _uid(resource)),
+            None if reads is None else frozenset(reads),
+            arguments,
+            frozenset([(kind, name) for kind, name in names]),
+            frozenset(of_agent),
+            conditional,
+        )
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise _damaged(error) from None
 
 
 def _uid(said: Any) -> Uid | None:  # noqa: ANN401 -- as JSON gives it

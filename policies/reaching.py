@@ -25,7 +25,7 @@ from policies.alike import Alike, Kind
 from policies.decision import Verdict
 from policies.effective import ASKABLE, Effective, Place, Told, effective, told
 from policies.evaluate import Engine
-from policies.parse import Policy
+from policies.parse import Rules
 from policies.queries import active
 from policies.snapshot import agent_facts, registered, resource_facts
 from policies.world import World
@@ -91,16 +91,16 @@ class ResourceReach:
         return sum(len(one.kind.names) for one in self.reachers)
 
 
-def rules_in_force() -> tuple[Mapping[str, Policy], int, str]:
+def rules_in_force() -> tuple[Rules, int, str]:
     """The policies by their ids, the number of their version, and why nothing is allowed where that is so."""
     version = active()
     if version is None:
-        return {}, 0, "No version of the policies is active, so nothing is allowed."
+        return Rules({}), 0, "No version of the policies is active, so nothing is allowed."
     try:
         sealing.require_approved(version)
         return sealing.rules(version), version.number, ""
     except NarrowgateError as error:
-        return {}, version.number, f"The active policies cannot be used, so nothing is allowed: {error.message}"
+        return Rules({}), version.number, f"The active policies cannot be used, so nothing is allowed: {error.message}"
 
 
 def agent_reach(agent: Agent, now: datetime) -> AgentReach:
@@ -144,7 +144,7 @@ def _mildest(reacher: Reacher) -> tuple[bool, int, str]:
     return held, -len(reacher.kind.names), reacher.kind.names[0]
 
 
-def engine_of(rules: Mapping[str, Policy], world: World, version: int) -> Engine:
+def engine_of(rules: Rules, world: World, version: int) -> Engine:
     """An engine over a part of the world: what is not in it is not asked about."""
     return Engine(rules, world, version=version, snapshot="")
 

@@ -6,7 +6,7 @@ else denies everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from ledger.signer import FileSigner, Signer
 from policies import plan
 from policies.evaluate import Engine
 from policies.models import PolicyPlan, PolicyVersion
-from policies.parse import Policy, policies
+from policies.parse import Rules, policies
 from policies.world import World
 
 TITLE: Final = "narrowgate policy version"
@@ -80,10 +80,10 @@ def _opened(version: PolicyVersion) -> tuple[VerifierKey, bytes]:
         ) from None
 
 
-def rules(version: PolicyVersion, rest: Callable[[], object] = lambda: None) -> Mapping[str, Policy]:
+def rules(version: PolicyVersion, rest: Callable[[], object] = lambda: None) -> Rules:
     """The policies of a version that is sealed: by its plan, or where another release wrote that by its text. Raises Invalid."""
     packed = require_sealed(version)
-    planned = plan.read(version.text, packed, rest) if packed else None
+    planned = plan.read(version.text, packed) if packed else None
     return policies(version.text, rest) if planned is None else planned
 
 

@@ -31,22 +31,38 @@ class Scope(NamedTuple):
 
 
 class ScopeIndex:
-    """Policies by what their scope names."""
+    """Policies by what their scope names: `table` has their ids, parted by spaces, under a key of verb, agent and resource.
 
-    def __init__(self, scopes: Mapping[str, Scope]) -> None:
-        index: dict[Uid | None, dict[Uid | None, dict[Uid | None, list[str]]]] = {}
+    A flat table of texts: the collector has nothing to look for in it, and JSON can say it.
+    """
+
+    def __init__(self, table: Mapping[str, str]) -> None:
+        self.table = table
+
+    @classmethod
+    def of(cls, scopes: Mapping[str, Scope]) -> ScopeIndex:
+        """Index policies by their scopes."""
+        found: dict[str, list[str]] = {}
         for policy, scope in scopes.items():
             for action in scope.actions:
-                by_agent = index.setdefault(action, {})
-                by_agent.setdefault(scope.agent, {}).setdefault(scope.resource, []).append(policy)
-        self._index = index
+                key = f"{_key(action)}|{_key(scope.agent)}|{_key(scope.resource)}"
+                found.setdefault(key, []).append(policy)
+        return cls({key: " ".join(policies) for key, policies in found.items()})
 
     def matching(self, agent: Lineage, action: Lineage, resource: Lineage) -> frozenset[str]:
-        """The ids of the policies whose scope can match: at most (|a|+1)(|b|+1)(|c|+1) look-ups."""
-        by_agent = [self._index[one] for one in (None, *action) if one in self._index]
-        agents, resources = (None, *agent), (None, *resource)
-        by_resource = [named[one] for named in by_agent for one in agents if one in named]
-        return frozenset([policy for named in by_resource for one in resources for policy in named.get(one, ())])
+        """The ids of the policies whose scope can match: (|a|+1)(|b|+1)(|c|+1) look-ups."""
+        heads = [f"{one}|{other}|" for one in _keys(action) for other in _keys(agent)]
+        found = [self.table.get(head + one, "") for head in heads for one in _keys(resource)]
+        return frozenset(" ".join(found).split())
+
+
+def _key(uid: Uid | None) -> str:
+    """An entity as a part of a key; two keys that were alike would only widen a slice."""
+    return "" if uid is None else f"{uid[0]}::{uid[1]}"
+
+
+def _keys(lineage: Lineage) -> list[str]:
+    return ["", *map(_key, lineage)]
 
 
 def scope_of(policy: pst.Template) -> Scope:

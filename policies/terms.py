@@ -62,6 +62,12 @@ class Terms:
     passkey: bool = False
     """Whether each approval is signed with a passkey."""
 
+    @property
+    def groups(self) -> frozenset[str]:
+        """Every group of people that it names."""
+        asked = self.hold.groups if self.hold else frozenset()
+        return asked | self.breakglass | ({self.escalate.group} if self.escalate else frozenset())
+
 
 class Noted(Protocol):
     """What is looked at of a policy here."""

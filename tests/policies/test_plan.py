@@ -10,8 +10,9 @@ import pytest
 
 from core.errors import Invalid
 from policies import parse, plan
-from policies.parse import AT_ONCE, policies
-from tests.policies.worlds import HELD, READS, WRITES
+from policies.evaluate import Code, Engine, Verdict
+from policies.parse import policies
+from tests.policies.worlds import HELD, READS, WORLD, WRITES, ask
 
 PACKS = Path(plan.__file__).parent / "packs"
 ODD = """
@@ -48,15 +49,22 @@ def test_a_plan_says_what_was_read(text: str) -> None:
     assert {type(one) for policy in again.values() for one in (policy.scope, policy.reads, policy.names)} == {
         type(one) for policy in read.values() for one in (policy.scope, policy.reads, policy.names)
     }
+    assert (again.reads, again.groups, again.tags) == (read.reads, read.groups, read.tags)
+    assert again.index.table == read.index.table
     assert plan.read(text, packed) == read  # now from memory
 
 
-def test_whoever_is_in_no_hurry_rests() -> None:
-    text = "\n".join(f'@id("p{n}") permit (principal, action, resource);' for n in range(AT_ONCE * 2 + 1))
-    packed, rests = plan.write(policies(text)), list[int]()
+def test_a_policy_is_read_when_it_is_looked_at() -> None:
+    packed = plan.write(policies(READS + WRITES + HELD))
     parse.forget()
-    plan.read(text, packed, rest=lambda: rests.append(1))
-    assert len(rests) == 2
+    planned = plan.read(READS + WRITES + HELD, packed)
+    assert planned is not None
+    assert (list(planned), "held" in planned, len(planned)) == (["reads", "writes", "held"], True, 3)
+    assert planned.groups == {"dba", "security"}
+    assert planned["writes"].text == WRITES
+    assert list(parse._known) == [WRITES]
+    with pytest.raises(KeyError):
+        planned["none"]
 
 
 def test_another_releases_plan_is_left_alone() -> None:
@@ -64,11 +72,36 @@ def test_another_releases_plan_is_left_alone() -> None:
     assert plan.read(READS, other) is None
 
 
+HEAD = '{"names": ["reads"], "sizes": [5], "reads": [], "index": {}, "groups": [], "tags": []}'
+
+
 @pytest.mark.parametrize(
-    "lines", [b"1", b"x []", b"5 [1, 2]", b'5 ["permit", {}, [1], null, {}, [], [], false, ""]', b"7 \xff"]
+    "lines",
+    [
+        "",
+        "1",
+        "{}",
+        "[1]",
+        HEAD,
+        f"{HEAD}\n[]\n[]",
+        HEAD.replace("5", "9999") + "\n[]",
+        HEAD.replace("[5]", "[5, 5]") + "\n[]",
+    ],
 )
-def test_a_damaged_plan_is_refused(lines: bytes) -> None:
-    with pytest.raises(Invalid, match=r"damaged|@id"):
-        plan.read(READS, zlib.compress(f"{plan.made_by()}\n".encode() + lines))
+def test_a_plan_that_is_not_of_its_text_is_refused(lines: str) -> None:
+    with pytest.raises(Invalid, match="damaged"):
+        plan.read(READS, zlib.compress(f"{plan.made_by()}\n{lines}".encode()))
     with pytest.raises(Invalid, match="damaged"):
         plan.read(READS, b"no zlib")
+
+
+@pytest.mark.parametrize("line", ["", "x", "[1, 2]", '["permit", {}, [1], null, {}, [], [], false, ""]'])
+def test_a_damaged_line_denies_whatever_meets_its_policy(line: str) -> None:
+    first, head, _ = zlib.decompress(plan.write(policies(READS))).decode().split("\n")
+    parse.forget()
+    damaged = plan.read(READS, zlib.compress(f"{first}\n{head}\n{line}".encode()))
+    assert damaged is not None
+    with pytest.raises(Invalid, match=r"damaged|@id"):
+        damaged["reads"]
+    decision = Engine.build(READS, WORLD, version=1, rules=damaged).decide(ask("sql:select"))
+    assert (decision.verdict, decision.code) == (Verdict.DENY, Code.ENGINE_ERROR)

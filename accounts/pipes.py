@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from typing import Any, ClassVar
 from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
-from django.http import HttpRequest
+from django.db import DatabaseError
 
 from accounts.models import User
+from accounts.signed_in import signed_in
 
 BEAT = 5.0
 """Seconds between signs of life; a page that hears nothing for 12 says that it is lost."""
+IN_A_ROW = 25
+"""Pages that are written to before others get a turn."""
 
 
 def group_of(person: UUID) -> str:
@@ -32,45 +34,41 @@ class Pipe(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels publis
 
     group: ClassVar[str] = ""
     beat_every: ClassVar[float] = BEAT
-    whose: UUID | None = None
-    """The account of who opened it; whether they are still signed in is asked again for whatever is said to them."""
+    key: str = ""
+    """The session's, by which its person is asked for afresh."""
     _joined: tuple[str, ...] = ()
-    _beating: asyncio.Task[None] | None = None
+    _heart: Heart | None = None
 
     async def connect(self) -> None:
         """Let in a signed-in person."""
+        self.key = getattr(self.scope.get("session"), "session_key", None) or ""
         person = await self.person()
         if person is None:
             await self.close(code=4401)
             return
-        self.whose = person.id
-        self._joined = tuple(filter(None, (group_of(person.id), self.group)))
+        self._joined = self.groups_of(person)
         for group in self._joined:
             await self.channel_layer.group_add(group, self.channel_name)
         await self.accept()
-        self._beating = asyncio.create_task(self._beat())
+        await self.send_json({"type": "beat"})
+        self._heart = Heart.of(self.beat_every)
+        self._heart.pipes.add(self)
+
+    def groups_of(self, person: User) -> tuple[str, ...]:
+        """What this person's page hears."""
+        return tuple(filter(None, (group_of(person.id), self.group)))
 
     async def disconnect(self, code: int) -> None:
         """Leave the groups and stop beating."""
+        if self._heart:
+            self._heart.pipes.discard(self)
         for group in self._joined:
             await self.channel_layer.group_discard(group, self.channel_name)
-        if self._beating:
-            self._beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._beating
 
     async def notified(self, message: dict[str, Any]) -> None:
         """Say that this person was told something: the page asks what, if they are still signed in."""
         if await self.person() is not None:
             await self.send_json({"type": "notified"})
-
-    async def _beat(self) -> None:
-        while True:
-            await self.send_json({"type": "beat"})
-            await asyncio.sleep(self.beat_every)
-            if await self.person() is None:
-                await self.close(code=4401)
-                return
 
     @database_sync_to_async  # type: ignore[untyped-decorator]  # as above
     def person(self) -> User | None:
@@ -79,10 +77,53 @@ class Pipe(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels publis
 
     def still_signed_in(self) -> User | None:
         """The session's person, asked afresh: signed out, password changed or account closed, it is nobody."""
-        key = getattr(self.scope.get("session"), "session_key", None)
-        if not key:
-            return None
-        request = HttpRequest()
-        request.session = SessionStore(key)
-        person = get_user(request)
-        return person if isinstance(person, User) and person.is_active else None
+        return signed_in([self.key]).get(self.key)
+
+
+class Heart:
+    """Gives all pages of this process that are open a sign of life at once, and closes those whose people may have none any more.
+
+    Who that is is asked once for all of them: with a thousand pages open, asking for each would be most of what the process does.
+    """
+
+    _of: ClassVar[dict[float, Heart]] = {}
+
+    def __init__(self, every: float) -> None:
+        self.pipes: set[Pipe] = set()
+        self._every = every
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._beat())
+
+    @classmethod
+    def of(cls, every: float) -> Heart:
+        """The one that beats so often in this loop."""
+        heart = cls._of.get(every)
+        if heart is None or not heart.beats_here():
+            heart = cls._of[every] = cls(every)
+        return heart
+
+    def beats_here(self) -> bool:
+        """Whether it still beats, in the loop that is running."""
+        return self._loop is asyncio.get_running_loop() and not self._task.done()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            if not self.pipes:
+                return
+            pipes = list(self.pipes)
+            stay = await _still({pipe.key for pipe in pipes})
+            for number, pipe in enumerate(pipes):
+                if number % IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+                with contextlib.suppress(OSError, RuntimeError):  # it closed meanwhile
+                    await (pipe.send_json({"type": "beat"}) if pipe.key in stay else pipe.close(code=4401))
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]  # as above
+def _still(keys: Collection[str]) -> frozenset[str]:
+    """Those whose people are still signed in; none where that cannot be asked: pages that are closed come back."""
+    try:
+        return frozenset(signed_in(keys))
+    except DatabaseError:
+        return frozenset()

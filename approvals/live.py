@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
-from core.ids import new_id
+from approvals.queries import watchers
 from core.live import announce
 
-GROUP: Final = "holds"
+
+def queue_of(person: UUID) -> str:
+    """The group that a person's open queues are in."""
+    return f"queue-{person.hex}"
 
 
 def hold_changed(hold_id: UUID) -> None:
-    """Say it to every open queue. Call it after commit."""
-    announce(GROUP, {"type": "hold.changed", "hold": str(hold_id), "event": str(new_id())})
+    """Say it to the open queues of those who may see it now: asked once, however many are open. Call it after commit."""
+    announce([queue_of(person) for person in watchers(hold_id)], {"type": "hold.changed", "hold": str(hold_id)})

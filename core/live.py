@@ -7,7 +7,8 @@ event loop that owns it. Messages carry identifiers only: each page fetches what
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
 
 import structlog
 from asgiref.sync import async_to_sync
@@ -23,20 +24,25 @@ def set_loop(loop: asyncio.AbstractEventLoop | None) -> None:
     _loop = loop
 
 
-def announce(group: str, message: Mapping[str, str]) -> None:
-    """Send `message` (with its `type`) to `group`. Never raises: a lost push only delays a page's own poll."""
+def announce(groups: Sequence[str], message: Mapping[str, str]) -> None:
+    """Send `message` (with its `type`) to each of `groups`. Never raises: a lost push only delays a page's own poll."""
     layer = get_channel_layer()
-    if layer is None:
+    if layer is None or not groups:
         return
-    sending = layer.group_send(group, dict(message))
+    sending = _send(layer, groups, dict(message))
     if _loop is not None and _loop.is_running():
         asyncio.run_coroutine_threadsafe(sending, _loop)
         return
     try:
         async_to_sync(_await)(sending)
     except OSError as error:
-        log.warning("push_failed", group=group, error=str(error))
+        log.warning("push_failed", groups=len(groups), error=str(error))
 
 
-async def _await(sending: object) -> None:
-    await sending  # type: ignore[misc]  # channel layers are untyped
+async def _await(sending: Awaitable[None]) -> None:
+    await sending
+
+
+async def _send(layer: Any, groups: Sequence[str], message: dict[str, str]) -> None:  # noqa: ANN401 -- layers are untyped
+    for group in groups:
+        await layer.group_send(group, message)

@@ -328,7 +328,7 @@ def _said(field: str, text: str, missing: str) -> str:
 
 
 def _announce(incident_id: UUID) -> None:
-    announce(GROUP, {"type": "incident.changed", "incident": str(incident_id)})
+    announce([GROUP], {"type": "incident.changed", "incident": str(incident_id)})
 
 
 def _record(

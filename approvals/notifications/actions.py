@@ -122,4 +122,4 @@ def _mail_due(choices: NotificationChoices | None, now: datetime) -> datetime:
 
 
 def _announce(person: UUID) -> None:
-    announce(group_of(person), {"type": "notified"})
+    announce([group_of(person)], {"type": "notified"})

@@ -7,15 +7,18 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
-from channels.layers import get_channel_layer
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.models import User
-from approvals import consumers
-from approvals.live import GROUP
+from accounts.signed_in import signed_in
+from approvals import consumers, live
+from approvals.live import hold_changed
+from approvals.queries import watchers
+from core.db import db_now
 from tests.approvals.world import World, held
 
 
@@ -38,7 +41,7 @@ async def _heard(cookie: bytes, hold: UUID) -> list[Any]:
     await socket.send_input({"type": "websocket.connect"})
     if (await socket.receive_output(5))["type"] != "websocket.accept":
         return []
-    await get_channel_layer().group_send(GROUP, {"type": "hold.changed", "hold": str(hold)})
+    await sync_to_async(hold_changed)(hold)
     heard = []
     with contextlib.suppress(asyncio.TimeoutError):
         while True:
@@ -60,23 +63,74 @@ def test_what_one_hears_is_what_one_may_see(fresh_world: World, who: str) -> Non
     assert ({"type": "hold", "hold": str(hold.id)} in heard) is (who == "administrator")
 
 
+async def _open(cookie: bytes) -> Any:
+    from console.asgi import application  # it needs Django, which the fixtures set up
+
+    headers = [(b"cookie", cookie), (b"host", b"localhost"), (b"origin", b"http://localhost")]
+    scope = {"type": "websocket", "path": "/ws/queue/", "headers": headers, "query_string": b"", "subprotocols": []}
+    communicator: Any = ApplicationCommunicator  # asgiref publishes no types for it
+    socket = communicator(application, scope)
+    await socket.send_input({"type": "websocket.connect"})
+    assert (await socket.receive_output(5))["type"] == "websocket.accept"
+    return socket
+
+
 def test_who_may_see_a_change_is_asked_once_however_many_queues_are_open(
     fresh_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[UUID] = []
 
-    def watchers(hold: UUID) -> frozenset[UUID]:
+    def watching(hold: UUID) -> frozenset[UUID]:
         asked.append(hold)
-        return frozenset({hold})
+        return watchers(hold)
 
-    monkeypatch.setattr(consumers, "watchers", watchers)
+    monkeypatch.setattr(live, "watchers", watching)
+    hold, cookie = held(fresh_world), _cookie(fresh_world.cast.reviewer)
+    asked.clear()
 
-    async def many() -> list[frozenset[UUID]]:
-        hold = fresh_world.agent.id
-        return await asyncio.gather(*[consumers.may_see("one event", hold) for _ in range(50)])
+    async def many() -> list[list[Any]]:
+        sockets = [await _open(cookie) for _ in range(20)]
+        await sync_to_async(hold_changed)(hold.id)
+        return [[json.loads((await socket.receive_output(5))["text"]) for _ in range(2)] for socket in sockets]
 
     heard = async_to_sync(many)()
-    assert (len(heard), len(set(heard)), asked) == (50, 1, [fresh_world.agent.id])
+    assert all({"type": "hold", "hold": str(hold.id)} in one for one in heard)
+    assert asked == [hold.id]
+
+
+def test_whoever_signs_out_hears_nothing_more_and_is_closed(
+    fresh_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, cookie = held(fresh_world), _cookie(fresh_world.cast.reviewer)
+    monkeypatch.setattr(consumers.QueueConsumer, "beat_every", 0.2)
+
+    async def signed_out() -> list[Any]:
+        gone, stays = await _open(cookie), await _open(_cookie_of_another)
+        await sync_to_async(Session.objects.filter(session_key=cookie.partition(b"=")[2].decode()).delete)()
+        await sync_to_async(hold_changed)(hold.id)
+        heard = [await gone.receive_output(5) for _ in range(2)]
+        return [heard, await stays.receive_output(5), await stays.receive_output(5)]
+
+    _cookie_of_another = _cookie(fresh_world.cast.teammate)
+    (first, last), *others = async_to_sync(signed_out)()
+    assert json.loads(first["text"]) == {"type": "beat"}
+    assert (last["type"], last["code"]) == ("websocket.close", 4401)
+    assert {"type": "hold", "hold": str(hold.id)} in [json.loads(one["text"]) for one in others]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("spoilt", ["password", "closed", "expired", "epoch"])
+def test_a_session_is_nobodys_once_its_person_changed(world: World, spoilt: str) -> None:
+    rita = world.cast.reviewer
+    key = _cookie(rita).partition(b"=")[2].decode()
+    assert signed_in([key, "", "nobody's"]) == {key: rita}
+    {
+        "password": lambda: User.objects.filter(id=rita.id).update(password="another"),
+        "closed": lambda: User.objects.filter(id=rita.id).update(is_active=False),
+        "epoch": lambda: User.objects.filter(id=rita.id).update(session_epoch=7),
+        "expired": lambda: Session.objects.update(expire_date=db_now()),
+    }[spoilt]()
+    assert signed_in([key]) == {}
 
 
 def test_nobody_signed_in_is_not_let_in(fresh_world: World) -> None:

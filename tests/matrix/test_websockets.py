@@ -8,14 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from channels.layers import get_channel_layer
 from django.conf import settings
 
 from accounts.pipes import group_of
 from approvals.consumers import websocket_urls as queue_urls
-from approvals.live import GROUP as HOLDS
+from approvals.live import hold_changed
 from console.database import Logins
 from monitoring.actions import GROUP as INCIDENTS
 from monitoring.consumers import websocket_urls as incident_urls
@@ -52,7 +52,7 @@ async def _all(path: str, cookies: dict[str, str], world: Everything) -> dict[st
     """What everybody's open page hears when the hold, the incident and the reviewer's notifications change."""
     sockets = {role: await _open(path, cookie) for role, cookie in cookies.items()}
     layer: Any = get_channel_layer()
-    await layer.group_send(HOLDS, {"type": "hold.changed", "hold": str(world.hold.id)})
+    await sync_to_async(hold_changed)(world.hold.id)
     await layer.group_send(INCIDENTS, {"type": "incident.changed", "incident": str(world.incident.id)})
     await layer.group_send(group_of(world.cast.reviewer.id), {"type": "notified"})
     heard = await asyncio.gather(*[_heard(socket) for socket in sockets.values()])

@@ -119,6 +119,8 @@ def frozen(value: object) -> Hashable:
     """
     if isinstance(value, str):
         return value
+    if isinstance(value, dict):  # before the other mappings: looking those up is slow
+        return ("mapping", frozenset([(key, frozen(item)) for key, item in value.items()]))
     if isinstance(value, frozenset):
         return value if set(map(type, value)) <= {str} else frozenset(map(frozen, value))
     if isinstance(value, (bool, int)):

@@ -13,9 +13,10 @@ The steps of a decision, numbered again in the code:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import cedarpy
 
@@ -25,7 +26,7 @@ from policies.arguments import NAME
 from policies.context import ON_DEMAND, misfit, oversized, supplied_ours
 from policies.decision import Ask, Code, Decision, Keyed, Reason, Verdict
 from policies.parse import Policy, Rules, Slice, all_read, policies, slice_of
-from policies.ruling import Ruling, allowed, combine, forbidden, held, reasons_of, refused
+from policies.ruling import Ruling, allowed, alone, combine, forbidden, held, reasons_of, refused
 from policies.terms import Terms
 from policies.verbs import ARRANGING, MCP_SESSION, VERBS
 from policies.world import World, action_lineage
@@ -34,6 +35,14 @@ __all__ = ["Ask", "Code", "Decision", "Engine", "Reason", "Verdict"]
 
 REMEMBERED: Final = 16_384
 """Decisions kept by one engine; each is at most a few kilobytes."""
+
+
+class _Answer(NamedTuple):
+    """What Cedar says: whether it is allowed, and which policies say so; or what stands in the way of an answer."""
+
+    allows: bool
+    policies: tuple[str, ...]
+    refusal: Ruling | None = None
 
 
 class Engine:
@@ -58,7 +67,10 @@ class Engine:
         self._remembered = lru_cache(REMEMBERED)(self._decide)
         self._matching = lru_cache(REMEMBERED)(self._find)
         self._wanted = lru_cache(REMEMBERED)(self._look)
+        self._ruled = lru_cache(REMEMBERED)(self._rule_by)
+        self._alone = lru_cache(REMEMBERED)(partial(alone, version=version, snapshot=snapshot))
         self._slice: Callable[[frozenset[str]], Slice] = lru_cache(4_096)(partial(slice_of, rules))
+        self._sliced = lru_cache(REMEMBERED)(self._slice_for)
 
     @classmethod
     def build(cls, text: str, world: World, *, version: int, rules: Rules | None = None) -> Engine:
@@ -120,6 +132,8 @@ class Engine:
         if refusal:
             return combine([refusal], version=self.version, snapshot=self.snapshot)
         rulings = [self._rule(ask, verb, context) for verb, context in ask.questions]
+        if len(rulings) == 1 and rulings[0].reasons:
+            return self._alone(rulings[0])
         # 5. Deny beats hold beats allow.
         return combine(rulings, version=self.version, snapshot=self.snapshot)
 
@@ -139,55 +153,75 @@ class Engine:
             return refused(Code.UNKNOWN_RESOURCE, f"There is no resource {ask.resource}.")
         return next(filter(None, [_unfit(ask, context) for _, context in ask.questions]), None)
 
-    def _rule(self, ask: Ask, verb: str, context: Mapping[str, object]) -> Ruling:
-        # 2. and 3. are inside; a denial without a forbid has nothing to wait for.
-        ruling, forbids = self._evaluate(ask, verb, context, {})
-        if not forbids or not all(terms.hold for terms in forbids):
-            return ruling
-        # 4. It would be a hold: ask again as if people had approved.
-        once_approved, _ = self._evaluate(ask, verb, context, {"approval": True})
-        return held(forbids, once_approved) if once_approved.verdict is Verdict.ALLOW else _never(once_approved, ruling)
-
-    def _evaluate(
-        self, ask: Ask, verb: str, said: Mapping[str, object], ours: Mapping[str, object]
-    ) -> tuple[Ruling, Sequence[Terms]]:
+    def _rule(self, ask: Ask, verb: str, said: Mapping[str, object]) -> Ruling:
         # 2. Cedar looks at the slice; its ids are ours.
-        sliced = self._slice(self._matching(ask.agent, verb, ask.resource))
+        sliced = self._sliced(ask.agent, verb, ask.resource)
         unlike = sliced.misfit(said)
         if unlike:
             return refused(
                 Code.MALFORMED_REQUEST, f"The argument {unlike[:60]} is not of the kind that a policy expects it to be."
-            ), ()
-        request = {
+            )
+        context = {**sliced.needed(said), **sliced.needed(ask.ours)}
+        request: dict[str, object] = {
             "principal": {"type": "Agent", "id": ask.agent},
             "action": {"type": "Action", "id": verb},
             "resource": {"type": "Resource", "id": ask.resource},
-            "context": {**sliced.needed(said), **sliced.needed(ask.ours), **ours},
         }
+        answer = self._evaluate(request, context, sliced)
+        if answer.allows or not answer.policies or not all(self._rules[one].terms.hold for one in answer.policies):
+            return self._ruling(answer, ask, verb, said)
+        # 4. It would be a hold: ask again as if people had approved.
+        approved = self._evaluate(request, {**context, "approval": True}, sliced)
+        if approved.allows:
+            return self._ruled(answer.policies, approved.policies, verb in ARRANGING)
+        return _never(self._ruling(approved, ask, verb, said), self._ruling(answer, ask, verb, said))
+
+    def _evaluate(self, request: dict[str, object], context: Mapping[str, object], sliced: Slice) -> _Answer:
+        request["context"] = json.dumps(context) if context else "{}"
         answer = cedarpy.is_authorized(request, sliced.handle, self._entities)
+        decision, found = answer.decision, answer.diagnostics
         # 3. No answer, or an answer beside an error, denies.
-        if answer.decision is cedarpy.Decision.NoDecision:
-            return refused(Code.MALFORMED_REQUEST, f"The request does not fit the schema: {_first(answer)}."), ()
-        if answer.diagnostics.errors:
-            return refused(Code.EVALUATION_ERROR, f"A policy could not be evaluated: {_first(answer)}."), ()
-        determining = [self._rules[policy].terms for policy in sorted(answer.diagnostics.reasons)]
-        if answer.decision is cedarpy.Decision.Allow:
-            return allowed(determining) if verb not in ARRANGING else _arranging(determining), ()
-        return (forbidden(determining), determining) if determining else (self._unmatched(ask, verb, said), ())
+        if decision is cedarpy.Decision.NoDecision:
+            why = f"The request does not fit the schema: {_first(answer)}."
+            return _Answer(False, (), refused(Code.MALFORMED_REQUEST, why))
+        if found.errors:
+            why = f"A policy could not be evaluated: {_first(answer)}."
+            return _Answer(False, (), refused(Code.EVALUATION_ERROR, why))
+        return _Answer(decision is cedarpy.Decision.Allow, tuple(sorted(found.reasons)))
+
+    def _ruling(self, answer: _Answer, ask: Ask, verb: str, said: Mapping[str, object]) -> Ruling:
+        """What an answer alone comes to; a denial without a forbid has nothing to wait for."""
+        if answer.refusal:
+            return answer.refusal
+        if answer.allows:
+            return self._ruled((), answer.policies, verb in ARRANGING)
+        return self._ruled(answer.policies, (), False) if answer.policies else self._unmatched(ask, verb, said)
+
+    def _rule_by(self, forbids: tuple[str, ...], permits: tuple[str, ...], arranging: bool) -> Ruling:
+        """The ruling of the policies that determined an answer: a hold where they are both."""
+        stopping, letting = self._terms(forbids), self._terms(permits)
+        if not letting:
+            return forbidden(stopping)
+        allows = _arranging(letting) if arranging else allowed(letting)
+        return held(stopping, allows) if stopping else allows
+
+    def _terms(self, names: Iterable[str]) -> list[Terms]:
+        return [self._rules[name].terms for name in names]
 
     def _unmatched(self, ask: Ask, verb: str, said: Mapping[str, object]) -> Ruling:
         """No forbid and no permit matched. Arranging a session goes with whatever else is permitted there."""
         if verb in ARRANGING:
             others = VERBS if verb != MCP_SESSION else [other for other in VERBS if other.startswith("mcp:")]
             near = {policy for other in others for policy in self._matching(ask.agent, other, ask.resource)}
-            permits = [
-                self._rules[policy].terms for policy in sorted(near) if self._rules[policy].terms.effect == "permit"
-            ]
+            permits = tuple(one for one in sorted(near) if self._rules[one].terms.effect == "permit")
             if permits:
-                return _arranging(permits)
+                return self._ruled((), permits, True)
         return refused(
             Code.NO_MATCH, f"No policy allows {ask.agent} to do {_named(ask, verb, said)} at {ask.resource}."
         )
+
+    def _slice_for(self, agent: str, verb: str, resource: str) -> Slice:
+        return self._slice(self._matching(agent, verb, resource))
 
     def _find(self, agent: str, verb: str, resource: str) -> frozenset[str]:
         lineages = self.world.agents[agent].lineage, action_lineage(verb), self.world.resources[resource].lineage

@@ -24,7 +24,7 @@ from core.errors import Invalid
 from policies import schema
 from policies.parse import LONGEST_TEXT, Policy, Rules, known, remember
 from policies.slicing import Scope, ScopeIndex
-from policies.terms import terms_of
+from policies.terms import checked_terms_of
 from policies.world import Uid
 
 FORMAT: Final = 2
@@ -34,7 +34,7 @@ LARGEST: Final = 16 * LONGEST_TEXT
 
 @dataclass(frozen=True)
 class _Noted:
-    """What `terms_of` looks at of a policy."""
+    """What `checked_terms_of` looks at of a policy."""
 
     effect: pst.Effect
     annotations: Mapping[str, str]
@@ -48,6 +48,7 @@ class Planned(Rules):
         names, sizes = head["names"], head["sizes"]
         ends = list(accumulate(sizes))
         self._text, self._lines, self._ends = text, lines, ends
+        self._met: dict[str, Policy] = {}
         self._places = dict(zip(names, range(len(names)), strict=True))
         if not len(self._places) == len(sizes) == len(lines) or (ends and ends[-1] > len(text)):
             raise ValueError("it is not of this text")
@@ -57,9 +58,13 @@ class Planned(Rules):
         self.groups, self.tags = frozenset(head["groups"]), frozenset(head["tags"])
 
     def __getitem__(self, name: str) -> Policy:
-        place = self._places[name]
-        begin = self._ends[place - 1] if place else 0
-        piece = self._text[begin : self._ends[place]]
+        policy = self._met.get(name)
+        if policy is None:
+            policy = self._met[name] = self._read(self._places[name])
+        return policy
+
+    def _read(self, place: int) -> Policy:
+        piece = self._text[self._ends[place - 1] if place else 0 : self._ends[place]]
         return known(piece) or remember(_policy(piece, self._lines[place]))
 
     def __contains__(self, name: object) -> bool:
@@ -136,7 +141,7 @@ def _policy(text: str, line: str) -> Policy:
             text,
             body,
             notes,
-            terms_of(_Noted(effect, notes)),
+            checked_terms_of(_Noted(effect, notes)),
             Scope(_uid(agent), tuple([_uid(action) for action in actions]), _uid(resource)),
             None if reads is None else frozenset(reads),
             arguments,

@@ -16,9 +16,12 @@ T = TypeVar("T", int, timedelta)
 _STRICTNESS: Final = (Verdict.ALLOW, Verdict.HOLD, Verdict.DENY)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ruling:
-    """The answer for one verb. `unmask` is None where the verb returns no data to mask."""
+    """The answer for one verb. `unmask` is None where the verb returns no data to mask.
+
+    Each is equal to itself alone: what policies rule is made once and kept, and found again quickly.
+    """
 
     verdict: Verdict
     code: Code
@@ -86,7 +89,7 @@ def held(forbids: Sequence[Terms], once_approved: Ruling) -> Ruling:
 def combine(rulings: Sequence[Ruling], *, version: int, snapshot: str) -> Decision:
     """One decision out of an answer per verb: the strictest verdict, with its reasons. Needs at least one."""
     if len(rulings) == 1:
-        return _alone(rulings[0], version=version, snapshot=snapshot)
+        return alone(rulings[0], version=version, snapshot=snapshot)
     worst = max((ruling.verdict for ruling in rulings), key=_STRICTNESS.index)
     said = [ruling for ruling in rulings if ruling.verdict is worst]
     allows = worst is not Verdict.DENY
@@ -112,8 +115,8 @@ def combine(rulings: Sequence[Ruling], *, version: int, snapshot: str) -> Decisi
     )
 
 
-def _alone(ruling: Ruling, *, version: int, snapshot: str) -> Decision:
-    """What most actions have: one verb."""
+def alone(ruling: Ruling, *, version: int, snapshot: str) -> Decision:
+    """The decision of one ruling, as of most actions: they have one verb."""
     allows = ruling.verdict is not Verdict.DENY
     return Decision(
         verdict=ruling.verdict,

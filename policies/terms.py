@@ -86,6 +86,11 @@ def terms_of(policy: Noted) -> Terms:
     found = problems(policy)
     if found:
         raise found[0]
+    return checked_terms_of(policy)
+
+
+def checked_terms_of(policy: Noted) -> Terms:
+    """The same of a policy that was found to be right before. Raises KeyError without an @id, and Invalid."""
     notes = policy.annotations
     return Terms(
         id=notes["id"],

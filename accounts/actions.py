@@ -20,7 +20,7 @@ from accounts.models import Role, User
 from accounts.passwords import set_password
 from accounts.role_actions import checked, refuse_own, set_roles, settled
 from accounts.token_actions import TOKEN_PREFIX, create_api_token, digest, revoke_api_token
-from core.errors import Invalid
+from core.errors import Invalid, Refused
 from ledger.entries import Actor
 from ledger.events import Event
 from ledger.write import record
@@ -81,6 +81,29 @@ def change(user: User, *, name: str, email: str, actor: User | Actor) -> User:
             user.name, user.email = given["name"], given["email"]
             user.save(update_fields=changed)
             details = {"changed": changed}
+            record(Event.PERSON_CHANGED, actor=actor_of(actor), subject=subject_of(user), details=details)
+    return user
+
+
+def set_manager(user: User, manager: User | None, *, actor: User | Actor) -> User:
+    """Say who decides where policy asks for `user`'s manager, as of what is asked from now on. Raises Refused and Invalid.
+
+    Nobody makes themselves a manager: they could decide what they could not before.
+    """
+    with transaction.atomic():
+        actor, user = in_order(actor, user)
+        require_role(actor, Role.ADMINISTRATOR)
+        manager = User.objects.get(id=manager.id) if manager else None
+        if manager and manager.person == user.person:
+            raise Invalid("manager", "Nobody is their own manager.", "Name somebody else.")
+        if manager and not manager.is_active:
+            raise Invalid("manager", f"The account of {manager} is closed.", "Name somebody else.")
+        if isinstance(actor, User) and manager and actor.person == manager.person and manager.id != user.manager_id:
+            raise Refused("Nobody makes themselves a manager.", "Ask another administrator.", code="own_account")
+        if user.manager_id != (manager.id if manager else None):
+            user.manager = manager
+            user.save(update_fields=["manager"])
+            details = {"changed": ["manager"], "manager": str(manager.id) if manager else ""}
             record(Event.PERSON_CHANGED, actor=actor_of(actor), subject=subject_of(user), details=details)
     return user
 

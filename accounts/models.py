@@ -36,6 +36,9 @@ class User(AbstractUser):
     # Part of every session's proof: counting it up ends them all.
     session_epoch = models.PositiveIntegerField(default=0)
 
+    # Who decides where policy asks for the owner's manager
+    manager = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email", "name"]
 
     class Meta:

@@ -5,7 +5,7 @@ A quorum counts people: each person takes one seat, however many groups they are
     requirement = stage [" then " stage] [" not " group {"," group}]
     stage       = seats {"," seats}
     seats       = who {"|" who} ":" number
-    who         = group | "@data-owner"
+    who         = group | "@data-owner" | "@owner-manager"
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from core.errors import Invalid
 
 DATA_OWNER: Final = "@data-owner"
 """Who fills a seat as the owner of the resource, in whatever group they are."""
-WHO: Final = rf"(?:[a-z][a-z0-9-]{{0,39}}|{DATA_OWNER})"
+OWNER_MANAGER: Final = "@owner-manager"
+"""Who fills a seat as the manager of the agent's owner."""
+NAMED: Final[Mapping[str, str]] = {DATA_OWNER: "the data owner", OWNER_MANAGER: "the owner's manager"}
+"""Seats that are for somebody by what they are, in words; the rest are for groups."""
+WHO: Final = rf"(?:[a-z][a-z0-9-]{{0,39}}|{'|'.join(NAMED)})"
 SEAT: Final = re.compile(rf"({WHO}(?:\s*\|\s*{WHO})*)\s*:\s*([0-9]{{1,2}})")
 GROUP: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 MOST_SEATS: Final = 20
@@ -109,13 +113,13 @@ class Requirement:
 
     @property
     def names(self) -> frozenset[str]:
-        """Everybody whom a seat is for: groups, and the data owner."""
+        """Everybody whom a seat is for: groups, the data owner, the owner's manager."""
         return frozenset(name for seat in (*self.seats, *self.then) for name in seat.split("|"))
 
     @property
     def groups(self) -> frozenset[str]:
         """Every group that it names."""
-        return (self.names | self.without) - {DATA_OWNER}
+        return (self.names | self.without) - NAMED.keys()
 
     @property
     def words(self) -> str:
@@ -136,7 +140,7 @@ class Requirement:
 
 def seat_in_words(name: str) -> str:
     """Whom a seat is for."""
-    return " or ".join("the data owner" if part == DATA_OWNER else part for part in name.split("|"))
+    return " or ".join(NAMED.get(part, part) for part in name.split("|"))
 
 
 def _stage(text: str) -> dict[str, int]:

@@ -16,9 +16,9 @@ from rest_framework.response import Response
 from accounts.api import R, Visible
 from accounts.models import User
 from accounts.scopes import AGENTS_WRITE, REVIEW
-from approvals import actions, alike_actions, granting, queries, waiting_actions
+from approvals import actions, alike_actions, granting, queries, question_actions, waiting_actions
 from approvals.eligibility import Bench, Standing
-from approvals.models import Hold, Review, Scope
+from approvals.models import Hold, HoldQuestion, Review, Scope
 from core.errors import NarrowgateError
 
 
@@ -96,6 +96,25 @@ class ApprovalSerializer(DecisionSerializer):
     scope = serializers.ChoiceField(choices=Scope.choices, required=False, default=Scope.ONCE)
     minutes = serializers.IntegerField(min_value=0, max_value=granting.MOST_MINUTES, required=False, default=0)
     times = serializers.IntegerField(min_value=0, max_value=granting.MOST_TIMES, required=False, default=0)
+
+
+class QuestionSerializer(serializers.ModelSerializer[HoldQuestion]):
+    """What a reviewer asked those who answer for the agent, and what they said."""
+
+    asked_by = serializers.CharField(source="asked_by.username")
+    answered_by = serializers.CharField(source="answered_by.username", default=None)
+
+    class Meta:
+        """What is shown."""
+
+        model = HoldQuestion
+        fields: ClassVar = ["id", "asked_by", "text", "asked_at", "answered_by", "answer", "answered_at"]
+
+
+class TextSerializer(serializers.Serializer[Any]):
+    """A question, or an answer."""
+
+    text = serializers.CharField(max_length=question_actions.LONGEST)
 
 
 class SeenSerializer(serializers.Serializer[Any]):
@@ -219,6 +238,25 @@ class HoldViewSet(Visible[Hold]):
             raise
         decided = self.get_queryset().filter(id__in=[hold for hold, _ in shown]).order_by("id")
         return Response(self.get_serializer(decided, many=True).data)
+
+    @extend_schema(methods=["GET"], responses=QuestionSerializer(many=True))
+    @extend_schema(methods=["POST"], request=TextSerializer, responses=QuestionSerializer(many=True))
+    @action(detail=True, methods=["get", "post"])
+    def questions(self, request: Request, pk: UUID) -> Response:
+        """What was asked of the agent's owner about it; or ask them something, as somebody who may review it."""
+        hold = self.get_object()
+        if request.method == "POST":
+            text = _said(TextSerializer(data=request.data))["text"]
+            self._do(pk, lambda: question_actions.ask_owner(pk, actor=self.person, text=text).hold)
+        found = hold.questions.select_related("asked_by", "answered_by")
+        return Response(QuestionSerializer(found, many=True).data)
+
+    @extend_schema(request=TextSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"], url_path="questions/<uuid:question>/answer", write_scope=AGENTS_WRITE)
+    def answer(self, request: Request, pk: UUID, question: UUID) -> Response:
+        """Answer a question about what an agent of one's own asks."""
+        text = _said(TextSerializer(data=request.data))["text"]
+        return self._do(pk, lambda: question_actions.answer(pk, question, actor=self.person, text=text).hold)
 
     def _do(self, pk: UUID, act: Callable[[], Hold]) -> Response:
         """Act and say how the hold stands; a refusal is recorded."""

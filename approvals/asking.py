@@ -69,7 +69,7 @@ def lock_parties(request: HoldRequest) -> tuple[Agent, Resource]:
     Raises Refused when the agent is not active.
     """
     agents = Agent.objects.select_for_update(of=("self",), no_key=True)
-    agent = agents.select_related("owner", "deputy", "enroller").filter(id=request.agent_id).first()
+    agent = agents.select_related("owner__manager", "deputy", "enroller").filter(id=request.agent_id).first()
     if agent is None:
         raise NotFound("There is no such agent.")
     require_active(agent)
@@ -128,7 +128,7 @@ def fresh(request: HoldRequest, agent: Agent, *, now: datetime) -> Hold:
         action_id=request.action_id, session_id=request.session_id, agent=agent, resource_id=request.resource_id,
         digest=request.digest, salt=request.salt, verb=request.verb, summary=request.summary[:300], shown=request.shown,
         shape=request.shape, tables=list(request.tables), tags=list(request.tags), purpose=request.purpose[:300],
-        on_behalf_of=acted_for, severity=decision.severity, passkey=decision.passkey, breakglass=sorted(decision.breakglass),
+        on_behalf_of=acted_for, manager=agent.owner.manager, severity=decision.severity, passkey=decision.passkey, breakglass=sorted(decision.breakglass),
         policy_version=decision.policy_version,
         reasons=[{"policy": reason.policy, "why": reason.why} for reason in decision.reasons],
         excluded=exclusions(agent, acted_for), estimate=dict(request.estimate) if request.estimate else None,

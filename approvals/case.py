@@ -24,7 +24,7 @@ from approvals import commands, glass_actions, granting, presentation, queries
 from approvals.board import Row, rows, with_relations
 from approvals.eligibility import Standing
 from approvals.forms import ALIKE, LASTS, OFTEN
-from approvals.models import BrokenGlass, Hold, Review
+from approvals.models import BrokenGlass, Hold, HoldQuestion, Review
 from approvals.story import Step, story, verdict
 from core import words
 from ledger.models import Entry
@@ -55,6 +55,21 @@ class Case:
     def can_decide(self) -> bool:
         """Whether this reader can approve, now."""
         return self.row.needs_reader
+
+    @property
+    def asks(self) -> bool:
+        """Whether this reader may ask the agent's owner something."""
+        return self.row.can_deny
+
+    @property
+    def answers(self) -> bool:
+        """Whether this reader may answer for the agent."""
+        return self.can_withdraw
+
+    @cached_property
+    def questions(self) -> list[HoldQuestion]:
+        """What reviewers asked the agent's owner; where nothing was asked, nobody is asked for it."""
+        return list(self.hold.questions.select_related("asked_by", "answered_by")) if self.hold.asked else []
 
     @property
     def can_withdraw(self) -> bool:
@@ -258,7 +273,7 @@ class Case:
     @property
     def may(self) -> list[str]:
         """Some of them, by name."""
-        return [str(one) for one in self.colleagues[:_MOST_NAMES]]
+        return [presentation.there(one, self.now) for one in self.colleagues[:_MOST_NAMES]]
 
     @property
     def may_not(self) -> list[Standing]:

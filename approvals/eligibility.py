@@ -16,7 +16,7 @@ from uuid import UUID
 from accounts.models import Membership, Role, User
 from accounts.objects import Key, groups_by_target
 from accounts.queries import accounts_of
-from accounts.quorum import DATA_OWNER, Requirement, seat_in_words
+from accounts.quorum import Requirement, seat_in_words
 from agents.models import Agent
 from approvals.models import Hold
 
@@ -106,9 +106,9 @@ class Bench:
             code, because, about = refusal
             return Standing(user, eligible=False, code=code, because=because, about=about)
         names = set(needs.names if wanted is None else wanted)
-        if DATA_OWNER in names and hold.resource.owner and hold.resource.owner.person == user.person:
+        if named := hold.named(user) & names:
             counting = self._counting(user, hold) & names if user.has_role(Role.REVIEWER) else set()
-            return Standing(user, eligible=True, groups=frozenset({DATA_OWNER, *counting}))
+            return Standing(user, eligible=True, groups=frozenset({*named, *counting}))
         refusal = _unable(user)
         if refusal:
             code, because, about = refusal

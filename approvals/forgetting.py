@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.erasure import WORDS
 from accounts.models import User
 from activity.models import Action
-from approvals.models import AfterReview, BrokenGlass, Grant, Hold, Review
+from approvals.models import Absence, AfterReview, BrokenGlass, Grant, Hold, HoldQuestion, Review
 from approvals.notifications.actions import forget as forget_told
 from core.db import db_now
 from core.errors import Refused
@@ -36,6 +36,9 @@ def forget(user: User, **_sent: object) -> None:
     # Its reason was committed to with the action's own salt. It never ran
     Hold.objects.filter(id__in=withdrawn).update(salt=b"")
     Action.objects.filter(id__in=Hold.objects.filter(id__in=withdrawn).values("action_id")).update(salt=b"")
+    HoldQuestion.objects.filter(asked_by=user).update(text=WORDS)
+    HoldQuestion.objects.filter(answered_by=user).update(answer=WORDS)
+    Absence.objects.filter(Q(person=user) | Q(delegate=user)).delete()
     Grant.objects.filter(revoked_by=user).update(revoked_because=WORDS)
     forget_told(user)
 

@@ -12,17 +12,21 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from accounts.quorum import DATA_OWNER, Requirement
+from accounts.models import User
+from accounts.quorum import DATA_OWNER, OWNER_MANAGER, Requirement
 from approvals.notifications.models import Notification, NotificationChoices, NotificationCursor
+from approvals.waiting_models import Absence, HoldQuestion
 from core.errors import AlreadySettled, Stale
 from core.ids import new_id
 
 __all__ = [
+    "Absence",
     "AfterReview",
     "BrokenGlass",
     "Challenge",
     "Grant",
     "Hold",
+    "HoldQuestion",
     "Notification",
     "NotificationChoices",
     "NotificationCursor",
@@ -67,6 +71,10 @@ class Hold(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     requirement = models.JSONField()  # {"dba": 2, "security": 1}: `Requirement.as_json`
+    manager = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )  # of the agent's owner, as it was when it was asked
+    asks_manager = models.BooleanField(default=False, db_default=False)  # a seat of it is for them
     asks_owner = models.BooleanField(default=False, db_default=False)  # a seat of it is for the resource's owner
     reasons = models.JSONField(default=list)  # [{"policy": …, "why": …}]
     severity = models.CharField(max_length=8, blank=True)  # the gravest that its policies say: low … critical
@@ -95,6 +103,7 @@ class Hold(models.Model):
     handed_to = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    asked = models.PositiveSmallIntegerField(default=0, db_default=0)  # questions to the agent's owner
     remind_at = models.DateTimeField(
         null=True, blank=True
     )  # None once that is done, and where time is too short for it
@@ -134,7 +143,15 @@ class Hold(models.Model):
 
     def ask_for(self, needs: Requirement) -> None:
         """Take `needs` as what it requires from here on. Not saved."""
-        self.requirement, self.asks_owner = needs.as_json(), DATA_OWNER in needs.names
+        self.requirement = needs.as_json()
+        self.asks_owner, self.asks_manager = DATA_OWNER in needs.names, OWNER_MANAGER in needs.names
+
+    def named(self, user: User) -> frozenset[str]:
+        """The seats that are for `user` by what they are: the manager's was theirs when it was asked, and is now."""
+        owner, then, now = self.resource.owner, self.manager, self.agent.owner.manager
+        manages = bool(then and now and then.person == now.person == user.person)
+        owns = bool(owner and owner.person == user.person)
+        return frozenset({*({DATA_OWNER} if owns else ()), *({OWNER_MANAGER} if manages else ())})
 
     @property
     def outside(self) -> dict[str, object]:

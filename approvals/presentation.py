@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from accounts.models import User
 from activity.models import Action
 from approvals import commands
-from approvals.models import Hold
+from approvals.models import Absence, Hold
 from approvals.seating import Chair
 from core import words
 
@@ -111,6 +112,14 @@ def locks(hold: Hold) -> str:
         if hold.in_transaction
         else "It holds no locks while it waits."
     )
+
+
+def there(person: User, now: datetime) -> str:
+    """A colleague's name, and that they are away and who stands in, if so; `absence` and its delegate must be there already."""
+    absence: Absence | None = getattr(person, "absence", None)
+    if absence is None or not absence.is_on(now):
+        return str(person)
+    return f"{person} (away until {words.moment(absence.ends, now)}, {absence.delegate} stands in)"
 
 
 def approved(chairs: Sequence[Chair]) -> int:

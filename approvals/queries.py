@@ -22,7 +22,7 @@ WITH_REVIEWS: Prefetch[str, QuerySet[Review], str] = Prefetch(
 )
 """To prefetch holds' reviews and their reviewers with: one query."""
 RELATED = (
-    "agent__owner", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "resource__owner", "on_behalf_of", "grant", "handed_to",
+    "agent__owner__manager", "manager", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "resource__owner", "on_behalf_of", "grant", "handed_to",
 )  # fmt: skip
 
 
@@ -35,7 +35,8 @@ def visible_to(user: User) -> QuerySet[Hold]:
     own = Q(agent__owner=user) | Q(agent__deputy=user) | Q(on_behalf_of=user)
     may = reviewable_by(user)
     reviewed = Q(resource__segment__in=may.segments) | Q(resource__in=may.resources) | Q(agent__in=may.agents)
-    return Hold.objects.filter(own | reviewed | Q(asks_owner=True, resource__owner=user))
+    asked = Q(asks_owner=True, resource__owner=user) | Q(asks_manager=True, manager=user)
+    return Hold.objects.filter(own | reviewed | asked)
 
 
 def watchers(hold_id: UUID) -> frozenset[UUID]:
@@ -45,6 +46,7 @@ def watchers(hold_id: UUID) -> frozenset[UUID]:
         return frozenset()
     own = {hold.agent.owner_id, hold.agent.deputy_id, hold.on_behalf_of_id}
     own |= {hold.resource.owner_id} if hold.asks_owner else set()
+    own |= {hold.manager_id} if hold.asks_manager else set()
     groups = set().union(*groups_by_target([hold.resource.segment, hold.resource, hold.agent]).values())
     reviewers = Q(roles__contains=[Role.REVIEWER], memberships__group__name__in=groups)
     everything = Q(roles__overlap=[str(role) for role in READS_EVERYTHING])
@@ -89,13 +91,16 @@ def reviewers_for(hold: Hold, beside: Bench | None = None) -> list[Standing]:
 
     `beside` is the bench of somebody else before it, if there is one.
     """
-    owner = {hold.resource.owner_id} if hold.asks_owner else set()
+    named = ({hold.resource.owner_id} if hold.asks_owner else set()) | (
+        {hold.manager_id} if hold.asks_manager else set()
+    )
     excluded = {one["user"] for one in [*hold.excluded, *exclusions(hold.agent, hold.on_behalf_of)]}
     concerned = Q(
         memberships__group__name__in=list(Requirement.of(hold.requirement).groups), roles__contains=[Role.REVIEWER]
-    ) | Q(id__in=excluded | owner)
+    ) | Q(id__in=excluded | named - {None})
     theirs = ArraySubquery(User.objects.filter(person=OuterRef("person")).values("id"))
-    people = list(User.objects.filter(concerned, is_active=True).annotate(accounts=theirs).distinct())
+    known = User.objects.filter(concerned, is_active=True).select_related("absence__delegate")
+    people = list(known.annotate(accounts=theirs).distinct())
     accounts = {person.person: {str(one) for one in person.accounts} for person in people}
     bench = Bench(people, [hold], accounts=accounts, beside=beside)
     standings = [bench.standing(person, hold) for person in people]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from accounts.models import Membership, User
-from accounts.quorum import DATA_OWNER, Requirement, Seat, fits, open_seats, seat_in_words, seating
+from accounts.quorum import Requirement, Seat, fits, open_seats, seat_in_words, seating
 from approvals.models import Hold, Review
 
 Groups = dict[UUID, list[Membership]]
@@ -72,5 +72,4 @@ def _chairs(hold: Hold, reader: User, memberships: Groups) -> list[Chair]:
 
 def _groups(user: User, hold: Hold, memberships: Groups) -> frozenset[str]:
     found = {one.group.name for one in memberships.get(user.id, []) if one.counts_for(hold.asked_at)}
-    owner = hold.resource.owner if hold.asks_owner else None
-    return frozenset(found | {DATA_OWNER} if owner and owner.person == user.person else found)
+    return hold.named(user) | found

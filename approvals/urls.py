@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals import alike_views, figure_views, glass_views, grant_views, views
+from approvals import alike_views, figure_views, glass_views, grant_views, views, waiting_views
 
 app_name = "queue"
 urlpatterns = [
@@ -11,6 +11,10 @@ urlpatterns = [
     path("<uuid:hold_id>/challenge/", views.challenge, name="challenge"),
     path("grants/", grant_views.grants, name="grants"),
     path("grants/<uuid:grant_id>/revoke/", grant_views.revoke, name="revoke"),
+    path("away/", waiting_views.away, name="away"),
+    path("away/back/", waiting_views.back, name="back"),
+    path("<uuid:hold_id>/ask/", waiting_views.ask_owner, name="ask_owner"),
+    path("<uuid:hold_id>/answer/<uuid:question_id>/", waiting_views.answer, name="answer"),
     path("figures/", figure_views.own, name="figures"),
     path("<uuid:hold_id>/", views.queue, name="hold"),
     path("glass/", glass_views.broken, name="glass"),

@@ -28,6 +28,7 @@ KEYS = (
     {"letters": ["T"], "does": "take your approval back"},
     {"letters": ["W"], "does": "withdraw what an agent of yours asks"},
     {"letters": ["B"], "does": "break the glass, where policy lets you"},
+    {"letters": ["O"], "does": "ask the owner something"},
     {"letters": ["R"], "does": "replay the session"},
     {"letters": ["/"], "does": "find in the queue"},
 )

@@ -9,6 +9,7 @@ from django.db import transaction
 from accounts.actors import SYSTEM, actor_of
 from accounts.models import User
 from accounts.quorum import Requirement
+from approvals.absence_actions import stands_in
 from approvals.eligibility import standing
 from approvals.holding import locked, noted, seen_by
 from approvals.live import hold_changed
@@ -53,7 +54,8 @@ def escalate(hold_id: UUID) -> Hold:
 
 
 def hand_over(hold_id: UUID, *, actor: User, to: UUID) -> Hold:
-    """Ask a named colleague to decide a hold that one may review oneself; it gives them no right that they do not have.
+    """Ask a named colleague to decide a hold that one may review oneself, or who stands in while they are away; it gives nobody a
+    right that they do not have.
 
     Raises NotFound (or not theirs to see), AlreadySettled, NotEligible (either of the two) and Invalid (nobody, or oneself).
     """
@@ -69,8 +71,10 @@ def hand_over(hold_id: UUID, *, actor: User, to: UUID) -> Hold:
         theirs = standing(colleague, hold)
         if not theirs.eligible:
             raise NotEligible(f"{colleague} may not review it.", theirs.about)
-        hold.handed_to = colleague
+        asked = stands_in(colleague, hold, now=db_now())
+        hold.handed_to = colleague if asked.person == person.person else asked
         hold.save(update_fields=["handed_to"])
-        noted(Event.HOLD_HANDED, hold, actor_of(person), details={"to": str(colleague.id)})
+        instead = {} if hold.handed_to == colleague else {"instead_of": str(colleague.id)}
+        noted(Event.HOLD_HANDED, hold, actor_of(person), details={"to": str(hold.handed_to.id), **instead})
         after_commit(hold_changed, hold.id)
     return hold

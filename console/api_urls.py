@@ -8,6 +8,7 @@ from agents.api import AgentViewSet, ResourceViewSet, SegmentViewSet
 from agents.credential_api import CredentialViewSet, ReinstatementViewSet
 from agents.delegation_api import DelegationViewSet
 from agents.halt_api import HaltViewSet
+from approvals.absence_api import AbsenceView
 from approvals.api import HoldViewSet
 from approvals.grant_api import GrantViewSet
 from approvals.notifications.api import ChoicesView, NotificationViewSet
@@ -53,6 +54,7 @@ urlpatterns = [
     path("v1/ledger/evidence", EvidenceView.as_view(), name="evidence"),
     path("v1/ledger/proof", ProofView.as_view(), name="proof"),
     path("v1/account", AccountView.as_view(), name="own_account"),
+    path("v1/absence", AbsenceView.as_view(), name="absence"),
     path("v1/notifications/choices", ChoicesView.as_view(), name="choices"),
     path("v1/agents/<str:name>/permissions", PermissionsView.as_view(), name="permissions"),
     path("v1/resources/<str:name>/reach", ReachView.as_view(), name="reach"),

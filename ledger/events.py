@@ -92,6 +92,8 @@ class Event(StrEnum):
     GATEWAY_STOPPED = "gateway:stopped", "A gateway process ended in order."
 
     # ---- holds and reviews ----
+    ABSENCE_ENDED = "absence:ended", "Somebody is not away any more."
+    ABSENCE_SAID = "absence:said", "Somebody said that they are away, from when until when, and who is asked instead."
     GLASS_BROKEN = (
         "hold:glass_broken",
         "One person let an action through alone, in an emergency, where policy lets them: why, and their passkey's signature.",
@@ -107,6 +109,7 @@ class Event(StrEnum):
     )
     GRANT_REVOKED = "grant:revoked", "A grant was taken back: it lets nothing through any more."
     GRANT_USED = "grant:used", "An action did not wait because a grant covered it."
+    HOLD_ANSWERED = "hold:answered", "Somebody who answers for the agent answered a reviewer's question."
     HOLD_APPROVED = "hold:approved", "One person approved the action whose digest they saw."
     HOLD_ASKED = "hold:asked", "An action waits for people: requirement and deadline."
     HOLD_DENIED = "hold:denied", "One person denied the action, which settles its hold."
@@ -116,6 +119,7 @@ class Event(StrEnum):
     HOLD_JOINED = "hold:joined", "An agent that asked the same again was given its earlier hold."
     HOLD_LAPSED = "hold:lapsed", "An approved action was not collected in time, or may no longer run."
     HOLD_RELEASED = "hold:released", "An approval was used: the hold let its action through."
+    HOLD_QUESTIONED = "hold:questioned", "Somebody who may review it asked those who answer for the agent something."
     HOLD_REMINDED = (
         "hold:reminded",
         "Three quarters of its time are over: those who may still review it are told again.",
@@ -164,7 +168,7 @@ class Event(StrEnum):
     MEMBERSHIP_CONFIRMED = "membership:confirmed", "A second administrator confirmed a membership."
     PASSKEY_ADDED = "passkey:added", "A person added a passkey: its public key."
     PASSKEY_REMOVED = "passkey:removed", "A passkey of a person counts no longer."
-    PERSON_CHANGED = "person:changed", "A person's name or e-mail address was changed."
+    PERSON_CHANGED = "person:changed", "A person's name, e-mail address or manager was changed."
     PERSON_DEACTIVATED = "person:deactivated", "An account was closed: its sessions and API tokens ended."
     PERSON_ERASED = (
         "person:erased",

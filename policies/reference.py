@@ -70,7 +70,7 @@ NOTES_SAY: Final[Mapping[str, tuple[str, str]]] = {
     "why": ('@why("sentence")', "Shown to people and to the agent."),
     "hold": (
         '@hold("dba:2, security:1")',
-        "On a forbid: groups, and how many distinct people of each. `dba\\|oncall:1` is either, `dba:1 then security:1` an order, `@data-owner:1` whoever owns the resource, `dba:2 not trainees` leaves a group out.",
+        "On a forbid: groups, and how many distinct people of each. `dba\\|oncall:1` is either, `dba:1 then security:1` an order, `@data-owner:1` whoever owns the resource, `@owner-manager:1` the manager of the agent's owner, `dba:2 not trainees` leaves a group out.",
     ),
     "ttl": ('@ttl("15m")', "How long a hold waits: s, m or h, at most 24h; 15 minutes where nothing is said."),
     "escalate": (

@@ -12,11 +12,13 @@ from accounts.quorum import Requirement, Seat, could_fill, fits
 from agents.locking import answerable
 from agents.models import Agent
 from agents.reinstating_actions import STOPPED, may_confirm
+from approvals.absence_actions import asked_instead, away, stands_in
 from approvals.eligibility import Bench
 from approvals.models import Hold
 from approvals.notifications.kinds import OUTCOMES, Kind
 from approvals.notifications.told import Told
 from approvals.queries import RELATED
+from core.db import db_now
 from ledger.events import Event
 from ledger.models import Entry
 from policies.models import PolicyRollback
@@ -69,6 +71,8 @@ class _Known:
                 Event.HOLD_ESCALATED,
                 Event.HOLD_HANDED,
                 Event.HOLD_REMINDED,
+                Event.HOLD_QUESTIONED,
+                Event.HOLD_ANSWERED,
                 Event.GLASS_BROKEN,
                 Event.GLASS_OVERDUE,
                 *OUTCOMES,
@@ -86,6 +90,7 @@ class _Known:
     def reviewers(self) -> list[User]:
         """The reviewers in any group that a waiting hold of the batch needs."""
         owners = {hold.resource.owner for hold in self.waiting if hold.asks_owner and hold.resource.owner}
+        owners |= {hold.manager for hold in self.waiting if hold.asks_manager and hold.manager}
         groups = {group for hold in self.waiting for group in Requirement.of(hold.requirement).groups}
         return list({*self.reviewers_in(groups), *(owner for owner in owners if owner.is_active)})
 
@@ -130,6 +135,15 @@ class _Known:
         reviewers = User.objects.filter(memberships__group__name__in=groups, roles__contains=[Role.REVIEWER])
         return list(reviewers.filter(is_active=True).distinct())
 
+    @cached_property
+    def _away(self) -> Mapping[UUID, UUID]:
+        """Who of the reviewers is away, with their delegates."""
+        return away(self.reviewers, now=db_now())
+
+    def present(self, people: Iterable[User]) -> list[User]:
+        """Those of `people`, who may all review the same, that are to be told of it."""
+        return asked_instead(people, self._away)
+
     def of_role(self, *roles: Role) -> list[User]:
         """Active people with one of `roles`."""
         return [one for one in self.staff if one.has_role(*roles)]
@@ -145,6 +159,8 @@ def _concerned(told: Told, known: _Known) -> Concerned:
         Event.HOLD_ESCALATED: _asked,
         Event.HOLD_HANDED: _handed,
         Event.HOLD_REMINDED: _reminded,
+        Event.HOLD_QUESTIONED: _questioned,
+        Event.HOLD_ANSWERED: _answered,
         Event.GLASS_BROKEN: _glass,
         Event.GLASS_OVERDUE: _glass,
         **dict.fromkeys(OUTCOMES, _outcome),
@@ -178,7 +194,7 @@ def _asked(told: Told, known: _Known) -> Concerned:
     eligible = [one for one in standings if one.eligible]
     needs = Requirement.of(hold.requirement)
     now = needs.then if told.event == Event.HOLD_STAGE else needs.seats
-    yield Kind.REVIEW, [one.user for one in eligible if any(fits(seat, one.groups) for seat in now)]
+    yield Kind.REVIEW, known.present(one.user for one in eligible if any(fits(seat, one.groups) for seat in now))
     seats = [Seat(str(one.user.person), one.groups) for one in eligible]
     if not could_fill(needs, seats):
         yield Kind.STUCK, known.of_role(Role.ADMINISTRATOR)
@@ -188,7 +204,7 @@ def _handed(told: Told, known: _Known) -> Concerned:
     """Whom it was handed to, while it waits."""
     hold = known.holds.get(told.subject)
     if hold is not None and hold.status == Hold.Status.WAITING and hold.handed_to:
-        yield Kind.REVIEW, [hold.handed_to]
+        yield Kind.REVIEW, {hold.handed_to, stands_in(hold.handed_to, hold, now=db_now())}
 
 
 def _reminded(told: Told, known: _Known) -> Concerned:
@@ -198,7 +214,19 @@ def _reminded(told: Told, known: _Known) -> Concerned:
         return
     done = {review.reviewer.person for review in hold.reviews.select_related("reviewer") if review.retracted_at is None}
     standings = [known.bench.standing(person, hold) for person in known.reviewers if person.person not in done]
-    yield Kind.REVIEW, [one.user for one in standings if one.eligible]
+    yield Kind.REVIEW, known.present(one.user for one in standings if one.eligible)
+
+
+def _questioned(told: Told, known: _Known) -> Concerned:
+    """Those who can answer it."""
+    hold = known.holds.get(told.subject)
+    yield Kind.QUESTION, _answerable(hold.agent) if hold else []
+
+
+def _answered(told: Told, known: _Known) -> Concerned:
+    """Those who asked."""
+    hold = known.holds.get(told.subject)
+    yield Kind.QUESTION, {one.asked_by for one in hold.questions.select_related("asked_by")} if hold else []
 
 
 def _glass(told: Told, known: _Known) -> Concerned:

@@ -29,6 +29,7 @@ class Kind(StrEnum):
 
     REVIEW = "review", "A hold waits that you may review", "player-pause"
     OUTCOME = "outcome", "What became of a hold of an agent of yours", "gavel"
+    QUESTION = "question", "A question about a hold of an agent of yours, or the answer to yours", "message-question"
     STUCK = "stuck", "A hold waits that too few people may review", "user-question"
     GLASS = "glass", "Somebody broke the glass, or it waits to be looked at", "urgent"
     INCIDENT = "incident", "An incident opened, or a suspension was left to people", "alert-triangle"
@@ -40,7 +41,7 @@ class Kind(StrEnum):
     REPORT = "report", "A report that you asked for is ready, or cannot be made", "report"
 
 
-ABOUT_HOLDS: Final = (Kind.REVIEW, Kind.OUTCOME, Kind.STUCK, Kind.GLASS)
+ABOUT_HOLDS: Final = (Kind.REVIEW, Kind.OUTCOME, Kind.QUESTION, Kind.STUCK, Kind.GLASS)
 ABOUT_AGENTS: Final = (Kind.AGENT, Kind.REINSTATE)
 
 OUTCOMES: Final[Mapping[str, str]] = {
@@ -51,6 +52,8 @@ OUTCOMES: Final[Mapping[str, str]] = {
     Event.HOLD_WITHDRAWN: "Withdrawn",
 }
 _OTHERS: Final[Mapping[str, str]] = {
+    Event.HOLD_QUESTIONED: "A reviewer asks you about a hold of your agent",
+    Event.HOLD_ANSWERED: "Your question about a hold was answered",
     Event.GLASS_BROKEN: "Somebody broke the glass: two others look at it within a day",
     Event.GLASS_OVERDUE: "Too few have looked at a broken glass for more than a day",
     Event.INCIDENT_OPENED: "An incident opened",

@@ -32,6 +32,7 @@ HOLDS: Final[Says] = {
     "hold_lapsed": ("It was approved, and not collected in time, or policy changed meanwhile.", "Ask again; it needs new reviews."),
     "hold_released": ("It was approved, and another session of this agent ran it.", "Nothing: it ran once. Its result is in that session."),
     "once_only": ("What is critical, or sits in an open transaction, or was approved once by somebody, is approved once at a time.", "Approve it once."),
+    "too_many_questions": ("Ten questions were asked of one hold.", "Decide by what is known."),
     "not_alike": ("Holds that do not ask alike were decided at once.", "Decide them one by one."),
     "hold_ended": ("The hold is over.", "Ask again if it is still needed."),
     "policies_changed": ("Policy changed while it was being released.", "Nothing: the gate decides again by itself."),

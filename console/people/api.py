@@ -45,7 +45,7 @@ _MEMBERSHIPS = Membership.objects.select_related("user", "group", "added_by", "c
 def _people(user: User) -> QuerySet[User]:
     live = Agent.objects.exclude(status=Agent.Status.RETIRED).order_by("name")
     parts = (Prefetch("memberships", _MEMBERSHIPS), Prefetch("owned_agents", live), "pending_changes")
-    return people_visible_to(user).distinct().prefetch_related(*parts)
+    return people_visible_to(user).distinct().select_related("manager").prefetch_related(*parts)
 
 
 def _groups(user: User) -> QuerySet[Group]:
@@ -128,9 +128,12 @@ class PersonViewSet(ByKey[User]):
 
     @extend_schema(request=bodies.PersonBody, responses=bodies.PersonSerializer)
     def partial_update(self, request: Request, username: str) -> Response:
-        """Change name, address, roles. Making or dismissing an administrator then waits for a second one."""
+        """Change name, address, manager, roles. Making or dismissing an administrator then waits for a second one."""
         one = self.found()
-        given = {"name": one.name, "email": one.email, "roles": one.roles, **read(bodies.PersonBody, request)}
+        said = read(bodies.PersonBody, request)
+        if said.get("manager"):
+            said["manager"] = account_named(said["manager"], "manager")
+        given = {"name": one.name, "email": one.email, "manager": one.manager, "roles": one.roles, **said}
         edit_person(one, given, self.person)
         return self.said(id=one.id)
 

@@ -39,13 +39,14 @@ class PersonSerializer(serializers.ModelSerializer[User]):
     memberships = MembershipSerializer(many=True)
     waits_for = serializers.SerializerMethodField()
     owns = serializers.SerializerMethodField()
+    manager = serializers.CharField(source="manager.username", default=None)
 
     class Meta:
         """What is shown."""
 
         model = User
         fields: ClassVar = [
-            "id", "username", "name", "email", "roles", "status", "person", "memberships", "waits_for", "owns", "last_login",
+            "id", "username", "name", "email", "roles", "status", "person", "memberships", "waits_for", "owns", "manager", "last_login",
         ]  # fmt: skip
 
     def get_status(self, user: User) -> str:
@@ -78,6 +79,9 @@ class PersonBody(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=LONGEST_NAME, required=False)
     email = serializers.EmailField(max_length=254, required=False)
+    manager = serializers.CharField(
+        max_length=60, required=False, allow_null=True, help_text="A user name; null for nobody."
+    )
     roles = serializers.ListField(child=serializers.ChoiceField(choices=Role.choices), required=False)
 
 

@@ -24,9 +24,10 @@ def invite_person(given: Mapping[str, Any], administrator: User) -> tuple[User, 
 
 
 def edit_person(edited: User, given: Mapping[str, Any], administrator: User) -> User:
-    """Change name, address and roles, where they differ. Raises Refused, Invalid."""
+    """Change name, address, manager and roles, where they differ. Raises Refused, Invalid."""
     with transaction.atomic():
         changed = actions.change(edited, name=given["name"], email=given["email"], actor=administrator)
+        actions.set_manager(changed, given["manager"], actor=administrator)
         if sorted(given["roles"]) == sorted(changed.roles):
             return changed
         return actions.set_roles(changed, given["roles"], actor=administrator)

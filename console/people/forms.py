@@ -62,6 +62,9 @@ class PersonForm(ConsoleForm):
 
     name = _name()
     email = _email()
+    manager = PersonField(
+        required=False, help_text="Who decides on what their agents ask, where policy says @owner-manager."
+    )
     roles = _roles()
 
     @classmethod

@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.models import User
 from activity.models import Frame
 from agents import risk
 from approvals import highlight, layout, presentation
@@ -220,6 +221,12 @@ def hours(length: timedelta) -> str:
 def ago(at: datetime) -> str:
     """How long ago, coarsely."""
     return words.ago(at, timezone.now())
+
+
+@register.filter
+def who_is_there(person: User, now: datetime) -> str:
+    """A colleague's name, with who stands in while they are away."""
+    return presentation.there(person, now)
 
 
 @register.filter

@@ -137,7 +137,9 @@ def test_who_is_pushed_to_is_who_may_see(world: World, night: Group) -> None:
     world.resource.owner = world.cast.outsider
     world.resource.save(update_fields=["owner"])
     people.deactivate(world.cast.teammate, actor=world.cast.administrator)
+    people.set_manager(world.cast.owner, world.cast.reviewer2, actor=world.cast.administrator)
     holds = [
+        held(world, Requirement.parse("@owner-manager:1"), text="DELETE FROM managed"),
         held(world),
         held(world, Requirement.parse("@data-owner:1"), text="DELETE FROM orders"),
         held(world, on_behalf_of=world.cast.outsider.id, text="DELETE FROM payments"),

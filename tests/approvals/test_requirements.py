@@ -13,7 +13,7 @@ from approvals.notifications.audience import audience
 from approvals.notifications.told import Told
 from approvals.queries import visible_to
 from core.db import db_now
-from core.errors import NotEligible
+from core.errors import Invalid, NotEligible, Refused
 from ledger.models import Outbox
 from tests.approvals.world import World, approve, held, release
 
@@ -77,6 +77,43 @@ def test_the_data_owner_is_excluded_from_what_their_own_agent_asks(world: World)
     world.resource.save(update_fields=["owner"])
     with pytest.raises(NotEligible, match="own this agent"):
         approve(needing(world, "@data-owner:1"), world.cast.owner)
+
+
+def test_the_owners_manager_of_then_and_now_is_asked_and_nobody_made_one_since(world: World) -> None:
+    cast = world.cast
+    people.set_manager(cast.owner, cast.outsider, actor=cast.administrator)
+    hold = needing(world, "@owner-manager:1")
+    assert (hold.asks_manager, hold.needs) == (True, "1 of the owner's manager")
+    assert visible_to(cast.outsider).exists()
+    people.set_manager(cast.owner, cast.ciso, actor=cast.administrator)
+    for somebody in (cast.ciso, cast.outsider, cast.reviewer):
+        with pytest.raises(NotEligible):
+            approve(hold, somebody)
+    people.set_manager(cast.owner, cast.outsider, actor=cast.administrator)
+    hold.agent.owner.refresh_from_db()
+    assert approve(hold, cast.outsider).status == Hold.Status.APPROVED
+    assert release(hold, Requirement.parse("@owner-manager:1")).status == Hold.Status.RELEASED
+
+
+def test_a_manager_who_answers_for_the_agent_does_not_decide(world: World) -> None:
+    people.set_manager(world.cast.owner, world.cast.deputy, actor=world.cast.administrator)
+    with pytest.raises(NotEligible, match="deputy"):
+        approve(needing(world, "@owner-manager:1"), world.cast.deputy)
+
+
+def test_nobody_makes_themselves_a_manager_and_nobody_is_their_own(world: World) -> None:
+    cast = world.cast
+    with pytest.raises(Refused):
+        people.set_manager(cast.owner, cast.administrator, actor=cast.administrator)
+    with pytest.raises(Invalid):
+        people.set_manager(cast.owner, cast.owner, actor=cast.administrator)
+    with pytest.raises(Refused):
+        people.set_manager(cast.owner, cast.ciso, actor=cast.reviewer)
+    people.deactivate(cast.teammate, actor=cast.administrator)
+    with pytest.raises(Invalid):
+        people.set_manager(cast.owner, cast.teammate, actor=cast.administrator)
+    people.set_manager(cast.owner, cast.ciso, actor=cast.administrator)
+    assert people.set_manager(cast.owner, None, actor=cast.administrator).manager is None
 
 
 def test_nobody_of_a_group_that_is_left_out_decides_by_whatever_other_group(world: World) -> None:

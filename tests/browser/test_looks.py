@@ -17,6 +17,7 @@ PAGES = {
         "/queue/grants/",
         "/queue/glass/",
         "/queue/figures/",
+        "/queue/away/",
         "/queue/",
         "a.hold-row",
         "a.hold-row.is-done",

@@ -21,6 +21,7 @@ from agents.delegation_actions import delegate
 from agents.models import Credential
 from agents.view_actions import save_view
 from approvals import actions as approvals
+from approvals import question_actions
 from approvals.granting import Wider
 from approvals.models import Grant
 from approvals.models import Scope as Alike
@@ -85,6 +86,7 @@ class Everything:
         self.action = asking.asked(agent, resource, session_id=self.session.id, question_id=asked.id)
         self.erasure = ask_to_erase(because=WHY, actor=self.cast.auditor, actions=[self.action.id])
         self.hold = held(self.world, session_id=self.session.id)
+        self.question = question_actions.ask_owner(self.hold.id, actor=self.cast.reviewer, text=WHY)
         wide = held(self.world, session_id=self.session.id, text="DELETE FROM customers WHERE id = 2")
         wider = Wider(Alike.SAME, 60, 5)
         approvals.approve(wide.id, actor=self.cast.reviewer, seen=wide.digest, wider=wider)
@@ -148,7 +150,7 @@ class Everything:
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "what": "agents", "use": "actions", "form": "csv", "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
-            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "figure": "detect", "kid": self.world.agent.keys.get().kid, "username": self.cast.owner.username, "server": "till", "membership_id": 1, "view_id": self.view.id,
+            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "figure": "detect", "question": self.question.id, "question_id": self.question.id, "kid": self.world.agent.keys.get().kid, "username": self.cast.owner.username, "server": "till", "membership_id": 1, "view_id": self.view.id,
             **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
         }  # fmt: skip
 

@@ -108,7 +108,7 @@ WORK = [
         ("", EVERYBODY),
         ("queue/", ROLES), ("queue/list/", ROLES), ("queue/<uuid:hold_id>/", ROLES),
         ("queue/grants/", ROLES), ("queue/<uuid:hold_id>/wider/", ROLES), ("queue/glass/", ROLES),
-        ("queue/figures/", ROLES), ("queue/<uuid:hold_id>/alike/", ROLES),
+        ("queue/figures/", ROLES), ("queue/away/", ROLES), ("api/v1/holds/<uuid:pk>/questions", ROLES), ("queue/<uuid:hold_id>/alike/", ROLES),
         ("posture/", "C"), ("posture/marks/", "C"), ("posture/decisions/", "CA"), ("posture/steps/<slug:slug>/", "C"),
         ("incidents/", "CAEOM"), ("incidents/<uuid:incident_id>/", "CAEOM"), ("incidents/signals/", ROLES),
         ("incidents/<uuid:incident_id>/contain/", "C"),
@@ -116,6 +116,9 @@ WORK = [
     *_posts(
         ("queue/<uuid:hold_id>/approve/", "R", {"digest": "its own"}, "CAEOM"),
         ("queue/<uuid:hold_id>/alike/decide/", ROLES),
+        ("queue/away/", ROLES), ("queue/away/back/", ROLES),
+        ("queue/<uuid:hold_id>/ask/", "R", {"text": "Why?"}, "CAEOM"), ("queue/<uuid:hold_id>/answer/<uuid:question_id>/", "O", {"text": "So"}, "RCAEM"),
+        ("api/v1/holds/<uuid:pk>/questions", "R", {"text": "Why?"}, "CAEOM"), ("api/v1/holds/<uuid:pk>/questions/<uuid:question>/answer", "O", {"text": "So"}, "RCAEM"),
         ("queue/<uuid:hold_id>/challenge/", "", {"verdict": "approve"}, "RCAEOM"),
         ("queue/<uuid:hold_id>/hand-over/", "R", {"to": "00000000-0000-0000-0000-000000000000"}, "CAEOM"),
         ("queue/<uuid:hold_id>/break/", "", {"digest": "its own", **WHY}, "RCAEOM"), ("queue/<uuid:hold_id>/look/", "", {"found": "Right"}, "RCAEOM"),
@@ -235,6 +238,8 @@ ACCOUNT = [
         ("api/v1/account/tokens/<uuid:pk>/revoke", "M"), ("api/v1/views", ROLES, {"name": "Mine", "query": "sort=name"}),
     ),
     Row("delete", "api/v1/views/<int:pk>", "C"),
+    Row("get", "api/v1/absence", ""), Row("delete", "api/v1/absence", ""),
+    Row("put", "api/v1/absence", EVERYBODY, {"delegate": "nobody", "begins": "2026-01-01T00:00:00Z", "ends": "2026-01-02T00:00:00Z"}),
     Row("put", "api/v1/notifications/choices", EVERYBODY, {"shown": [], "mailed": [], "quiet_from": None, "quiet_until": None, "zone": "UTC"}),
 ]  # fmt: skip
 

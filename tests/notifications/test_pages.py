@@ -17,6 +17,7 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from accounts import actions as people
 from accounts.models import User
 from approvals.models import Hold
+from approvals.notifications.kinds import Kind
 from approvals.notifications.models import Notification, NotificationChoices
 from core.db import db_now
 from core.ids import new_id
@@ -165,7 +166,9 @@ FORM = {"shown": ["review", "outcome"], "mailed": ["review"], "quiet_from": "22:
 
 def test_choices_are_kept_and_shown_again(world: World) -> None:
     client, address = _as(world.cast.reviewer), reverse("notifications:choices")
-    assert client.get(address).content.decode().count("checked>") == 22 + 1  # and the switch for single letters
+    assert (
+        client.get(address).content.decode().count("checked>") == 2 * len(Kind) + 1
+    )  # and the switch for single letters
     assert client.post(address, {**FORM, "zone": "Europe/Berlin"}).status_code == 302
     chosen = NotificationChoices.objects.get(person=world.cast.reviewer)
     assert ("review" in chosen.unshown, "review" in chosen.unmailed, "outcome" in chosen.unmailed) == (

@@ -6,7 +6,7 @@ Columns travel as array literals (PostgreSQL 18, chapter 8.15.2) made here, at a
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -49,10 +49,11 @@ ended AS (
     SET status = new.status, finished_at = coalesce(new.finished_at, action.finished_at),
         rows = coalesce(new.rows, action.rows), bytes = coalesce(new.bytes, action.bytes),
         masked_values = greatest(action.masked_values, new.masked_values), sqlstate = new.sqlstate, message = new.message,
+        detected = coalesce(new.detected, action.detected),
         outcome_entry_id = coalesce(new.entry_id, action.outcome_entry_id)
     FROM moved, unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::int[], %s::text[],
-        %s::text[], %s::uuid[])
-        AS new (id, status, finished_at, rows, bytes, masked_values, sqlstate, message, entry_id)
+        %s::text[], %s::uuid[], %s::jsonb[])
+        AS new (id, status, finished_at, rows, bytes, masked_values, sqlstate, message, entry_id, detected)
     WHERE action.id = new.id AND action.status IN ('released', 'pending')
 ), kept AS (
     INSERT INTO activity_frame (action_id, session_id, columns, rows, cut)
@@ -215,12 +216,15 @@ class Outcome:
     frame: Frame | None = None
     shared: bool = True
     entry_id: Identifier | None = field(default=None)
+    detected: Mapping[str, int] | None = None
+    """How many values each detector has found in what came back; None where none did."""
 
 
 def outcome_record(outcome: Outcome | Action) -> bytes:
     """What a shared entry's Merkle root covers of one outcome, canonical (RFC 8785); every value is in its row."""
+    found = f'"detected":{_counts(outcome.detected)},' if outcome.detected else ""
     return (
-        f'{{"action":"{outcome.id}","bytes":{_number(outcome.bytes)},"masked":{outcome.masked_values},'
+        f'{{"action":"{outcome.id}","bytes":{_number(outcome.bytes)},{found}"masked":{outcome.masked_values},'
         f'"rows":{_number(outcome.rows)},"sqlstate":"{outcome.sqlstate}","status":"{outcome.status}"}}'
     ).encode()
 
@@ -229,9 +233,14 @@ def _number(value: int | None) -> str:
     return "null" if value is None else str(value)
 
 
+def _counts(detected: Mapping[str, int]) -> str:
+    """Counts by name, canonical: a name has no character that JSON escapes."""
+    return "{" + ",".join([f'"{name}":{detected[name]}' for name in sorted(detected)]) + "}"
+
+
 def outcome_details(outcome: Outcome) -> dict[str, object]:
     """What an entry says of one outcome."""
-    return {
+    return ({"detected": dict(outcome.detected)} if outcome.detected else {}) | {
         "bytes": outcome.bytes,
         "masked": outcome.masked_values,
         "rows": outcome.rows,
@@ -253,12 +262,18 @@ def outcome_columns(rows: Sequence[Outcome]) -> tuple[str, ...]:
         texts([row.sqlstate for row in rows]),
         texts([row.message[:500] for row in rows]),
         plains([row.entry_id for row in rows]),
+        _counted([row.detected for row in rows]),
         plains([row.id for row, _ in framed]),
         plains([row.session_id for row, _ in framed]),
         texts([frame.columns for _, frame in framed]),
         texts([_rows_json(frame.rows) for _, frame in framed]),
         plains([frame.cut for _, frame in framed]),
     )
+
+
+def _counted(found: Sequence[Mapping[str, int] | None]) -> str:
+    """The array literal of counts by name, for jsonb."""
+    return "{" + ",".join([_element(_counts(one)) if one else "NULL" for one in found]) + "}"
 
 
 def _rows_json(rows: Sequence[Sequence[str | None]]) -> str:

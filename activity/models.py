@@ -121,6 +121,9 @@ class Action(models.Model):
     rows = models.BigIntegerField(null=True, blank=True)
     bytes = models.BigIntegerField(null=True, blank=True)
     masked_values = models.PositiveIntegerField(default=0)
+    detected = models.JSONField(
+        null=True, blank=True
+    )  # values found in what came back, by detector: {"card_number": 2}
     sqlstate = models.CharField(max_length=5, blank=True)
     message = models.CharField(max_length=500, blank=True)
     question_id = models.UUIDField(null=True, blank=True)  # what it was decided by

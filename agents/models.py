@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from agents.api_models import ApiDescription  # noqa: F401 -- where Django looks for it
+from agents.detector_models import OwnDetector, ResourceDetector  # noqa: F401 -- likewise
 from agents.tool_models import ToolDefinition, ToolServer  # noqa: F401 -- likewise
 from core.ids import new_id
 

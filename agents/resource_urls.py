@@ -2,8 +2,8 @@
 
 from django.urls import path
 
+from agents import detector_views, segment_views, tool_views
 from agents import resource_views as views
-from agents import segment_views, tool_views
 
 app_name = "resources"
 urlpatterns = [
@@ -22,6 +22,10 @@ urlpatterns = [
     path("r/<slug:name>/test/", views.test, name="test"),
     path("r/<slug:name>/scan/", views.scan, name="scan"),
     path("r/<slug:name>/tags/", views.tag, name="tags"),
+    path("detectors/", detector_views.detectors, name="detectors"),
+    path("detectors/write/", detector_views.write, name="write_detector"),
+    path("detectors/<slug:name>/remove/", detector_views.remove, name="remove_detector"),
+    path("r/<slug:name>/detectors/", detector_views.at_resource, name="resource_detectors"),
     path("r/<slug:server>/tools/", tool_views.tools, name="tools"),
     path("r/<slug:server>/tools/read/", tool_views.read, name="read_tools"),
     path("r/<slug:server>/tools/accept/", tool_views.accept, name="accept_tools"),

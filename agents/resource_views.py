@@ -21,6 +21,8 @@ from accounts.objects import groups_reviewing
 from accounts.requests import person_of
 from agents import actions, rotating
 from agents.api_models import ApiDescription
+from agents.detecting import lines_of
+from agents.detector_views import acting
 from agents.form_views import answer, both
 from agents.forms import (
     ChangeResourceForm,
@@ -254,6 +256,7 @@ def _shown(
         "tags": found.tags.select_related("confirmed_by").order_by("schema", "table", "column"),
         "reviewers": [group.name for group in groups_reviewing(found.segment).order_by("name")],
         "form": form or TagForm(),
+        "detecting": acting(lines_of(found)),
         **(_offers(found) if found.kind == Kind.MCP else {}),
         "changes": history_of(found.id),
         **context,

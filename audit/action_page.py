@@ -70,7 +70,7 @@ class ActionPage:
     @property
     def masked(self) -> str:
         """What was hidden, in a sentence."""
-        return explain.masked(self.action.masked_values, self.action.tags, self.action.masked)
+        return explain.masked(self.action.masked_values, self.action.tags, self.action.masked, self.action.detected)
 
     @property
     def took(self) -> timedelta | None:

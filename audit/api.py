@@ -63,7 +63,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
         fields: ClassVar = [
             "id", "session_id", "agent", "agent_id", "resource", "resource_id", "number", "verb", "shown", "summary", "shape", "tables", "tags",
             "digest", "decision", "enforced", "masked", "reason", "code", "policies", "policy_version", "status", "asked_at",
-            "released_at", "finished_at", "rows", "bytes", "masked_values", "sqlstate", "message", "entry_id", "erasure_id",
+            "released_at", "finished_at", "rows", "bytes", "masked_values", "detected", "sqlstate", "message", "entry_id", "erasure_id",
         ]  # fmt: skip
 
     def get_agent(self, action: Action) -> str:

@@ -40,10 +40,12 @@ def decided(decision: str, code: str) -> str:
     return _DENIED.get(code) or _BEFORE_POLICY.format(rule=code.replace("_", " ") or "no rule is named")
 
 
-def masked(values: int, tags: Sequence[str], was_masked: bool) -> str:
-    """What was hidden from the agent; empty where nothing was."""
+def masked(values: int, tags: Sequence[str], was_masked: bool, detected: Mapping[str, int] | None = None) -> str:
+    """What was hidden from the agent, and which of it detectors have found; empty where nothing was."""
     if values:
-        return f"{words.plural(values, 'value')} stayed masked, for the agent and for everybody who reads this."
+        by = words.listing([f"{name} {count}" for name, count in sorted((detected or {}).items())])
+        found = f" Found by detectors: {by}." if by else ""
+        return f"{words.plural(values, 'value')} stayed masked, for the agent and for everybody who reads this.{found}"
     if was_masked:
         return (
             f"What is tagged {words.listing(sorted(tags))} was to be masked." if tags else "Values were to be masked."

@@ -62,5 +62,6 @@ urlpatterns = [
     path("v1/crossings", CrossingsView.as_view(), name="crossings"),
     path("", include("monitoring.api_urls")),
     path("", include("agents.tool_api_urls")),
+    path("", include("agents.detector_api_urls")),
     path("v1/", include(router.urls)),
 ]

@@ -77,6 +77,7 @@ def merged(outcomes: Sequence[Outcome]) -> list[Outcome]:
             one.bytes = before.bytes if one.bytes is None else one.bytes
             one.masked_values = max(one.masked_values, before.masked_values)
             one.frame = one.frame or before.frame
+            one.detected = one.detected or before.detected
         last[one.id] = one
     return list(last.values())
 

@@ -18,6 +18,8 @@ import structlog
 from django.db import Error as OrmError
 from psycopg import AsyncConnection
 
+from agents.detecting import NO_DETECTORS, NOWHERE
+from agents.detectors.acting import Detecting
 from gateway.refusal import Refusal
 from gateway.threads import in_thread
 from policies import snapshot as policies
@@ -93,6 +95,10 @@ class Watch:
                 remedy="Try again in a moment.",
             )
         return self._snapshot
+
+    def detecting(self, resource: str) -> Detecting:
+        """The detectors that act at a resource, as far as was heard: while nothing is heard nothing new is released."""
+        return self._snapshot.detecting(resource) if self._snapshot is not None else NO_DETECTORS.at(NOWHERE)
 
     @property
     def is_deaf(self) -> bool:

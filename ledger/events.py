@@ -78,6 +78,12 @@ class Event(StrEnum):
     )
 
     # ---- erasing recordings ----
+    DETECTOR_REMOVED = (
+        "detector:removed",
+        "A detector of the customer's own was taken away, and why: what it found is shown from then on.",
+    )
+    DETECTOR_WRITTEN = "detector:written", "A person wrote a detector of the customer's own, or wrote it anew."
+    DETECTORS_SET = "detectors:set", "A person said what detectors do at a resource."
     ERASURE_ASKED = "erasure:asked", "Somebody asked that recordings be erased, and why."
     ERASURE_CONFIRMED = "erasure:confirmed", "A second person confirmed an erasure, which was done."
     ERASURE_DROPPED = "erasure:dropped", "A wish to erase recordings was dropped."

@@ -18,7 +18,7 @@ FILTERS: Final = "… q:words?"
 DECIDED: Final = (
     "enforced:flag? operation:text? policies:list question:text? severity:text? snapshot:text tables:list verb:text"
 )
-OUTCOME: Final = "bytes:count? enforced:flag? masked:count rows:count? sqlstate:text status:text"
+OUTCOME: Final = "bytes:count? detected:object? enforced:flag? masked:count rows:count? sqlstate:text status:text"
 SHARED: Final = "count:count root:text"
 CHANGED: Final = "change:text? changed:object? group:text?"
 NOTHING: Final = ""
@@ -32,7 +32,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.ACTION_ERASED: "erasure:text",
     Event.ACTION_FAILED: OUTCOME,
     Event.ACTION_RELEASED: "enforced:flag? grant:text? hold:text node:text reviews:list snapshot:text",
-    Event.ACTION_UNCERTAIN: "bytes:count? enforced:flag? masked:count? rows:count? sqlstate:text? status:text? verb:text?",
+    Event.ACTION_UNCERTAIN: "bytes:count? detected:object? enforced:flag? masked:count? rows:count? sqlstate:text? status:text? verb:text?",
     Event.ACTIONS_ALLOWED: SHARED,
     Event.ACTIONS_DONE: SHARED,
     Event.AGENT_CHANGED: f"{CHANGED} because:list? reason:words? risk:object? status:text?",
@@ -55,6 +55,9 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.CREDENTIAL_REVOKED: "reason:words",
     Event.DELEGATION_ENDED: "credentials:count delegation:text reason:words",
     Event.DELEGATION_GRANTED: "delegation:text expires_at:text passes_on:flag purpose:words resource:text verbs:list?",
+    Event.DETECTOR_REMOVED: "pattern:text reason:words",
+    Event.DETECTOR_WRITTEN: "before:text? everywhere:flag pattern:text strategy:text",
+    Event.DETECTORS_SET: "changed:object",
     Event.ERASURE_ASKED: "actions:count reason:words sessions:count",
     Event.ERASURE_CONFIRMED: "actions:count asked_by:text",
     Event.ERASURE_DROPPED: NOTHING,

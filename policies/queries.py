@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 
 from accounts.models import Role, User
+from agents.detecting import names as detectors
 from agents.models import ColumnTag
 from policies.check import Registry
 from policies.models import PolicyRollback, PolicyTrial, PolicyVersion
@@ -38,7 +39,7 @@ def active() -> PolicyVersion | None:
 
 
 def registry() -> Registry:
-    """The names that policies may use. Tags are checked once any column has one."""
+    """The names that policies may use. Tags, and detectors, which are lifted alike, are checked once any column has one."""
     tags = set(ColumnTag.objects.values_list("tag", flat=True).distinct())
     groups = set(Group.objects.values_list("name", flat=True))
-    return Registry(groups=groups, tags=tags or None)
+    return Registry(groups=groups, tags=tags | detectors() if tags else None)

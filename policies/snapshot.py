@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID
 
+from agents.detecting import NO_DETECTORS, NOWHERE, Detectors
+from agents.detecting import load as load_detectors
+from agents.detectors.acting import Detecting
 from agents.models import Agent, ColumnTag, Halt, Resource, Revision
 from core.errors import NarrowgateError
 from policies import sealing
@@ -62,6 +65,12 @@ class Snapshot:
     tags: Mapping[str, tuple[TagRow, ...]]
     halted: bool = False
     """Whether everything is stopped, so that nothing may be released at all."""
+    detectors: Detectors = NO_DETECTORS
+
+    def detecting(self, resource: str) -> Detecting:
+        """The detectors that act at a resource."""
+        row = self.resources.get(resource)
+        return self.detectors.at(row.id if row is not None else NOWHERE)
 
 
 def load() -> Snapshot:
@@ -69,6 +78,7 @@ def load() -> Snapshot:
     for _ in range(ATTEMPTS):
         revision = _revision()
         agents, resources, tags, version = _agents(), _resources(), _tags(), active()
+        detectors = load_detectors()
         halted = Halt.objects.filter(lifted_at=None).exists()
         if _revision() == revision:
             break
@@ -78,7 +88,7 @@ def load() -> Snapshot:
     )
     number = version.number if version else 0
     everything = MappingProxyType(agents), MappingProxyType(resources), MappingProxyType(tags)
-    return Snapshot(engine, revision, number, *everything, halted)
+    return Snapshot(engine, revision, number, *everything, halted, detectors)
 
 
 def read_ahead(version_id: UUID) -> None:

@@ -120,7 +120,7 @@ def _phone(value: bytes) -> int:
 
 def _secrets() -> Iterable[Detector]:
     """Keys and tokens by the marks that those who issue them have given them."""
-    word, url = "A-Za-z0-9", "A-Za-z0-9_-"
+    url = "A-Za-z0-9_-"
     head = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
     yield Detector("private_key", "A private key (PEM, OpenSSH, PGP)", Group.KEYS, head,
                    "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----", tail=r"A-Za-z0-9+/=\s\x00:,.()\\-")  # fmt: skip
@@ -150,6 +150,11 @@ def _secrets() -> Iterable[Detector]:
         r"(?i:accountkey)=([A-Za-z0-9+/]{86}==)",
         "AccountKey=" + "Ab3+" * 21 + "Zz==",
     )
+
+
+def _tokens() -> Iterable[Detector]:
+    """Likewise: of services that code is kept and run at."""
+    word, url = "A-Za-z0-9", "A-Za-z0-9_-"
     yield Detector(
         "github_token",
         "A GitHub token",
@@ -210,63 +215,67 @@ def _money() -> Iterable[Detector]:
     )
 
 
-def _persons() -> Iterable[Detector]:
-    def one(name: str, title: str, pattern: str, example: str, check: Check, *, everywhere: bool = False) -> Detector:
-        return Detector(
-            name, title, Group.PERSON, pattern, example, accept=_any_divided(check), reach=24, everywhere=everywhere
-        )
+def _one(name: str, title: str, pattern: str, example: str, check: Check, *, everywhere: bool = False) -> Detector:
+    return Detector(
+        name, title, Group.PERSON, pattern, example, accept=_any_divided(check), reach=24, everywhere=everywhere
+    )
 
-    yield one(
+
+def _persons() -> Iterable[Detector]:
+    yield _one(
         "ssn", "US Social Security number", r"\b\d{3}-\d{2}-\d{4}\b", "536-90-4399", checksums.us_ssn, everywhere=True
     )
-    yield one(
+    yield _one(
         "uk_nino",
         "UK National Insurance number",
         r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b",
         "AB 12 34 56 C",
         checksums.uk_nino,
     )
-    yield one(
+    yield _one(
         "de_tax_id",
         "German tax identification number",
         r"\b[1-9]\d ?\d{3} ?\d{3} ?\d{3}\b",
         "86 095 742 719",
         checksums.de_tax_id,
     )
-    yield one("nl_bsn", "Dutch citizen service number", r"\b\d{9}\b", "111222333", checksums.nl_bsn)
-    yield one(
+    yield _one("nl_bsn", "Dutch citizen service number", r"\b\d{9}\b", "111222333", checksums.nl_bsn)
+
+
+def _more_persons() -> Iterable[Detector]:
+    yield _one(
         "fr_nir",
         "French social security number",
         r"\b[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}\b",
         "2 55 08 14 168 025 38",
         checksums.fr_nir,
     )
-    yield one(
+    yield _one(
         "es_dni", "Spanish DNI or NIE", r"\b(?:\d{8}|[XYZ]-?\d{7})-?[A-HJ-NP-TV-Z]\b", "12345678Z", checksums.es_dni
     )
-    yield one(
+    yield _one(
         "pl_pesel",
         "Polish PESEL",
         r"\b\d{2}(?:[02468][1-9]|[13579][0-2])(?:0[1-9]|[12]\d|3[01])\d{5}\b",
         "44051401359",
         checksums.pl_pesel,
     )
-    yield one(
+    yield _one(
         "it_codice_fiscale",
         "Italian codice fiscale",
         r"\b[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]\b",
         "RSSMRA85T10A562S",
         checksums.it_codice_fiscale,
     )
-    yield one(
+    yield _one(
         "be_nrn",
         "Belgian national number",
         r"\b\d{2}\.?(?:0\d|1[0-2])\.?(?:[0-2]\d|3[01])-?\d{3}\.?\d{2}\b",
         "85.07.30-033.28",
         checksums.be_nrn,
     )
-    yield one("ch_ahv", "Swiss AHV number", r"\b756\.?\d{4}\.?\d{4}\.?\d{2}\b", "756.9217.0769.85", checksums.ch_ahv)
-    yield one("br_cpf", "Brazilian CPF", r"\b\d{3}\.?\d{3}\.?\d{3}-?\d{2}\b", "529.982.247-25", checksums.br_cpf)
+    yield _one("ch_ahv", "Swiss AHV number", r"\b756\.?\d{4}\.?\d{4}\.?\d{2}\b", "756.9217.0769.85", checksums.ch_ahv)
+    yield _one("br_cpf", "Brazilian CPF", r"\b\d{3}\.?\d{3}\.?\d{3}-?\d{2}\b", "529.982.247-25", checksums.br_cpf)
 
 
 def _contacts() -> Iterable[Detector]:
@@ -294,7 +303,9 @@ def _contacts() -> Iterable[Detector]:
     )
 
 
-KNOWN: Final = {one.name: one for some in (_secrets, _money, _persons, _contacts) for one in some()}
+KNOWN: Final = {
+    one.name: one for some in (_secrets, _tokens, _money, _persons, _more_persons, _contacts) for one in some()
+}
 """All of them, by name."""
 USUAL: Final = {name: Strategy.REDACT for name, one in KNOWN.items() if one.everywhere}
 """What acts at a resource that says nothing."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from re import _parser  # type: ignore[attr-defined]  # the one place that tells how much a pattern can match
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 import hyperscan
 
@@ -12,6 +12,7 @@ from agents.detectors.known import KNOWN, Strategy
 from agents.detectors.scanner import Own, Scanner
 from core.errors import Invalid
 
+_parser: Any = import_module("re._parser")  # the one place that tells how much a pattern can match
 LONGEST_PATTERN: Final = 300
 LONGEST_SAMPLE: Final = 1_000
 SHORTEST, WIDEST = 4, 200

@@ -80,17 +80,18 @@ def _noted(number: int, start: int, end: int, _flags: int, ends: Any) -> None:  
 
 def _spans(one: Detector, text: bytes, ends: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """The values of a detector, near where hyperscan has seen something."""
-    cursor, beyond = 0, TO_SEE if one.finder else 0
+    tried: set[int] = set()
+    beyond = TO_SEE if one.finder else 0
     for _, end in ends:
-        cursor = max(cursor, end - one.reach)
-        while cursor < end and (found := one.expression.search(text, cursor, end + beyond)) is not None:
-            if found.start() >= end:
-                break
+        cursor = max(0, end - one.reach)
+        while (found := one.expression.search(text, cursor, end + beyond)) is not None and found.start() < end:
             cursor = found.start() + 1
+            if found.start() in tried:
+                continue
+            tried.add(found.start())
             span = _accepted(one, text, found.start())
             if span is not None:
                 yield span
-        cursor = max(cursor, end)
 
 
 def _accepted(one: Detector, text: bytes, at: int) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,6 +12,11 @@ from urllib.parse import urlsplit
 import httpcore
 
 from activity.hotpath import Frame, columns_json
+from agents.detectors.acting import NONE, Detecting
+from agents.detectors.forms import Form
+from agents.detectors.masker import Masker
+from agents.detectors.masker import masked as look_through
+from agents.detectors.scanner import Scanner
 from gateway.http.masking import Path, hide, masked, parsed, written
 from gateway.http.reading import is_json, media_type
 from gateway.refusal import Refusal
@@ -32,13 +38,39 @@ ANSWERED: Final = frozenset(
 
 @dataclass(frozen=True)
 class Plan:
-    """What is masked for the agent, and what in every recording: paths in the answer."""
+    """What is masked for the agent, and what in every recording: paths in the answer, and what detectors find."""
 
     answer: tuple[Path, ...] = ()
     recording: tuple[Path, ...] = ()
+    detecting: Detecting = NONE
+    lifted: frozenset[str] = frozenset()
+    """Detectors that do not act for this agent."""
+
+    @property
+    def scanner(self) -> Scanner:
+        """What is looked for in what the agent gets."""
+        return self.detecting.without(self.lifted)
+
+    @property
+    def keeping(self) -> Scanner | None:
+        """What is looked for in what is kept, where that is more."""
+        return self.detecting.scanner if self.lifted & self.detecting.strategies.keys() else None
 
 
-NOTHING: Final = Plan()
+OF_PARTS: Final = frozenset({"accept-ranges", "content-range"})
+"""What speaks of parts of an answer: where detectors act, an answer comes back whole, or a part could end within a value."""
+_LINES_OF_JSON: Final = frozenset(
+    {"application/x-ndjson", "application/jsonl", "application/json-seq", "text/event-stream"}
+)
+_TEXTS: Final = frozenset({"", "application/xml", "application/javascript", "application/yaml", "application/x-yaml", "application/x-www-form-urlencoded",
+                           "application/toml", "application/sql", "application/graphql", "application/x-pem-file"})  # fmt: skip
+
+
+def form_of(media: str) -> Form | None:
+    """How detectors read an answer; None for pictures, archives and the like, which they do not."""
+    if is_json(media) or media in _LINES_OF_JSON:
+        return Form.JSON
+    return Form.TEXT if media.startswith("text/") or media.endswith("+xml") or media in _TEXTS else None
 
 
 @dataclass
@@ -49,13 +81,19 @@ class Given:
     media: str = ""
     size: int = 0
     masked_values: int = 0
+    detected: Counter[str] = field(default_factory=Counter)
     kept: bytes = b""
     hidden: bool = False
     """Nothing of it may be kept."""
 
+    @property
+    def has_room(self) -> bool:
+        """Whether more of it is kept."""
+        return len(self.kept) < KEPT * 4
+
     def keep(self, data: bytes) -> None:
         """Keep the beginning."""
-        if len(self.kept) < KEPT * 4:
+        if self.has_room:
             self.kept += data[: KEPT * 4 - len(self.kept)]
 
     def frame(self) -> Frame:
@@ -84,7 +122,8 @@ class Passing:
         """The headers that come back. Raises Refusal for a redirect that leads away."""
         said = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self.answer.headers]
         self.given.status, self.given.media = self.answer.status, media_type(said)
-        headers = [(name, hide(value.encode("latin-1"), self.secrets)) for name, value in said if name in ANSWERED]
+        passed = ANSWERED - OF_PARTS if self.plan.scanner else ANSWERED
+        headers = [(name, hide(value.encode("latin-1"), self.secrets)) for name, value in said if name in passed]
         led = (self._location(value) for name, value in said if name == "location")
         headers += [("location", one.encode("latin-1", "replace")) for one in led]
         return [(name.encode(), value) for name, value in headers]
@@ -111,12 +150,27 @@ class Passing:
         if self.whole:
             yield await self._masked(decoded)
             return
-        async for data in hidden(decoded, self.secrets):
+        async for data in self._looked_through(hidden(decoded, self.secrets)):
             self.given.size += len(data)
-            self.given.keep(data)
             if self.given.size > LONGEST_STREAM:
                 raise Refusal("The API's answer is longer than 1 GiB.", code="answer_too_long")
             yield data
+
+    async def _looked_through(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """A stream without what detectors find in it; what is kept of it is looked through by all of them."""
+        form = form_of(self.given.media)
+        masker = Masker(self.plan.scanner if form is not None else NONE.scanner, form or Form.TEXT)
+        self.given.detected = masker.counts
+        keeper = Masker(self.plan.keeping, form) if self.plan.keeping is not None and form is not None else None
+        async for data in stream:
+            out = masker.feed(data)
+            self.given.keep(out if keeper is None else keeper.feed(data) if self.given.has_room else b"")
+            if out:
+                yield out
+        out = masker.end()
+        self.given.keep(out if keeper is None else keeper.end())
+        if out:
+            yield out
 
     async def _decoded(self) -> AsyncIterator[bytes]:
         coding = next(
@@ -160,8 +214,9 @@ class Passing:
             raise Refusal(
                 "What comes back is tagged and cannot be read, so it cannot be masked.", code="answer_unclear"
             ) from None
+        given, self.given.detected = look_through(given, self.plan.scanner, Form.JSON)
         self.given.hidden = False
-        self.given.keep(written(kept))
+        self.given.keep(look_through(written(kept), self.plan.detecting.scanner, Form.JSON)[0])
         self.given.size = len(given)
         return given
 

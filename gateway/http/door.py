@@ -144,7 +144,7 @@ class HttpDoor:
         started = False
         try:
             async with target.pool.stream(
-                call.operation.method, _url(target, call), headers=_headers(target, call), content=call.body or None,
+                call.operation.method, _url(target, call), headers=_headers(target, call, begun.obligations), content=call.body or None,
                 extensions={"timeout": TIMES},
             ) as upstream:  # fmt: skip
                 passing = _passing(upstream, begun, target, visit)
@@ -192,10 +192,11 @@ class HttpDoor:
                 status,
                 datetime.now(UTC),
                 bytes=given.size if given else None,
-                masked_values=given.masked_values if given else 0,
+                masked_values=given.masked_values + given.detected.total() if given else 0,
                 message=message,
                 frame=given.frame() if given else None,
                 shared=begun.shared,
+                detected=given.detected if given else None,
             )
         )
 
@@ -245,13 +246,15 @@ def _url(target: Target, call: Call) -> httpcore.URL:
     )
 
 
-def _headers(target: Target, call: Call) -> list[tuple[bytes, bytes]]:
-    """What goes up: what the agent may say, then what the gate says itself."""
+def _headers(target: Target, call: Call, plan: Plan) -> list[tuple[bytes, bytes]]:
+    """What goes up: what the agent may say, then what the gate says itself. Where detectors act, no part of an answer is asked for."""
     own = [("Host", target.authority), ("User-Agent", "narrowgate"), ("Accept-Encoding", "identity")]
     if call.body or not call.operation.reads:
         own.append(("Content-Length", str(len(call.body))))
     credential = target.credential
-    given = [pair for pair in call.headers if credential is None or pair[0] != credential[0].lower()]
+    left_out = {"range"} if plan.scanner else set()
+    left_out |= {credential[0].lower()} if credential is not None else set()
+    given = [pair for pair in call.headers if pair[0] not in left_out]
     own += [credential] if credential is not None else []
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*own, *given)]
 

@@ -11,6 +11,7 @@ import httpcore
 from django.db import transaction
 
 from agents.actors import resource_subject
+from agents.detectors.acting import Detecting
 from agents.models import Resource
 from gateway.action import Caller
 from gateway.http.reaching import LONGEST
@@ -65,6 +66,10 @@ class Targets(Generic[T]):
                     await in_thread(self._record_use, visit.caller)
                     visit.secret_recorded = True
         return known[1]
+
+    def detecting(self, visit: Visit) -> Detecting:
+        """The detectors that act where `visit` is."""
+        return self._watch.detecting(visit.caller.resource)
 
     async def _read(self, name: str, before: T | None) -> T:
         target = await in_thread(self._load, name, before)

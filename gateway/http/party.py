@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from gateway.action import Action
-from gateway.http.answering import NOTHING, Plan
+from gateway.http.answering import Plan
 from gateway.http.known import Targets
 from gateway.http.reading import Call, Request, action_of, understand
 from gateway.http.targets import Target
@@ -48,10 +48,11 @@ class Asking:
                 remedy="Leave @limit out of policies about APIs.",
             )
         tagged = self.target.tagged(self.call.operation.name)
-        if not tagged:
-            return NOTHING
         return Plan(
-            tuple(path for path, tag in tagged if tag not in decision.unmask), tuple(path for path, _ in tagged)
+            tuple(path for path, tag in tagged if tag not in decision.unmask),
+            tuple(path for path, _ in tagged),
+            self._targets.detecting(self._visit),
+            decision.unmask,
         )
 
     def masks(self, obligations: Plan) -> bool:

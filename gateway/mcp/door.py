@@ -27,6 +27,7 @@ from gateway.mcp.down import JSON, STREAM, Down
 from gateway.mcp.exchange import Exchange
 from gateway.mcp.jsonrpc import Fault, Message, Notification, Request, Response, Said, read, refused, result, written
 from gateway.mcp.link import HANDSHAKE, MODERN
+from gateway.mcp.masking import looked_through
 from gateway.mcp.modern import is_modern, mismatch, status_of, wrong
 from gateway.mcp.servers import Server
 from gateway.mcp.sessions import LOST, Session, Sessions
@@ -273,8 +274,9 @@ class McpDoor:
         back = Backwards(session, self._pipeline, visit, visit.caller, down, "", left)
         async with back:
             with suppress(Refusal, *LOST):
+                scanner = self._servers.detecting(visit).scanner
                 async for said in session.link.listen():
-                    await back.take(said)
+                    await back.take(looked_through(said, scanner)[0])
             await left.wait()
 
     async def stop(self) -> None:

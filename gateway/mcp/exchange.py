@@ -11,6 +11,7 @@ from typing import Any, Final
 import structlog
 
 from activity.hotpath import Frame, Outcome, columns_json
+from agents.detectors.scanner import Scanner
 from approvals.models import Hold
 from gateway.action import Caller
 from gateway.holds import Left
@@ -22,7 +23,7 @@ from gateway.mcp.down import Down
 from gateway.mcp.jsonrpc import Request, Said, notification, refused, request, result, written
 from gateway.mcp.link import MODERN
 from gateway.mcp.listing import Lists
-from gateway.mcp.masking import Shown, apply, unclear, without
+from gateway.mcp.masking import Shown, apply, looked_through, unclear, without
 from gateway.mcp.modern import client_of, completed, is_asking
 from gateway.mcp.party import Asking
 from gateway.mcp.reading import PROGRESS, Call, unread
@@ -233,7 +234,7 @@ class Exchange:
         params = dict(call.params)
         async with back:
             for _ in range(MOST_ROUNDS):
-                given = await self._asked_once(call, params, back, quiet=bool(plan.recording))
+                given = await self._asked_once(call, params, back, quiet=bool(plan.recording), scanner=plan.scanner)
                 if not is_asking(given):
                     return await self._shown(call, given, plan, lists)
                 answers = await back.wanted(given, self._client)
@@ -244,7 +245,7 @@ class Exchange:
         raise unclear("It does not end to ask.")
 
     async def _asked_once(
-        self, call: Call, params: Mapping[str, Any], back: Backwards, *, quiet: bool
+        self, call: Call, params: Mapping[str, Any], back: Backwards, *, quiet: bool, scanner: Scanner
     ) -> Mapping[str, Any]:
         """Send it up, and give what comes back under its own number. Raises Refusal, _Erred, and what a link raises."""
         number = self._session.next()
@@ -252,12 +253,12 @@ class Exchange:
         self._is_sent = True
         async for message in self._session.link.ask(request(number, call.method, up), self._client):
             if "method" in message:
-                await back.take(message, call=call, number=number, quiet=quiet)
+                await back.take(looked_through(message, scanner)[0], call=call, number=number, quiet=quiet)
                 continue
             if message.get("id") != number:
                 raise unclear("It answers another request.")
             if "error" in message:
-                raise _Erred(self._error(message["error"], quiet=quiet))
+                raise _Erred(self._error(looked_through(message, scanner)[0]["error"], quiet=quiet))
             if not isinstance(message.get("result"), dict):
                 raise unclear("It has no result.")
             return {name: value for name, value in message["result"].items() if name != "_meta"}
@@ -297,6 +298,7 @@ class Exchange:
                 datetime.now(UTC),
                 bytes=size,
                 masked_values=shown.masked_values if shown is not None else 0,
+                detected=shown.detected if shown is not None else None,
                 message=message,
                 frame=_frame(shown.recording, self._session.server.secrets) if shown is not None else None,
                 shared=begun.shared,

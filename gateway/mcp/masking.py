@@ -7,10 +7,14 @@ Text that is no JSON, pictures and sounds cannot be masked by path: of a tool wi
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from agents.detectors.forms import Form
+from agents.detectors.masker import masked as look_through
+from agents.detectors.scanner import Scanner
 from gateway.http.answering import Plan
 from gateway.http.masking import Path, hide, masked, parsed
 from gateway.refusal import Refusal
@@ -21,11 +25,12 @@ Given = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Shown:
-    """An answer for the agent and for the recording, and how many values are masked for the agent."""
+    """An answer for the agent and for the recording, and how many values are masked for the agent; which of them detectors have found."""
 
     answer: Given
     recording: Given
     masked_values: int = 0
+    detected: Mapping[str, int] = field(default_factory=dict)
 
 
 def apply(method: str, result: Given, plan: Plan) -> Shown:
@@ -33,11 +38,21 @@ def apply(method: str, result: Given, plan: Plan) -> Shown:
     form = FORMS.get(method)
     if form is not None:
         form(result)
-    if not plan.recording:
-        return Shown(result, result)
     answer, count = _masked(method, result, plan.answer)
     recording, _ = _masked(method, result, plan.recording)
-    return Shown(answer, recording, count)
+    answer, found = looked_through(dict(answer), plan.scanner)
+    recording, _ = looked_through(dict(recording), plan.detecting.scanner)
+    return Shown(answer, recording, count + found.total(), found)
+
+
+def looked_through(said: dict[str, Any], scanner: Scanner) -> tuple[dict[str, Any], Counter[str]]:
+    """What a server says without what detectors find in it, and how many each has found. Raises ValueError for what JSON cannot say."""
+    if not scanner:
+        return said, Counter()
+    body, found = look_through(
+        json.dumps(said, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass"), scanner, Form.JSON
+    )
+    return (json.loads(body.decode("utf-8", "surrogatepass")), found) if found else (said, found)
 
 
 def _masked(method: str, result: Given, paths: Sequence[Path]) -> tuple[Given, int]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from gateway.action import Action
-from gateway.http.answering import NOTHING, Plan
+from gateway.http.answering import Plan
 from gateway.http.known import Targets
 from gateway.mcp.asked_back import action_of as asked_back
 from gateway.mcp.jsonrpc import Request
@@ -87,10 +87,11 @@ class Asking(Party):
         """What to mask. Raises Refusal for an obligation that cannot be met."""
         self._require_no_limit(decision)
         tagged = self.server.tagged(self.call.operation)
-        if not tagged:
-            return NOTHING
         return Plan(
-            tuple(path for path, tag in tagged if tag not in decision.unmask), tuple(path for path, _ in tagged)
+            tuple(path for path, tag in tagged if tag not in decision.unmask),
+            tuple(path for path, _ in tagged),
+            self._servers.detecting(self._visit),
+            decision.unmask,
         )
 
     def masks(self, obligations: Plan) -> bool:

@@ -59,7 +59,7 @@ class Asking:
 
     def obligations(self, decision: Decision) -> Masks:
         """What to mask. Raises Refusal where a masked agent may not run it."""
-        return masks_for(self.classified, decision.unmask)
+        return masks_for(self.classified, decision.unmask, self._session.keeper.detecting())
 
     def masks(self, obligations: Masks) -> bool:
         """Whether any output column is masked for the agent."""

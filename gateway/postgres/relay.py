@@ -264,17 +264,19 @@ class Relay:
         self.copying_in = True
         return PASS
 
-    def _copy_data(self, _chunk: bytes, start: int, end: int) -> bytes | None:
+    def _copy_data(self, chunk: bytes, start: int, end: int) -> bytes | None:
         run = self._head().run
         if run is None or (run.limit is not None and run.rows >= run.limit):
             return HIDE if run is None else _beyond(run)
         run.rows += 1
         run.size += end - start
-        return PASS
+        return run.fitted(chunk[start:end])
 
-    def _notice(self, _chunk: bytes, _start: int, _end: int) -> bytes | None:
-        tagged = any(reply.run is not None and reply.run.masks.tagged for reply in self.replies)
-        return HIDE if tagged else PASS
+    def _notice(self, chunk: bytes, start: int, end: int) -> bytes | None:
+        runs = [reply.run for reply in self.replies if reply.run is not None]
+        if any(run.masks.tagged for run in runs):
+            return HIDE
+        return runs[0].fitted(chunk[start:end]) if runs else PASS
 
     def _status(self, chunk: bytes, start: int, end: int) -> bytes | None:
         name, value = read_parameter_status(chunk[start + HEADER : end])
@@ -288,10 +290,11 @@ class Relay:
         if not self.replies:
             return PASS  # the resource shuts down, or ends the session
         reply = self.replies[0]
+        instead = reply.run.fitted(chunk[start:end]) if reply.run is not None and not reply.refusal else PASS
         tagged = self._fail(reply, report)
         if reply.refusal:
             return reply.refusal
-        return safe_error(report) if tagged else PASS
+        return safe_error(report) if tagged else instead
 
     def _fail(self, reply: Reply, report: dict[str, str]) -> bool:
         """End the runs that the error ends; whether its words could quote tagged data."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from agents.detectors.acting import Detecting
 from gateway.postgres.catalog import Catalog, Tag
 from gateway.postgres.catalog_load import load
 from gateway.postgres.classified import Classified
@@ -68,6 +69,10 @@ class Keeper:
                 if self._catalog is None or not self._is_current():
                     return await self._load()
         return self._catalog
+
+    def detecting(self) -> Detecting:
+        """The detectors that act there."""
+        return self._watch.detecting(self.name)
 
     async def reloaded(self, *, since: float) -> Catalog:
         """The catalog as it was read after `since` (`time.monotonic()`), if need be now. Raises Refusal."""

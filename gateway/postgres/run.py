@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from activity.hotpath import Frame, columns_json
+from agents.detectors.acting import NONE, Detecting
+from agents.detectors.forms import Form
+from agents.detectors.masker import masked
+from agents.detectors.scanner import Scanner
 from gateway.postgres.backend import Field, read_data_row
 from gateway.postgres.classified import Classified, Statement
+from gateway.postgres.found import looked_at, without
+from gateway.postgres.framing import HEADER
 from gateway.postgres.masking import MaskPlan, mask_value, plan
 from gateway.postgres.messages import data_row
 from gateway.postgres.values import as_text
@@ -27,19 +34,20 @@ class Masks:
     recording: MaskPlan | None
     tagged: bool = False
     """Errors and notices may quote values of tagged columns."""
+    detecting: Detecting = NONE
+    scanner: Scanner = NONE.scanner
+    """What is looked for in what the agent gets."""
 
     def masked_in_answer(self) -> bool:
         """Whether any output column is masked for the agent."""
         return self.answer is not None and any(self.answer.columns.values())
 
 
-UNTAGGED = Masks(None, None)
-
-
-def masks_for(classified: Classified, unmask: frozenset[str]) -> Masks:
+def masks_for(classified: Classified, unmask: frozenset[str], detecting: Detecting = NONE) -> Masks:
     """The masks of a statement for an agent. Raises Refusal where a masked agent may not run it."""
+    scanner = detecting.without(unmask) if unmask else detecting.scanner
     if not classified.catalog.tags:
-        return UNTAGGED
+        return Masks(None, None, detecting=detecting, scanner=scanner)
     answer = plan(classified, unmask)
     recording: MaskPlan | None = answer
     if unmask:
@@ -47,7 +55,8 @@ def masks_for(classified: Classified, unmask: frozenset[str]) -> Masks:
             recording = plan(classified, frozenset())
         except Refusal:  # the agent may see derived values that no recording may hold
             recording = None
-    return Masks(answer, recording, tagged=answer.involved or bool(classified.tags) or classified.outputs_unclear)
+    tagged = answer.involved or bool(classified.tags) or classified.outputs_unclear
+    return Masks(answer, recording, tagged, detecting, scanner)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +78,7 @@ class Run:
     size: int = 0
     """Bytes of the rows sent."""
     masked_values: int = 0
+    detected: Counter[str] = field(default_factory=Counter)
     sqlstate: str = ""
     message: str = ""
     failed: bool = False
@@ -82,6 +92,7 @@ class Run:
     _fields: tuple[Field, ...] = ()
     _answer: Mapping[int, str] = field(default_factory=dict)
     _record: Mapping[int, str] = field(default_factory=dict)
+    _looked_at: tuple[int, ...] = ()
     _columns: str = ""
     _kept: list[list[str | None]] = field(default_factory=list)
     _room: int = KEPT_CHARACTERS
@@ -101,27 +112,57 @@ class Run:
             self._columns = columns_json(tuple([one.name for one in fields]), frozenset(self._record))
         else:
             self._cut = True
+        self._looked_at = looked_at(fields) if self.masks.detecting.scanner else ()
         self._settle()
 
     def _check(self, masks: MaskPlan | None, fields: tuple[Field, ...]) -> Mapping[int, str]:
         return masks.check_row_description(fields, self.statement) if masks is not None else {}
 
     def _settle(self) -> None:
-        self.plain = not self._answer and (self._cut or not self._fields)
+        self.plain = not self._answer and not self._looked_at and (self._cut or not self._fields)
 
     def row(self, raw: bytes) -> bytes | None:
         """Keep a DataRow, given whole, if there is room; the row to send instead when it is masked, else None."""
+        may_hold = bool(self._looked_at) and self.masks.scanner.may_hold(raw)
+        if self._cut and not self._answer and not may_hold:
+            return None
         values = read_data_row(raw)
         if not self._cut:
             self._keep(values)
+        changed = may_hold and self._without_found(values)
         if not self._answer:
-            return None
+            return data_row(values) if changed else None
         for index in self._answer:
             if index < len(values) and values[index] is not None:
                 one = self._fields[index]
                 values[index] = mask_value(one.type_oid, one.format, one.type_modifier)
                 self.masked_values += 1
         return data_row(values)
+
+    def _without_found(self, values: list[bytes | None]) -> bool:
+        """Take out of a row what detectors find in its texts; whether they found anything."""
+        any_found = False
+        for index in self._looked_at:
+            value = values[index] if index < len(values) and index not in self._answer else None
+            if value:
+                values[index], found = without(value, self._fields[index], self.masks.scanner)
+                if found:
+                    self._note(found)
+                    any_found = True
+        return any_found
+
+    def fitted(self, raw: bytes) -> bytes | None:
+        """A message whose lengths are told already (COPY data, an error, a notice) without what detectors find in it; None where that is nothing."""
+        scanner = self.masks.scanner
+        if not scanner or not scanner.may_hold(raw):
+            return None
+        body, found = masked(raw[HEADER:], scanner, Form.FIT)
+        self._note(found)
+        return raw[:HEADER] + body if found else None
+
+    def _note(self, found: Counter[str]) -> None:
+        self.detected += found
+        self.masked_values += found.total()
 
     def _keep(self, values: Sequence[bytes | None]) -> None:
         if len(values) != len(self._fields):
@@ -141,12 +182,15 @@ class Run:
         if index in self._record:
             return "***"
         one = self._fields[index]
+        if index in self._looked_at:
+            value, _ = without(value[: LONGEST_VALUE * 8], one, self.masks.detecting.scanner)
         return as_text(value, one.type_oid, one.format)[:LONGEST_VALUE]
 
     def fail(self, sqlstate: str, message: str) -> None:
         """Note the first error."""
         if not self.failed:
-            self.failed, self.sqlstate, self.message = True, sqlstate, message
+            said, _ = masked(message.encode(), self.masks.detecting.scanner)
+            self.failed, self.sqlstate, self.message = True, sqlstate, said.decode("utf-8", "replace")
 
     def frame(self) -> Frame | None:
         """What is kept of the answer; None when there was none."""

@@ -157,4 +157,5 @@ def outcome_of(run: Run, status: str, *, first: bool, session_id: str) -> Outcom
         run.message,
         run.frame(),
         run.shared,
+        detected=dict(run.detected) or None,
     )

@@ -14,6 +14,7 @@ from gateway.holds import Left
 from gateway.refusal import Refusal
 from gateway.ssh import commands, reading
 from gateway.ssh.parts import Part
+from gateway.ssh.passing import Passing
 from gateway.ssh.reading import Place, Terminal, Wish
 from gateway.ssh.recording import IN, Recording
 from gateway.ssh.running import Ending, Running
@@ -256,18 +257,25 @@ class Channel(asyncssh.SSHServerSession[bytes]):
     async def _whole_terminal(self, session: Session, terminal: Terminal) -> None:
         try:
             admission = await session.admit_terminal(self, terminal)
-            recording = session.recording(terminal=True)
-            running = await session.start_terminal(self, recording, terminal)
+            passing = session.passing(self, session.recording(terminal=True), admission)
+            running = await session.start_terminal(passing, terminal)
         except Refusal as refusal:
             self.refused(refusal)
             return
         self._whole = True
         try:
-            await self._through(running, recording)
+            await self._through(running, passing.recording)
         finally:
             status, message = session.ended(running).outcome
             hung_up = bool(running.stopped)  # which is how most terminals end
-            session.finish(admission, recording, "done" if hung_up else status, running.stopped or message)
+            passing.end()
+            session.finish(
+                admission,
+                passing.recording,
+                "done" if hung_up else status,
+                running.stopped or message,
+                detected=passing.detected,
+            )
         self.exit(BROKEN if running.ending.status is None else running.ending.status, running.ending.signal)
 
     async def carried(
@@ -305,9 +313,13 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         admission = await session.admit(self, wish, place)
         # 6. to 8.
         recording = session.recording()
-        receiver = _Taking(self, take) if take is not None else self
+        passing = (
+            Passing(_Taking(self, take), recording)
+            if take is not None
+            else session.passing(self, recording, admission, wish)
+        )
         try:
-            running = await session.start(receiver, recording, text, place)
+            running = await session.start(passing, text, place)
         except Refusal as refusal:
             session.finish(admission, recording, "failed", refusal.message)
             raise
@@ -315,7 +327,8 @@ class Channel(asyncssh.SSHServerSession[bytes]):
             await self._through(running, None if alone else recording)
         finally:
             status, message = session.ended(running).outcome
-            session.finish(admission, recording, status, running.stopped or message)
+            passing.end()
+            session.finish(admission, recording, status, running.stopped or message, detected=passing.detected)
         return running.ending
 
     @staticmethod

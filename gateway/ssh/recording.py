@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from activity.hotpath import Frame, columns_json
+from agents.detectors.acting import NONE
+from agents.detectors.forms import Form
+from agents.detectors.masker import Masker
+from agents.detectors.scanner import Scanner
 
 KEPT_LINES: Final = 200
 KEPT_CHARACTERS: Final = 32_768
@@ -28,6 +32,8 @@ class Recording:
     secret: str = ""
     terminal: bool = False
     """Whether times are kept, and every byte, as far as there is room."""
+    scanner: Scanner = NONE.scanner
+    """What is looked for in what goes in; what comes out comes without it."""
     size: int = 0
     """Bytes that came out."""
     read: int = 0
@@ -35,6 +41,7 @@ class Recording:
     hidden: int = 0
     _rows: list[list[str | None]] = field(default_factory=list)
     _rest: dict[str, str] = field(default_factory=dict)
+    _going_in: Masker | None = None
     _decoders: dict[str, codecs.IncrementalDecoder] = field(default_factory=dict)
     _room: int = KEPT_CHARACTERS
     _room_for_terminal: int = KEPT_OF_TERMINAL
@@ -52,6 +59,12 @@ class Recording:
         if self.terminal:
             self._moment(stream, data)
             return
+        if stream == IN and self.scanner:
+            self._going_in = self._going_in or Masker(self.scanner, Form.FIT)
+            data = self._going_in.feed(data)
+        self._lines(stream, data)
+
+    def _lines(self, stream: str, data: bytes) -> None:
         decoder = self._decoders.setdefault(stream, codecs.getincrementaldecoder("utf-8")("replace"))
         *lines, rest = (self._rest.get(stream, "") + decoder.decode(data)).split("\n")
         for line in lines:
@@ -88,6 +101,8 @@ class Recording:
 
     def frame(self) -> Frame | None:
         """What is kept; None where nothing passed."""
+        if self._going_in is not None and not self._cut:
+            self._lines(IN, self._going_in.end())
         for stream, rest in list(self._rest.items()):
             if rest:
                 self._keep(stream, rest)

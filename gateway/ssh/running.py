@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import asyncssh
 import structlog
 
-from gateway.ssh.recording import ERROR, OUT, Recording
+from gateway.ssh.passing import Passing
 
 LINGER: Final = 2.0
 """Seconds that a command gets to end after it was told to, before it is killed; and then once more."""
@@ -41,14 +41,6 @@ class Ending:
         return ("done", "") if self.status == 0 else ("failed", f"It ended with exit status {self.status}.")
 
 
-class Receiver(Protocol):
-    """Who gets the output."""
-
-    def output(self, data: bytes, *, error: bool) -> None:
-        """Some of it."""
-        ...
-
-
 class Room(Protocol):
     """Who reads the input."""
 
@@ -64,9 +56,9 @@ def _nobody(*, room: bool) -> None:
 class Running(asyncssh.SSHClientSession[bytes]):
     """A command at the host."""
 
-    def __init__(self, receiver: Receiver, recording: Recording, kill: Kill, *, marked: bool = True) -> None:
+    def __init__(self, passing: Passing, kill: Kill, *, marked: bool = True) -> None:
         """`kill` sends a signal to all that a process started: a host's own way to pass signals on is not there for every login."""
-        self._receiver, self._recording, self._kill = receiver, recording, kill
+        self._passing, self._kill = passing, kill
         self.mark = secrets.token_hex(16) if marked else ""
         """What the host says before its process's number, once, on standard error. A terminal has none: it hangs up."""
         self._process = 0
@@ -112,8 +104,7 @@ class Running(asyncssh.SSHClientSession[bytes]):
         return data[: found.start()] + data[found.end() :]
 
     def _pass(self, data: bytes, *, error: bool) -> None:
-        self._recording.add(ERROR if error else OUT, data)
-        self._receiver.output(data, error=error)
+        self._passing.give(data, error=error)
 
     def exit_status_received(self, status: int) -> None:
         """It ended by itself."""
@@ -127,6 +118,7 @@ class Running(asyncssh.SSHClientSession[bytes]):
         """Nothing more comes."""
         if self._greeting:
             self._pass(self._greeting, error=True)
+        self._passing.end()
         self._numbered.set()
         self.ended.set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +15,7 @@ import asyncssh
 import structlog
 
 from activity.hotpath import Outcome
+from agents.detectors.acting import Detecting
 from gateway.action import Action
 from gateway.callers import require_known
 from gateway.holds import Left
@@ -24,9 +26,10 @@ from gateway.ssh import reading
 from gateway.ssh.asking import Asking, Outlet, Plain
 from gateway.ssh.login import Entrance
 from gateway.ssh.parts import Part
+from gateway.ssh.passing import Passing, Receiver
 from gateway.ssh.reading import Place, Terminal, Wish, unread
 from gateway.ssh.recording import Recording
-from gateway.ssh.running import Ending, Receiver, Running
+from gateway.ssh.running import Ending, Running
 from gateway.ssh.transfer import Transfer
 from gateway.ssh.upstream import Upstream
 
@@ -39,6 +42,10 @@ AGAIN: Final = 0.25
 """Seconds until an expired session that waits for people is looked at again."""
 MOST_CHANNELS: Final = 8
 """At once; a host takes ten by default, and the gate needs one to stop what runs."""
+TRANSFERS: Final = frozenset(
+    {"git-receive-pack", "git-upload-archive", "git-upload-pack", "rsync", "scp", "sftp-server"}
+)
+"""Programs that talk with one at the agent's side, which would wait for what is held back."""
 log = structlog.get_logger()
 
 
@@ -162,11 +169,11 @@ class Session:
         """Steps 1 and 3 to 6 for a whole terminal. Raises Refusal, and Left."""
         return await self.admit(outlet, reading.terminal(one), self.place(self.upstream.home, {"TERM": one.kind}))
 
-    async def start_terminal(self, receiver: Receiver, recording: Recording, one: Terminal) -> Running:
+    async def start_terminal(self, passing: Passing, one: Terminal) -> Running:
         """6. Start an admitted terminal at the host. Raises Refusal."""
         place = self.place(self.upstream.home, {"TERM": one.kind})
         return await self.start(
-            receiver, recording, "exec bash --noprofile --norc -i", place, term_type=one.kind, term_size=one.size
+            passing, "exec bash --noprofile --norc -i", place, term_type=one.kind, term_size=one.size
         )
 
     async def alone(self, action: Action, parts: Sequence[Part]) -> list[dict[str, object]]:
@@ -187,7 +194,15 @@ class Session:
             found.append({**said, "alone": str(decision.verdict)})
         return found
 
-    def finish(self, admission: Admission[Plain], recording: Recording, status: str, message: str = "") -> None:
+    def finish(
+        self,
+        admission: Admission[Plain],
+        recording: Recording,
+        status: str,
+        message: str = "",
+        *,
+        detected: Counter[str] | None = None,
+    ) -> None:
         """8. Record the outcome."""
         self.bytes += recording.size
         self._pipeline.finish(
@@ -197,10 +212,11 @@ class Session:
                 status,
                 datetime.now(UTC),
                 bytes=recording.size,
-                masked_values=recording.hidden,
+                masked_values=recording.hidden + (detected.total() if detected else 0),
                 message=message,
                 frame=recording.frame(),
                 shared=admission.shared,
+                detected=detected,
             )
         )
 
@@ -208,13 +224,24 @@ class Session:
     def recording(self, *, terminal: bool = False) -> Recording:
         """An empty one, that keeps the vault's secret out."""
         secret = self._target.secret
-        return Recording("" if secret.lstrip().startswith("-----BEGIN") else secret, terminal=terminal)
+        hidden = "" if secret.lstrip().startswith("-----BEGIN") else secret
+        return Recording(hidden, terminal=terminal, scanner=self.detecting.scanner)
 
-    async def start(
-        self, receiver: Receiver, recording: Recording, command: str, place: Place, **terminal: object
-    ) -> Running:
+    @property
+    def detecting(self) -> Detecting:
+        """The detectors that act there."""
+        return self._watch.detecting(self.caller.resource)
+
+    def passing(
+        self, receiver: Receiver, recording: Recording, admission: Admission[Plain], wish: Wish | None = None
+    ) -> Passing:
+        """The way of an admitted command's output to the agent and into the recording."""
+        patient = wish is None or not any(part.program in TRANSFERS for part in wish.parts)
+        return Passing(receiver, recording, self.detecting, admission.decision.unmask, patient=patient)
+
+    async def start(self, passing: Passing, command: str, place: Place, **terminal: object) -> Running:
         """6. Start an admitted command at the host. Raises Refusal where the host does not take it."""
-        running = Running(receiver, recording, self.upstream.kill, marked=not terminal)
+        running = Running(passing, self.upstream.kill, marked=not terminal)
         running.late = time.time() >= self.caller.expires
         text = self.upstream.wrapped(command, place.folder, dict(place.environment), running.mark)
         try:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncssh
 
+from agents.detectors.forms import Form
+from agents.detectors.masker import masked
 from gateway.pipeline import Admission
 from gateway.refusal import Refusal
 from gateway.ssh import file_wishes, sftp_wire
@@ -44,6 +47,7 @@ class _Access:
     verbs: frozenset[str]
     opens: bool
     handle: bytes = b""
+    detected: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -275,13 +279,23 @@ class Transfer(asyncssh.SSHClientSession[bytes]):
         elif asked is not None:
             if asked.access is not None:
                 self._note(asked, asked.access, packet)
+                packet = self._without_found(asked.access, packet)
             self._send(packet.encoded(asked.number))
+
+    def _without_found(self, access: _Access, answer: Packet) -> Packet:
+        """7. What a file gives, without what detectors find in this piece of it; every byte keeps its place."""
+        scanner = self._session.detecting.without(access.admission.decision.unmask)
+        if answer.kind != Kind.DATA or not scanner.may_hold(answer.body):
+            return answer
+        data, found = masked(file_wishes.data_in(answer), scanner, Form.FIT)
+        access.detected += found
+        return Packet(answer.kind, answer.number, sftp_wire.string(data))
 
     def _note(self, asked: _Asked, access: _Access, answer: Packet) -> None:
         """8. What an answer says of an access."""
         code = file_wishes.status_of(answer) if answer.kind == Kind.STATUS else sftp_wire.OK
         if answer.kind == Kind.DATA:
-            access.recording.add(OUT, file_wishes.data_in(answer))
+            access.recording.add(OUT, masked(file_wishes.data_in(answer), self._session.detecting.scanner, Form.FIT)[0])
         elif asked.kind in {Kind.OPEN, Kind.OPENDIR} and answer.kind == Kind.HANDLE:
             access.handle = file_wishes.handle_of(answer)
             self._open[access.handle] = access
@@ -290,7 +304,8 @@ class Transfer(asyncssh.SSHClientSession[bytes]):
             self._finish(access, "" if code == sftp_wire.OK else _words(answer))
 
     def _finish(self, access: _Access, problem: str) -> None:
-        self._session.finish(access.admission, access.recording, "failed" if problem else "done", problem)
+        status = "failed" if problem else "done"
+        self._session.finish(access.admission, access.recording, status, problem, detected=access.detected)
 
     def _close(self) -> None:
         """The transfer is over: whatever is open ends so, and what was asked and not answered is not known."""

@@ -18,6 +18,7 @@ from activity.models import Question
 from agents import actions as inventory
 from agents import halt_actions as halts
 from agents.delegation_actions import delegate
+from agents.detector_models import OwnDetector
 from agents.models import Credential
 from agents.view_actions import save_view
 from approvals import actions as approvals
@@ -125,6 +126,9 @@ class Everything:
         )
         people.set_roles(cast.teammate, [Role.REVIEWER, Role.ADMINISTRATOR], actor=cast.second_administrator)
         self.change = PendingChange.objects.get()
+        OwnDetector.objects.create(
+            name=self.world.resource.name, title="A number", pattern="CU-[0-9]{6}", sample="CU-123456"
+        )
         self.view = save_view("Mine", "sort=name", actor=cast.ciso)
         self.notification = Notification.objects.create(
             person=cast.reviewer, kind="review", event="hold:asked", entry=0, entry_uid=new_id(), subject=self.hold.id,
@@ -137,7 +141,7 @@ class Everything:
             return {"name": self.suspended.name, "asked": self.reinstatement.id}
         named = {
             "agents": self.world.agent.name, "resources": self.world.resource.name, "groups": "dba",
-            "segments": self.world.segment.name, "packs": "finance", "tools": "till",
+            "segments": self.world.segment.name, "packs": "finance", "tools": "till", "detectors": self.world.resource.name,
         }  # fmt: skip
         identified = {
             "actions": self.action.id, "sessions": self.session.id, "holds": self.hold.id, "queue": self.hold.id,

@@ -71,6 +71,7 @@ INVENTORY = [
         ("resources/", "EM"), ("resources/r/<slug:name>/", "EM"), ("resources/segments/", "EM"),
         ("resources/add/", "E"), ("resources/r/<slug:name>/edit/", "E"), ("resources/r/<slug:name>/login/", "E"),
         ("start/", "EM"), ("resources/r/<slug:name>/login/<slug:use>/rotate/", "E"), ("<what:what>/file/", "E"),
+        ("resources/detectors/", "EM"), ("resources/detectors/write/", "E"), ("resources/detectors/<slug:name>/remove/", "E"), ("resources/r/<slug:name>/detectors/", "EM"),
         ("resources/r/<slug:server>/tools/", "EM"), ("resources/r/<slug:server>/tools/command/", "M"),
         ("agents/<str:name>/permissions/", ROLES), ("agents/credentials/", ROLES), ("resources/r/<slug:name>/reach/", READERS), ("resources/segments/map/", READERS),
     ),
@@ -83,6 +84,7 @@ INVENTORY = [
         ("resources/add/", "E"), ("resources/segments/", "E", {"name": "clinic"}), ("resources/segments/reviewers/", "M"),
         ("resources/r/<slug:name>/edit/", "E"), ("resources/r/<slug:name>/login/", "E"), ("resources/r/<slug:name>/test/", "E"),
         ("resources/r/<slug:name>/scan/", "E"), ("resources/r/<slug:name>/tags/", "E"),
+        ("resources/detectors/write/", "E"), ("resources/detectors/<slug:name>/remove/", "E", WHY), ("resources/r/<slug:name>/detectors/", "E"),
         ("resources/r/<slug:server>/tools/read/", "E"), ("resources/r/<slug:server>/tools/accept/", "E"), ("resources/r/<slug:server>/tools/withdraw/", "E"),
         ("resources/r/<slug:server>/tools/command/", "M", {"command": "/bin/true"}),
     ),
@@ -220,6 +222,13 @@ POSTURE = [
     Row("put", "api/v1/posture/marks/<str:figure>", "C", {"baseline": None, "target": 60}),
 ]  # fmt: skip
 
+DETECTORS = [
+    *_pages(("api/v1/detectors", "EM"), ("api/v1/resources/<str:name>/detectors", "EM")),
+    Row("put", "api/v1/detectors/<str:name>", "E", {"title": "A number", "pattern": "CU-[0-9]{6}", "sample": "CU-123456"}),
+    Row("delete", "api/v1/detectors/<str:name>", "E", WHY),
+    Row("patch", "api/v1/resources/<str:name>/detectors", "E", {"detectors": {"email": "redact"}}),
+]  # fmt: skip
+
 TOOLS = [
     *_pages(("api/v1/resources/<str:name>/tools", "EM")),
     *_posts(
@@ -325,6 +334,7 @@ TABLE = [
     *HELP,
     *POSTURE,
     *TOOLS,
+    *DETECTORS,
     *ACCOUNT,
     *NOTIFICATIONS,
     *REPORTS,

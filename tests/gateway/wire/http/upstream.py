@@ -14,6 +14,8 @@ from typing import Any
 
 SECRET = "sk-live-very-secret-4711"
 
+FOUND = b'{"card": 4111111111111111, "note": "key AKIAIOSFODNN7EXAMPLE\\n4111 1111 1111 1111", "mail": "ann@example.com", "price": 1.50}'
+
 CUSTOMERS = [
     {"id": 1, "name": "Ann", "email": "ann@example.com", "address": {"city": "Bonn", "phone": "+49 228 1"}},
     {"id": 2, "name": "Ben", "email": "ben@example.com", "address": None},
@@ -113,6 +115,18 @@ class Handler(BaseHTTPRequestHandler):
             ),
         )
 
+    def do_secrets(self, _body: bytes) -> None:
+        """What nobody has tagged, in pieces of three bytes; all of it, whatever part was asked for."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json" if "json" in self.path else "text/plain")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for at in range(0, len(FOUND), 3):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(FOUND[at : at + 3]), FOUND[at : at + 3]))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
     def do_dies(self, _body: bytes) -> None:
         self.connection.shutdown(socket.SHUT_RDWR)
         self.close_connection = True
@@ -169,6 +183,7 @@ DOCUMENT = {
                 "requestBody": {"content": {"application/json": {}, "text/csv": {}}},
             }
         },
+        "/secrets/{how}": {"get": {"operationId": "secrets"}},
         "/echo": {"get": {"operationId": "echo"}},
         "/events": {"get": {"operationId": "events"}},
         "/moved/{how}": {"get": {"operationId": "moved"}, "post": {"operationId": "moving"}},

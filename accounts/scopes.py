@@ -9,6 +9,18 @@ INCIDENTS_WRITE = "incidents:write"
 PEOPLE_WRITE = "people:write"
 ASK = "decisions:ask"
 ACCOUNT_WRITE = "account:write"
+WEBHOOKS_WRITE = "webhooks:write"
 SCOPES = frozenset(
-    {READ, REVIEW, AGENTS_WRITE, POLICIES_WRITE, EXPORT, INCIDENTS_WRITE, PEOPLE_WRITE, ASK, ACCOUNT_WRITE}
+    {
+        READ,
+        REVIEW,
+        AGENTS_WRITE,
+        POLICIES_WRITE,
+        EXPORT,
+        INCIDENTS_WRITE,
+        PEOPLE_WRITE,
+        ASK,
+        ACCOUNT_WRITE,
+        WEBHOOKS_WRITE,
+    }
 )

@@ -32,6 +32,8 @@ def said(value: Any) -> object:  # noqa: ANN401 -- whatever a field holds
         return str(value.id)
     if isinstance(value, Model | UUID):
         return str(value)
+    if isinstance(value, list):
+        return [said(one) for one in value]
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str) and len(value) > _LONGEST:

@@ -19,6 +19,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import connection, transaction
+from django.dispatch import Signal
 
 from accounts.actors import SYSTEM
 from agents.hsm_wrapping import SETTING, HsmWrapping
@@ -34,6 +35,11 @@ from ledger.write import record
 FILE: Final = "vault.key"
 LOCK: Final = 0x7661756C74
 """The advisory lock that whoever seals shares, and a rotation has alone."""
+
+rewrapping = Signal()
+"""In a rotation's transaction, with `under` (the keys that opened) and `to` (the one that seals from now on): apps that this one does
+not know seal the data keys that they keep anew, and answer how many those were.
+"""
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def _rewrap(under: Sequence[Wrapping], to: Wrapping) -> int:
             secret.pending = rewrap(bytes(secret.pending), under=under, to=to, belongs_to=at)
         secret.save(update_fields=["sealed", "pending"])
         number += 1
-    return number
+    return number + sum(int(others or 0) for _, others in rewrapping.send(None, under=under, to=to))
 
 
 def place(resource_id: UUID, use: str) -> bytes:

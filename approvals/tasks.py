@@ -12,6 +12,8 @@ from approvals import actions, glass_actions, signing, waiting_actions
 from approvals.models import Hold
 from approvals.notifications import mail, reader
 from approvals.notifications.actions import forget_old
+from approvals.outbox import actions as outbox
+from approvals.outbox import webhooks
 from core.db import db_now
 
 MOST_AT_ONCE: Final = 500
@@ -58,6 +60,12 @@ def send_mail() -> int:
 
 
 @shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
+def send_webhooks() -> int:
+    """Send webhooks what is due; says how many messages arrived."""
+    return webhooks.turn()
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
 def forget_notifications() -> int:
     """Forget what is long past; says how many."""
-    return forget_old() + signing.forget_old()
+    return forget_old() + outbox.forget_old() + signing.forget_old()

@@ -12,6 +12,7 @@ from approvals.absence_api import AbsenceView
 from approvals.api import HoldViewSet
 from approvals.grant_api import GrantViewSet
 from approvals.notifications.api import ChoicesView, NotificationViewSet
+from approvals.outbox.api import DeliveryViewSet, WebhookViewSet
 from audit.api import ActionViewSet, SessionViewSet
 from audit.erasing_api import ErasureViewSet
 from audit.ledger_api import CheckpointView, EntryViewSet, EvidenceView, ProofView
@@ -36,6 +37,8 @@ router.register("actions", ActionViewSet, basename="actions")
 router.register("holds", HoldViewSet, basename="holds")
 router.register("grants", GrantViewSet, basename="grants")
 router.register("notifications", NotificationViewSet, basename="notifications")
+router.register("webhooks", WebhookViewSet, basename="webhooks")
+router.register("deliveries", DeliveryViewSet, basename="deliveries")
 router.register("people", PersonViewSet, basename="people")
 router.register("groups", GroupViewSet, basename="groups")
 router.register("changes", ChangeViewSet, basename="changes")

@@ -55,6 +55,7 @@ PLACES = (
     _Place("Resources", "database", "resources:all", (Role.ENGINEER,)),
     _Place("Policies", "gavel", "policies:versions", (Role.ENGINEER, Role.CISO)),
     _Place("People", "users", "people:all", (Role.ADMINISTRATOR,), also=("groups", "invite")),
+    _Place("Webhooks", "webhook", "webhooks:all", (Role.ADMINISTRATOR,), also=("deliveries",)),
 )
 
 

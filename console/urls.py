@@ -37,6 +37,7 @@ urlpatterns = [
     path("policies/", include("policies.urls")),
     path("", include("policies.authzen_urls")),
     path("notifications/", include("approvals.notifications.urls")),
+    path("", include("approvals.outbox.urls")),
     path("start/", first_steps, name="start"),
     path("help/", include("console.help.urls")),
     path("incidents/", include("monitoring.urls")),

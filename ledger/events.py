@@ -219,6 +219,26 @@ class Event(StrEnum):
         "The files of a report were removed: their time was over, or what they stated was erased.",
     )
 
+    # ---- what leaves for people and other systems ----
+    DELIVERY_RESENT = (
+        "delivery:resent",
+        "An administrator had a mail, a push or a webhook's message delivered once more.",
+    )
+    WEBHOOK_ADDED = "webhook:added", "Another system is told of entries from here on: where it is, and of which."
+    WEBHOOK_CHANGED = "webhook:changed", "What a webhook hears of, or where it is, was changed."
+    WEBHOOK_PAUSED = "webhook:paused", "A webhook is told nothing until somebody lets it go on."
+    WEBHOOK_REMOVED = "webhook:removed", "A webhook ended: its secret was destroyed."
+    WEBHOOK_RESUMED = "webhook:resumed", "A webhook that was paused or stopped is told again."
+    WEBHOOK_SECRET_CHANGED = (
+        "webhook:secret_changed",
+        "A webhook's messages are signed by another secret from here on, and for a while by the one before too.",
+    )
+    WEBHOOK_STOPPED = (
+        "webhook:stopped",
+        "Nothing reached a webhook for a day, or its receiver said that it is gone: it is told nothing until somebody lets it go on.",
+    )
+    WEBHOOK_TRIED = "webhook:tried", "Somebody sent a webhook a message to see whether it arrives."
+
     # ---- resources and segments ----
     RESOURCE_ADDED = "resource:added", "A resource was put behind the gate."
     RESOURCE_CHANGED = "resource:changed", "What is registered of a resource was changed."

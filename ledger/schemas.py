@@ -53,6 +53,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.CREDENTIAL_ISSUED: "delegation:text? expires_at:text kid:text kind:text on_behalf_of:text? resource:text?",
     Event.CREDENTIAL_REFUSED: "code:text kind:text? reason:text resource:text?",
     Event.CREDENTIAL_REVOKED: "reason:words",
+    Event.DELIVERY_RESENT: "channel:text webhook:text?",
     Event.DELEGATION_ENDED: "credentials:count delegation:text reason:words",
     Event.DELEGATION_GRANTED: "delegation:text expires_at:text passes_on:flag purpose:words resource:text verbs:list?",
     Event.DETECTOR_REMOVED: "pattern:text reason:words",
@@ -166,6 +167,14 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.TAG_REMOVED: "before:object column:text reason:words",
     Event.TOKEN_KEY_CHANGED: "kid:text replaces:text",
     Event.VAULT_KEY_CHANGED: "kept_in:text replaces:text secrets:count",
+    Event.WEBHOOK_ADDED: "agents:list? events:list resources:list? url:text",
+    Event.WEBHOOK_CHANGED: "changed:object",
+    Event.WEBHOOK_PAUSED: NOTHING,
+    Event.WEBHOOK_REMOVED: NOTHING,
+    Event.WEBHOOK_RESUMED: NOTHING,
+    Event.WEBHOOK_SECRET_CHANGED: "before_until:text",
+    Event.WEBHOOK_STOPPED: "gone:flag since:text",
+    Event.WEBHOOK_TRIED: "delivery:text",
 }
 
 

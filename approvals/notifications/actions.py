@@ -1,4 +1,4 @@
-"""Every change to notifications: made, read, mailed, chosen, forgotten. Reading one's own leaves no entry."""
+"""Every change to notifications: made, read, chosen, forgotten. Reading one's own leaves no entry."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from approvals.notifications.kinds import Kind
 from approvals.notifications.models import Notification, NotificationChoices
 from approvals.notifications.queries import shown_to
 from approvals.notifications.quiet import due
+from approvals.outbox.queueing import Wish, put
+from approvals.outbox.retrying import Channel
 from core.after_commit import after_commit
 from core.db import db_now
 from core.errors import Invalid, NotFound
@@ -33,10 +35,12 @@ def tell(tellings: Collection[Telling]) -> int:
     """
     now = db_now()
     choices = NotificationChoices.objects.in_bulk({one.person.id for one in tellings})
-    rows = [_row(one, choices.get(one.person.id), now) for one in tellings]
-    wanted = [row for row in rows if row.on_page or row.mail_due_at]
-    Notification.objects.bulk_create(wanted, ignore_conflicts=True, batch_size=1_000)
-    people = {row.person_id for row in wanted}
+    made = [_made(one, choices.get(one.person.id), now) for one in tellings]
+    wanted = {row.id: row for row, wishes in made if row.on_page or wishes}
+    Notification.objects.bulk_create(wanted.values(), ignore_conflicts=True, batch_size=1_000)
+    fresh = set(Notification.objects.filter(id__in=wanted).values_list("id", flat=True))
+    put([wish for row, wishes in made if row.id in fresh for wish in wishes], now)
+    people = {row.person_id for row in wanted.values()}
     for person in people:
         after_commit(_announce, person)
     return len(people)
@@ -93,10 +97,11 @@ def choose(
 
 
 def forget_old() -> int:
-    """Delete what is older than KEPT and has nothing to send: the record is the ledger. Gives how many, 5,000 at most."""
-    old = Notification.objects.filter(at__lt=db_now() - KEPT, mail_due_at=None).order_by("at").values("id")[:5_000]
-    number, _ = Notification.objects.filter(id__in=old).delete()
-    return number
+    """Delete what is older than KEPT: the record is the ledger. Gives how many, 5,000 at most."""
+    old = Notification.objects.filter(at__lt=db_now() - KEPT).order_by("at")
+    ids = list(old.values_list("id", flat=True)[:5_000])
+    Notification.objects.filter(id__in=ids).delete()
+    return len(ids)
 
 
 def forget(user: User, **_sent: object) -> None:
@@ -104,15 +109,18 @@ def forget(user: User, **_sent: object) -> None:
     Notification.objects.filter(subject=user.id).update(about=NAME)
 
 
-def _row(telling: Telling, choices: NotificationChoices | None, now: datetime) -> Notification:
+def _made(telling: Telling, choices: NotificationChoices | None, now: datetime) -> tuple[Notification, list[Wish]]:
+    """What `telling` leaves, and how else it is to reach its person."""
     told, person = telling.told, telling.person
-    mailed = bool(person.email) and (choices is None or telling.kind not in choices.unmailed)
-    return Notification(
+    row = Notification(
         person=person, kind=telling.kind, event=told.event, entry=told.index, entry_uid=told.uid,
         subject=told.subject, about=told.about[:200], at=told.at,
         on_page=choices is None or telling.kind not in choices.unshown,
-        mail_due_at=_mail_due(choices, now) if mailed else None,
     )  # fmt: skip
+    if not person.email or (choices is not None and telling.kind in choices.unmailed):
+        return row, []
+    at = _mail_due(choices, now)
+    return row, [Wish(row, Channel.MAIL, at, together=at > now)]
 
 
 def _mail_due(choices: NotificationChoices | None, now: datetime) -> datetime:

@@ -178,6 +178,7 @@ def _concerned(told: Told, known: _Known) -> Concerned:
         Event.MEMBERSHIP_CHANGED: _second,
         Event.CHANGE_ASKED: _second,
         Event.TOOL_QUARANTINED: _tools,
+        Event.WEBHOOK_STOPPED: _webhook,
         Event.REPORT_MADE: _report,
         Event.REPORT_FAILED: _report,
     }
@@ -261,6 +262,11 @@ def _reinstatement(told: Told, known: _Known) -> Concerned:
 def _tools(_told: Told, known: _Known) -> Concerned:
     """Those who can accept it."""
     yield Kind.TOOLS, known.of_role(Role.ENGINEER)
+
+
+def _webhook(_told: Told, known: _Known) -> Concerned:
+    """Those who can let it go on."""
+    yield Kind.WEBHOOK, known.of_role(Role.ADMINISTRATOR)
 
 
 def _ownerless(told: Told, known: _Known) -> Concerned:

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     SECOND = "second", "A change waits for a second administrator", "users"
     TOOLS = "tools", "A tool server offers what nobody has accepted", "tools"
     REPORT = "report", "A report that you asked for is ready, or cannot be made", "report"
+    WEBHOOK = "webhook", "A webhook was stopped, because nothing reached it", "webhook"
 
 
 ABOUT_HOLDS: Final = (Kind.REVIEW, Kind.OUTCOME, Kind.QUESTION, Kind.STUCK, Kind.GLASS)
@@ -70,6 +71,7 @@ _OTHERS: Final[Mapping[str, str]] = {
     Event.MEMBERSHIP_CHANGED: "Somebody joined a group; a second administrator can confirm it",
     Event.CHANGE_ASKED: "A change waits for a second administrator",
     Event.TOOL_QUARANTINED: "A tool server offers something new or changed: no agent gets it until you accept it",
+    Event.WEBHOOK_STOPPED: "A webhook was stopped: nothing has reached it",
     Event.REPORT_MADE: "Your report is ready",
     Event.REPORT_FAILED: "Your report could not be made",
 }

@@ -8,14 +8,13 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from accounts.models import Mailed
 from approvals.notifications.kinds import Kind, title
 from core.ids import new_id
 
 KINDS = [(kind.value, kind.sentence) for kind in Kind]
 
 
-class Notification(Mailed):
+class Notification(models.Model):
     """One entry told to one person. It says which entry and which thing; the rest is looked up when it is shown."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -42,9 +41,6 @@ class Notification(Mailed):
                 fields=["person", "-at", "-id"], condition=models.Q(on_page=True), name="notification_of_person"
             ),
             models.Index(fields=["person"], condition=models.Q(on_page=True, read_at=None), name="notification_unread"),
-            models.Index(
-                fields=["mail_due_at"], condition=models.Q(mail_due_at__isnull=False), name="notification_mail_due"
-            ),
             models.Index(fields=["at"], name="notification_by_age"),
         ]
 

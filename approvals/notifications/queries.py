@@ -44,6 +44,7 @@ def _by_role(user: User) -> list[Kind]:
         Kind.POLICY: MAY_APPROVE_POLICIES,
         Kind.SECOND: (Role.ADMINISTRATOR,),
         Kind.TOOLS: (Role.ENGINEER,),
+        Kind.WEBHOOK: (Role.ADMINISTRATOR,),
         Kind.REPORT: READS_EVERYTHING,
     }
     return [kind for kind, roles in kinds.items() if user.has_role(*roles)]

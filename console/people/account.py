@@ -28,6 +28,7 @@ from accounts.scopes import (
     POLICIES_WRITE,
     READ,
     REVIEW,
+    WEBHOOKS_WRITE,
 )
 from agents.form_views import answer
 from agents.forms import ConsoleForm
@@ -43,6 +44,7 @@ SCOPES = (
     (INCIDENTS_WRITE, "Answer incidents, set what their times are held against"),
     (PEOPLE_WRITE, "Change people and groups"),
     (ASK, "Ask what policies would decide (AuthZEN)"),
+    (WEBHOOKS_WRITE, "Change webhooks, and deliver once more"),
     (ACCOUNT_WRITE, "Change how you are told, keep views, end your own tokens"),
 )
 DAYS = (1, 7, 30, 90)

@@ -15,6 +15,7 @@ import httpcore
 import structlog
 
 from activity.hotpath import Outcome
+from agents.pinned import AddressRefused
 from approvals.models import Hold
 from gateway.action import Caller
 from gateway.callers import as_proved
@@ -22,7 +23,7 @@ from gateway.holds import Left
 from gateway.http.answering import Passing, Plan
 from gateway.http.known import Targets
 from gateway.http.party import Asking
-from gateway.http.reaching import LONGEST, TIMES, AddressRefused
+from gateway.http.reaching import LONGEST, TIMES
 from gateway.http.reading import LONGEST_BODY, Call, unread
 from gateway.http.reading import Request as Asked
 from gateway.http.targets import Target

@@ -27,6 +27,7 @@ from approvals.granting import Wider
 from approvals.models import Grant
 from approvals.models import Scope as Alike
 from approvals.notifications.models import Notification
+from approvals.outbox import webhook_actions as webhooks
 from audit import actions as reports
 from audit.reports import making
 from audit.reports.period import Period
@@ -130,6 +131,10 @@ class Everything:
             name=self.world.resource.name, title="A number", pattern="CU-[0-9]{6}", sample="CU-123456"
         )
         self.view = save_view("Mine", "sort=name", actor=cast.ciso)
+        self.webhook, _ = webhooks.add(
+            actor=self.cast.administrator, name="Chat", url="https://chat.example/", events=["hold:asked"]
+        )
+        self.delivery = webhooks.try_out(self.webhook.id, actor=self.cast.administrator)
         self.notification = Notification.objects.create(
             person=cast.reviewer, kind="review", event="hold:asked", entry=0, entry_uid=new_id(), subject=self.hold.id,
             about=self.hold.summary, at=timezone.now(),
@@ -149,13 +154,14 @@ class Everything:
             "tokens": self.token.id, "reports": self.report.id, "notifications": self.notification.id,
             "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id, "erasures": self.erasure.id,
             "rollbacks": self.rollback.id, "grants": self.grant.id, "signals": self.signal.id, "views": self.view.id,
+            "webhooks": self.webhook.id, "deliveries": self.delivery.id,
         }  # fmt: skip
         words = route.split("/")
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "what": "agents", "use": "actions", "form": "csv", "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
             "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "figure": "detect", "question": self.question.id, "question_id": self.question.id, "kid": self.world.agent.keys.get().kid, "username": self.cast.owner.username, "server": "till", "membership_id": 1, "view_id": self.view.id,
-            **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED},
+            **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED}, "delivery_id": self.delivery.id,
         }  # fmt: skip
 
 
@@ -172,6 +178,7 @@ _IDENTIFIED = (
     "delegation",
     "erasure",
     "grant",
+    "webhook",
 )
 
 

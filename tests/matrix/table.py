@@ -328,6 +328,23 @@ CHANGES = [
     Row("patch", "api/v1/people/<str:username>", "M", {"name": "Olga"}),
 ]  # fmt: skip
 
+OUTBOX = [
+    *_pages(
+        ("webhooks/", "M"), ("webhooks/add/", "M"), ("webhooks/<uuid:webhook_id>/", "M"), ("webhooks/<uuid:webhook_id>/edit/", "M"),
+        ("webhooks/<uuid:webhook_id>/remove/", "M"), ("deliveries/", "M"),
+        ("api/v1/webhooks", EVERYBODY), ("api/v1/webhooks/<uuid:pk>", "M"), ("api/v1/deliveries", EVERYBODY), ("api/v1/deliveries/<uuid:pk>", "M"),
+    ),
+    *_posts(
+        ("webhooks/add/", "M"), ("webhooks/<uuid:webhook_id>/edit/", "M"), ("webhooks/<uuid:webhook_id>/secret/", "M"),
+        ("webhooks/<uuid:webhook_id>/pause/", "M"), ("webhooks/<uuid:webhook_id>/resume/", "M"), ("webhooks/<uuid:webhook_id>/try/", "M"),
+        ("webhooks/<uuid:webhook_id>/remove/", "M"), ("deliveries/export/", "M"), ("deliveries/<uuid:delivery_id>/resend/", "M"),
+        ("api/v1/webhooks", "M", {"name": "SIEM", "url": "https://siem.example/", "events": ["hold:asked"]}),
+        ("api/v1/webhooks/<uuid:pk>/pause", "M"), ("api/v1/webhooks/<uuid:pk>/resume", "M"), ("api/v1/webhooks/<uuid:pk>/secret", "M"),
+        ("api/v1/webhooks/<uuid:pk>/try", "M"), ("api/v1/deliveries/<uuid:pk>/resend", "M"),
+    ),
+    Row("patch", "api/v1/webhooks/<uuid:pk>", "M", {"name": "Chat"}), Row("delete", "api/v1/webhooks/<uuid:pk>", "M"),
+]  # fmt: skip
+
 HELP = _pages(("help/", EVERYBODY), ("help/<slug:volume>/", EVERYBODY))
 
 TABLE = [
@@ -337,6 +354,7 @@ TABLE = [
     *DETECTORS,
     *ACCOUNT,
     *NOTIFICATIONS,
+    *OUTBOX,
     *REPORTS,
     *CHANGES,
     *PEOPLE,

@@ -12,6 +12,7 @@ import pytest
 from accounts.models import User
 from approvals.notifications import reader
 from approvals.notifications.models import Notification
+from approvals.outbox.models import Delivery
 from console.database import Logins
 from ledger.sequencer import Sequencer
 from ledger.signer import FileSigner
@@ -57,6 +58,7 @@ def telling(fresh_cast: Cast, fresh_database: Logins, tmp_path: Path) -> Iterato
         made = Telling(assemble(fresh_cast))
         made.read()
         Notification.objects.all().delete()
+        Delivery.objects.all().delete()
         yield made
     finally:
         stop.set()

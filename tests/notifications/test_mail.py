@@ -13,17 +13,21 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 
 from accounts import actions as people
-from accounts import invitation_mail, mailing
+from accounts import invitation_mail
 from accounts.invitation_actions import issue
 from accounts.models import Invitation, User
 from accounts.tasks import send_invitations
 from agents.models import Agent
 from approvals import actions
 from approvals.models import Hold
+from approvals.notifications import mail as sending
 from approvals.notifications.actions import choose
 from approvals.notifications.mail import send_all_due, write
 from approvals.notifications.models import Notification
 from approvals.notifications.reader import turn
+from approvals.outbox.actions import NOT_ANY_MORE
+from approvals.outbox.models import Delivery
+from approvals.outbox.retrying import PAUSES, Channel
 from approvals.tasks import forget_notifications, notify, send_mail
 from core.db import db_now
 from tests.approvals.world import held, in_thread
@@ -49,6 +53,10 @@ def _asked(telling: Telling) -> Notification:
     return Notification.objects.get(person=telling.cast.reviewer)
 
 
+def _mail(one: Notification) -> Delivery:
+    return Delivery.objects.get(notifications=one, channel=Channel.MAIL)
+
+
 def test_what_is_told_is_mailed_once_with_a_link_and_nothing_else(telling: Telling) -> None:
     Agent.objects.filter(id=telling.world.agent.id).update(name="http://evil.example/x.production")
     telling.world.agent.refresh_from_db()
@@ -60,7 +68,7 @@ def test_what_is_told_is_mailed_once_with_a_link_and_nothing_else(telling: Telli
     console = settings.CONSOLE_URL
     assert links == [f"{console}/notifications/{one.id}/", f"{console}/notifications/choices/"]
     assert "evil" not in sent.message().as_string()
-    assert str(one.id) in sent.extra_headers["Message-ID"]
+    assert str(_mail(one).id) in sent.extra_headers["Message-ID"]
 
 
 def test_the_link_leads_to_the_hold_and_marks_it_read(telling: Telling) -> None:
@@ -76,32 +84,41 @@ def test_the_link_leads_to_the_hold_and_marks_it_read(telling: Telling) -> None:
 def test_a_mail_server_that_is_down_is_tried_again_with_growing_pauses_and_given_up(telling: Telling) -> None:
     one = _asked(telling)
     pauses = []
-    for _ in range(len(mailing.PAUSES) + 1):
-        Notification.objects.filter(id=one.id).update(mail_due_at=db_now())
+    for _ in range(len(PAUSES[Channel.MAIL]) + 1):
+        Delivery.objects.filter(notifications=one).update(due_at=db_now())
         send_mail()
-        one.refresh_from_db()
-        pauses.append(one.mail_due_at - db_now() if one.mail_due_at else None)
-        assert "Connection unexpectedly closed" in one.mail_problem
+        delivery = _mail(one)
+        pauses.append(delivery.due_at - db_now() if delivery.due_at else None)
+        assert "Connection unexpectedly closed" in delivery.problem
     assert pauses[-1] is None
-    assert [round(pause / timedelta(minutes=1)) for pause in pauses[:-1] if pause] == [1, 5, 15, 60, 240, 720]
-    assert one.mail_sent_at is None
+    for pause, expected in zip(pauses, PAUSES[Channel.MAIL], strict=False):
+        assert pause is not None
+        assert expected * 0.9 < pause < expected * 1.21
+    assert delivery.status == Delivery.Status.GIVEN_UP
     assert one.on_page
 
 
 def test_it_is_not_sent_before_it_is_due(telling: Telling) -> None:
     one = _asked(telling)
-    Notification.objects.update(mail_due_at=db_now() + timedelta(minutes=5))
+    Delivery.objects.update(due_at=db_now() + timedelta(minutes=5))
     assert send_mail() == 0
-    Notification.objects.filter(id=one.id).update(mail_due_at=db_now())
+    Delivery.objects.filter(notifications=one).update(due_at=db_now())
     assert send_mail() == 1
+
+
+def test_what_would_come_days_late_is_given_up(telling: Telling) -> None:
+    one = _asked(telling)
+    Delivery.objects.update(until=db_now() - timedelta(seconds=1))
+    assert send_mail() == 0
+    assert _mail(one).status == Delivery.Status.GIVEN_UP
 
 
 def test_what_waits_no_longer_is_not_mailed(telling: Telling) -> None:
     one = _asked(telling)
     actions.deny(one.subject, actor=telling.cast.teammate, seen=Hold.objects.get().digest, reason="No.")
     assert send_mail() == 0
-    one.refresh_from_db()
-    assert (one.mail_due_at, one.mail_problem) == (None, mailing.NOT_ANY_MORE)
+    delivery = _mail(one)
+    assert (delivery.status, delivery.problem) == (Delivery.Status.DROPPED, NOT_ANY_MORE)
 
 
 @pytest.mark.parametrize("why", ["closed", "left", "no review"])
@@ -113,13 +130,14 @@ def test_who_may_not_see_it_any_more_gets_no_mail(telling: Telling, why: str) ->
         people.remove_member(cast.reviewer.memberships.get(), actor=cast.administrator)
     else:
         people.set_roles(cast.reviewer, [], actor=cast.administrator)
-    assert write(Notification.objects.select_related("person").get(id=one.id)) is None
+    assert write(_mail(one)) is None
 
 
 def test_one_without_an_address_is_told_on_the_page_alone(telling: Telling) -> None:
     User.objects.filter(id=telling.cast.reviewer.id).update(email="")
     one = _asked(telling)
-    assert (one.on_page, one.mail_due_at) == (True, None)
+    assert one.on_page
+    assert not Delivery.objects.filter(notifications=one).exists()
 
 
 def test_quiet_hours_put_it_off(telling: Telling) -> None:
@@ -128,26 +146,66 @@ def test_quiet_hours_put_it_off(telling: Telling) -> None:
     shown = ["review"]
     choose(actor=telling.cast.reviewer, shown=shown, mailed=shown, quiet_from=begins, quiet_until=ends, zone="UTC")
     one = _asked(telling)
-    assert one.mail_due_at is not None
-    assert timedelta(minutes=55) < one.mail_due_at - db_now() < timedelta(minutes=65)
+    delivery = _mail(one)
+    assert delivery.due_at is not None
+    assert delivery.together
+    assert timedelta(minutes=55) < delivery.due_at - db_now() < timedelta(minutes=65)
+
+
+def test_what_came_while_it_was_quiet_comes_as_one_mail_without_what_is_overtaken(telling: Telling) -> None:
+    now = db_now()
+    begins, ends = (now - timedelta(hours=1)).time(), (now + timedelta(hours=1)).time()
+    shown = ["review"]
+    choose(actor=telling.cast.reviewer, shown=shown, mailed=shown, quiet_from=begins, quiet_until=ends, zone="UTC")
+    holds = [held(telling.world, text=f"DELETE FROM customers WHERE id = {number}") for number in range(3)]
+    telling.read()
+    held(telling.world, text="DELETE FROM customers WHERE id = 9")
+    telling.read()
+    actions.deny(holds[0].id, actor=telling.cast.teammate, seen=holds[0].digest, reason="No.")
+    Delivery.objects.filter(person=telling.cast.reviewer).update(due_at=db_now())
+    send_mail()
+    (sent,) = [message for message in mail.outbox if message.to == ["rita@example.com"]]
+    assert sent.subject == "[Narrowgate] 3 things to know"
+    assert str(sent.body).count("A hold waits for your review") == 3
 
 
 def test_two_senders_send_one(telling: Telling, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one holds the row, another passes it over."""
+    """What one has claimed, another passes over."""
     _asked(telling)
     results: list[list[object]] = []
-    sending = mailing._try
+    slow = sending._send
 
-    def slowly(row: Notification, message: mail.EmailMessage) -> None:
+    def slowly(delivery: Delivery) -> object:
         thread, result = in_thread(send_all_due)
         thread.join(10)
         results.append(result)
-        sending(row, message)
+        return slow(delivery)
 
-    monkeypatch.setattr(mailing, "_try", slowly)
+    monkeypatch.setattr(sending, "_send", slowly)
     send_all_due()
     assert len([message for message in mail.outbox if message.to == ["rita@example.com"]]) == 1
     assert results == [[0], [1]]  # a third passed both over, the second sent the teammate's meanwhile
+
+
+def test_a_sender_that_died_is_followed_by_another_under_the_same_identifier(
+    telling: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = _asked(telling)
+
+    def dies(delivery: Delivery) -> object:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sending, "_send", dies)
+        with pytest.raises(KeyboardInterrupt):
+            send_all_due()
+    assert send_all_due() == 1  # the teammate's; the other is still claimed
+    Delivery.objects.filter(status=Delivery.Status.WAITING).update(due_at=db_now())  # the lease is over
+    assert send_all_due() == 1
+    assert {message.extra_headers["Message-ID"].partition("@")[0] for message in mail.outbox} == {
+        f"<{key}" for key in Delivery.objects.values_list("id", flat=True)
+    }
+    assert _mail(one).tries in {1, 2}
 
 
 def test_the_tasks_find_their_work_themselves(telling: Telling) -> None:

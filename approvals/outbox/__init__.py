@@ -1,0 +1,1 @@
+"""What leaves the console: mail, pushes to browsers and webhooks, through one outbox of rows that say what is due."""

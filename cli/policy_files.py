@@ -8,6 +8,7 @@ import subprocess
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from core.errors import NarrowgateError
@@ -39,12 +40,13 @@ def gather(paths: Iterable[Path]) -> Bundle:
     files = tuple(file for path in paths for file in _files(path, POLICIES) if not _is_test(file))
     if not files:
         raise NarrowgateError("There is no policy file.", f"Name files, or a folder with {POLICIES} in it.")
-    return _bundle(files, "")
+    return _bundle(files, ["", *["\n" for _ in files[1:]]])
 
 
 def gather_tests(paths: Iterable[Path]) -> Bundle:
     """The test cases beside them, as one text of several YAML documents; empty where there are none. Raises NarrowgateError."""
-    return _bundle(tuple(file for path in paths for file in _files(path, TESTS) if _is_test(file)), NEXT_DOCUMENT)
+    files = tuple(file for path in paths for file in _files(path, TESTS) if _is_test(file))
+    return _bundle(files, [NEXT_DOCUMENT for _ in files])
 
 
 def commit_of(paths: Iterable[Path]) -> str:
@@ -102,9 +104,13 @@ def _files(path: Path, ending: str) -> Sequence[Path]:
     return sorted(path.glob(ending)) if path.is_dir() else [path]
 
 
-def _bundle(files: tuple[Path, ...], head: str) -> Bundle:
-    texts = [head + _read(file) for file in files]
-    return Bundle("".join(texts), files, _begins(texts, head.count("\n")))
+def _bundle(files: tuple[Path, ...], heads: Sequence[str]) -> Bundle:
+    """The files as one text, each after its head."""
+    texts = [head + _read(file) for file, head in zip(files, heads, strict=True)]
+    lines = accumulate((text.count("\n") for text in texts), initial=1)
+    return Bundle(
+        "".join(texts), files, tuple(line + head.count("\n") for line, head in zip(lines, heads, strict=False))
+    )
 
 
 def _read(path: Path) -> str:
@@ -114,12 +120,3 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError):
         raise NarrowgateError(f"The file {path} cannot be read.") from None
     return text if text.endswith("\n") else f"{text}\n"
-
-
-def _begins(texts: Sequence[str], head: int) -> tuple[int, ...]:
-    """The line that each file's own text begins on."""
-    begins, line = [], 1
-    for text in texts:
-        begins.append(line + head)
-        line += text.count("\n")
-    return tuple(begins)

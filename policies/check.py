@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
@@ -14,7 +15,7 @@ from core.errors import Invalid, NarrowgateError
 from policies import terms
 from policies.context import CEDAR_TYPES, OURS
 from policies.expressions import asked_of_context
-from policies.parse import LONGEST_TEXT, Rules, policies, templates
+from policies.parse import LONGEST_TEXT, Policy, Rules, known, policies, templates
 from policies.parse import problems as refused_by_cedar
 from policies.source import Statement, statements
 from policies.world import Uid
@@ -48,7 +49,7 @@ class Registry:
 
 @dataclass(frozen=True)
 class _Parsed:
-    """A policy with its text and the line it begins on."""
+    """A policy that Cedar has parsed and nothing more, with its text and the line it begins on."""
 
     line: int
     text: str = field(repr=False)
@@ -56,47 +57,76 @@ class _Parsed:
 
 
 def check(text: str, registry: Registry | None = None) -> list[Problem]:
-    """Say everything that is wrong with `text`, in order of lines; nothing means an engine can use it."""
+    """Say everything that is wrong with `text`, in order of lines; nothing means an engine can use it.
+
+    Policies that were read before, or are now, have only their names looked at: of ten thousand mostly a few are new.
+    """
     if len(text) > LONGEST_TEXT:
         return [Problem(1, "The policies are longer than 16 MiB.", "Split what different segments need.")]
+    refused = _refused(text)
     problems: list[Problem] = []
-    parsed = list(_parse(text, problems))
-    known = registry or Registry()
-    for item in parsed:
-        problems += _meaning(item, known)
-    problems += _repeated(parsed)
-    if not problems:
-        problems = _validated(parsed) or _unbuildable(text)
+    unread: list[_Parsed] = []
+    named: list[tuple[str | None, int]] = []
+    for statement in statements(text):
+        read = known(statement.text)
+        if read is not None:
+            problems += _names(statement.line, read, registry or Registry())
+            named.append((read.terms.id, statement.line))
+            continue
+        for item in _parse(statement, problems):
+            problems += _meaning(item, registry or Registry())
+            named.append((item.policy.annotations.get("id"), item.line))
+            unread.append(item)
+    problems += _repeated(named)
+    if refused and not problems:
+        problems = _validated(unread) or [Problem(1, refused.message, refused.remedy)]
     return sorted(set(problems), key=lambda problem: (problem.line, problem.reason))[:MOST_PROBLEMS]
 
 
-def _parse(text: str, problems: list[Problem]) -> Iterator[_Parsed]:
-    for statement in statements(text):
-        try:
-            yield from (_Parsed(statement.line, statement.text, policy) for policy in templates(statement.text))
-        except Invalid as error:
-            problems.append(Problem(statement.line, error.message, error.remedy or _unfinished(statement)))
+def _refused(text: str) -> Invalid | None:
+    """Why an engine cannot use `text`, were it for one thing alone; what it can is remembered."""
+    try:
+        policies(text)
+    except Invalid as error:
+        return error
+    return None
+
+
+def _parse(statement: Statement, problems: list[Problem]) -> Iterator[_Parsed]:
+    try:
+        yield from (_Parsed(statement.line, statement.text, policy) for policy in templates(statement.text))
+    except Invalid as error:
+        problems.append(Problem(statement.line, error.message, error.remedy or _unfinished(statement)))
 
 
 def _unfinished(statement: Statement) -> str:
     return "" if statement.ended else "Does it end with a semicolon, and is every quotation mark closed?"
 
 
-def _meaning(item: _Parsed, known: Registry) -> Iterator[Problem]:
+def _names(line: int, read: Policy, registry: Registry) -> Iterator[Problem]:
+    """Names in a policy that is right but for those it may use."""
+    yield from _unknown_in(line, read.terms, registry)
+    asked = asked_of_context(read.rule) if read.reads is None else read.reads
+    yield from _unknown(line, "attribute of the context", sorted(asked), CONTEXT)
+    yield from _unknown_entities(line, read.names, registry.uids)
+
+
+def _meaning(item: _Parsed, registry: Registry) -> Iterator[Problem]:
     wrong = terms.problems(item.policy)
     yield from (_problem(item.line, error) for error in wrong)
     if not wrong:
-        yield from _unknown_in(item.line, terms.terms_of(item.policy), known)
+        yield from _unknown_in(item.line, terms.terms_of(item.policy), registry)
     yield from _unknown(item.line, "attribute of the context", sorted(asked_of_context(item.policy)), CONTEXT)
-    yield from _unknown_entities(item, known.uids)
+    uids = [(str(uid.type), uid.id) for uid in pst.entity_uids(item.policy)]
+    yield from _unknown_entities(item.line, uids, registry.uids)
 
 
-def unknown_names(read: Rules, known: Registry) -> Iterator[Problem]:
+def unknown_names(read: Rules, registry: Registry) -> Iterator[Problem]:
     """Names in policies that were checked before which nobody knows any more. Lines are not told: each names its policy."""
-    if _all_known(read.groups, known.groups) and _all_known(read.tags, known.tags):
+    if _all_known(read.groups, registry.groups) and _all_known(read.tags, registry.tags):
         return  # mostly so: no policy is looked at
     for policy in read.values():
-        for one in _unknown_in(1, policy.terms, known):
+        for one in _unknown_in(1, policy.terms, registry):
             yield Problem(1, f"The policy {policy.terms.id}: {one.reason}", one.suggestion)
 
 
@@ -104,9 +134,9 @@ def _all_known(names: frozenset[str], known: Collection[str] | None) -> bool:
     return known is None or names <= set(known)
 
 
-def _unknown_in(line: int, found: terms.Terms, known: Registry) -> Iterator[Problem]:
-    yield from _unknown(line, "group", sorted(found.groups), known.groups)
-    yield from _unknown(line, "tag", sorted(found.unmask), known.tags)
+def _unknown_in(line: int, found: terms.Terms, registry: Registry) -> Iterator[Problem]:
+    yield from _unknown(line, "group", sorted(found.groups), registry.groups)
+    yield from _unknown(line, "tag", sorted(found.unmask), registry.tags)
 
 
 def _problem(line: int, error: NarrowgateError) -> Problem:
@@ -126,29 +156,26 @@ def _nearest(name: str, known: Collection[str]) -> str:
     return f"Known are {', '.join(sorted(known)[:12])}." if known else "None is known yet."
 
 
-def _unknown_entities(item: _Parsed, known: Collection[Uid] | None) -> Iterator[Problem]:
+def _unknown_entities(line: int, uids: Iterable[Uid], known: Collection[Uid] | None) -> Iterator[Problem]:
     if known is None:
         return
-    for uid in sorted(pst.entity_uids(item.policy), key=str):
-        kind = str(uid.type)
-        if kind != "Action" and (kind, uid.id) not in known:
-            yield Problem(
-                item.line, f"There is no {uid}.", _nearest(uid.id, [name for other, name in known if other == kind])
-            )
+    for kind, name in sorted(uids):
+        if kind != "Action" and (kind, name) not in known:
+            near = _nearest(name, [one for other, one in known if other == kind])
+            yield Problem(line, f"There is no {kind}::{json.dumps(name, ensure_ascii=False)}.", near)
 
 
-def _repeated(parsed: list[_Parsed]) -> Iterator[Problem]:
+def _repeated(named: Iterable[tuple[str | None, int]]) -> Iterator[Problem]:
     first: dict[str, int] = {}
-    for item in parsed:
-        name = item.policy.annotations.get("id")
+    for name, line in named:
         if name in first:
             yield Problem(
-                item.line,
+                line,
                 f'The @id "{name}" is already that of line {first[name]}.',
                 "Give each policy a name of its own.",
             )
         elif name is not None:
-            first[name] = item.line
+            first[name] = line
 
 
 def _validated(parsed: list[_Parsed]) -> list[Problem]:
@@ -168,12 +195,3 @@ def _hint(error: str) -> str:
     if "attribute" in error:
         return f"The context may hold {', '.join(sorted(CONTEXT))}."
     return ""
-
-
-def _unbuildable(text: str) -> list[Problem]:
-    """What passes every check above must also build, or be told why not."""
-    try:
-        policies(text)
-    except Invalid as error:
-        return [Problem(1, error.message, error.remedy)]
-    return []

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from accounts.quorum import Requirement, Seat, could_fill
 from core.words import listing, plural
 from policies.parse import Policy
-from policies.slicing import Scope
 from policies.verbs import VERBS
 from policies.world import Uid, World, action_lineage
 
@@ -100,29 +100,28 @@ def _beaten(rules: Mapping[str, Policy], world: World) -> Iterator[Finding]:
         for policy in rules.values()
         if policy.terms.effect == "forbid" and not policy.conditional and not policy.terms.hold
     ]
-    for name, permit in sorted(rules.items()):
-        if permit.terms.effect != "permit":
-            continue
-        for forbid in plain:
-            if _covers(forbid.scope, permit.scope, lineages):
-                yield Finding(Kind.BEATEN, f"The policy {forbid.terms.id} forbids all that it permits.", name)
-                break
+    inside: dict[tuple[Uid | None, Uid | None], dict[tuple[Uid | None, ...], str]] = {}
+    for forbid in plain:
+        inside.setdefault(forbid.scope.sides, {}).setdefault(forbid.scope.actions, forbid.terms.id)
+    for name, permit in sorted(rules.items()) if plain else ():
+        who, where = (_around(side, lineages) for side in permit.scope.sides)
+        over = (named for one in who for other in where for named in inside.get((one, other), {}).items())
+        beating = [forbid for actions, forbid in over if _verbs(permit.scope.actions) <= _verbs(actions)]
+        if permit.terms.effect == "permit" and beating:
+            yield Finding(Kind.BEATEN, f"The policy {min(beating)} forbids all that it permits.", name)
 
 
-def _covers(outer: Scope, inner: Scope, lineages: Mapping[Uid, frozenset[Uid]]) -> bool:
-    """Whether whatever `inner` matches, `outer` matches."""
-    sides = zip(outer.sides, inner.sides, strict=True)
-    return _verbs(inner) <= _verbs(outer) and all(_contains(one, other, lineages) for one, other in sides)
+def _around(side: Uid | None, lineages: Mapping[Uid, frozenset[Uid]]) -> frozenset[Uid | None]:
+    """What a scope may name on one side to hold whatever `side` holds: everybody, that itself, and what it is in."""
+    return frozenset({None, side, *(lineages.get(side, ()) if side else ())})
 
 
-def _contains(outer: Uid | None, inner: Uid | None, lineages: Mapping[Uid, frozenset[Uid]]) -> bool:
-    return outer is None or outer == inner or (inner is not None and outer in lineages.get(inner, ()))
-
-
-def _verbs(scope: Scope) -> frozenset[str]:
-    if None in scope.actions:
+@lru_cache(4_096)
+def _verbs(actions: tuple[Uid | None, ...]) -> frozenset[str]:
+    """The verbs that a scope is about."""
+    if None in actions:
         return VERBS
-    return frozenset(verb for verb in VERBS if action_lineage(verb).intersection(scope.actions))
+    return frozenset(verb for verb in VERBS if action_lineage(verb).intersection(actions))
 
 
 def _wide(rules: Mapping[str, Policy]) -> Iterator[Finding]:
@@ -139,27 +138,29 @@ def _wide(rules: Mapping[str, Policy]) -> Iterator[Finding]:
 
 def _hopeless(rules: Mapping[str, Policy], people: People) -> Iterator[Finding]:
     """Holds that not enough people could approve, at all or for the agents that one of them owns."""
+    told: dict[str, list[tuple[Kind, str]]] = {}  # many policies ask for the same people
     for name, policy in sorted(rules.items()):
         requirement = policy.terms.hold
         if requirement is None:
             continue
-        if not could_fill(requirement, people.seats):
-            yield Finding(Kind.HOPELESS, f"There are not enough people for {requirement}, each filling one seat.", name)
-        else:
-            yield from _own(name, requirement, people)
+        if str(requirement) not in told:
+            told[str(requirement)] = list(_of_people(requirement, people))
+        yield from (Finding(kind, says, name) for kind, says in told[str(requirement)])
 
 
-def _own(name: str, requirement: Requirement, people: People) -> Iterator[Finding]:
+def _of_people(requirement: Requirement, people: People) -> Iterator[tuple[Kind, str]]:
+    if not could_fill(requirement, people.seats):
+        yield Kind.HOPELESS, f"There are not enough people for {requirement}, each filling one seat."
+        return
     groups = set(requirement.names)
     owning = {seat.person for seat in people.seats if seat.groups & groups and seat.person in people.owners}
     for person in sorted(owning):
         others = [seat for seat in people.seats if seat.person != person]
         if not could_fill(requirement, others):
             agents = plural(people.owners[person], "agent")
-            yield Finding(
+            yield (
                 Kind.OWN,
                 f"For the {agents} that one of its reviewers owns there are not enough others for {requirement}: nobody reviews what their own agent asks.",
-                name,
             )
 
 

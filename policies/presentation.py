@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from policies.parse import policies
 Status = PolicyVersion.Status
 WRITERS = (Role.ENGINEER, Role.ADMINISTRATOR)
 APPROVERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
+MOST_LINES, MOST_DIFFERENCES = 1_000, 200
+"""What a page shows of a text, and of what differs, unless more is asked for."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,11 @@ class Step:
     says: str
 
 
-def changes(before: str, after: str) -> list[Line]:
-    """What differs, with three lines around it."""
+def changes(before: str, after: str) -> list[Line] | None:
+    """What differs, with three lines around it; None where more lines do than anybody reads, which would take long to compare."""
+    was, now = Counter(before.splitlines()), Counter(after.splitlines())
+    if (was - now).total() + (now - was).total() > MOST_LINES:
+        return None
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=3)
     return [Line(line[:1] or " ", line[1:] if line[0] != "@" else line) for line in list(lines)[2:]]
 
@@ -48,7 +54,13 @@ def differing(before: str, after: str) -> dict[str, object]:
         found = differences(policies(before), policies(after))
     except Invalid:
         return {}
-    return {"differences": found, "in_short": in_short(found)}
+    return {"differences": found[:MOST_DIFFERENCES], "in_short": in_short(found), "differ": len(found)}
+
+
+def shown(text: str, *, whole: bool) -> dict[str, object]:
+    """The lines of a text for a page: the first of them, unless the whole is asked for; and how many there are."""
+    lines = text.splitlines()
+    return {"lines": lines if whole else lines[:MOST_LINES], "of_lines": len(lines)}
 
 
 def seal(version: PolicyVersion) -> dict[str, str]:

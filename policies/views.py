@@ -24,7 +24,7 @@ from policies.check import check
 from policies.forms import DraftForm, RollbackForm, RollbackReviewForm
 from policies.linting import findings
 from policies.models import PolicyTrial, PolicyVersion
-from policies.presentation import WRITERS, changes, differing, next_step, placed, seal
+from policies.presentation import WRITERS, changes, differing, next_step, placed, seal, shown
 from policies.queries import READERS, TRIERS, active, registry, trials_visible_to, visible_to
 from policies.rollback_views import shown_to
 from policies.starters import packs
@@ -231,7 +231,7 @@ def show_version(
         "changes": changes(against.text, found.text) if against else [],
         **(differing(against.text, found.text) if against else {}),
         **seal(found),
-        "lines": found.text.splitlines(),
+        **shown(found.text, whole="whole" in request.GET),
         "problems": list(placed(check(found.text, registry()), found.text)),
         "refusal": refusal,
         "tested": tested(found.text, found.tests),

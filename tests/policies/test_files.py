@@ -26,8 +26,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_line_leads_back_to_its_file(folder: Path) -> None:
     policies, tests = gather([folder]), gather_tests([folder])
-    assert policies.text == "// one\n// two\n// three\n"
-    assert [policies.at(line) for line in (1, 2, 3)] == [
+    assert policies.text == "// one\n// two\n\n// three\n"
+    assert [policies.at(line) for line in (1, 2, 4)] == [
         (folder / "a.cedar", 1),
         (folder / "a.cedar", 2),
         (folder / "b.cedar", 1),

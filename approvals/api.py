@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -16,10 +17,19 @@ from rest_framework.response import Response
 from accounts.api import R, Visible
 from accounts.models import User
 from accounts.scopes import AGENTS_WRITE, REVIEW
-from approvals import actions, alike_actions, granting, queries, question_actions, waiting_actions
+from approvals import (
+    actions,
+    alike_actions,
+    glass_actions,
+    granting,
+    queries,
+    question_actions,
+    signing,
+    waiting_actions,
+)
 from approvals.eligibility import Bench, Standing
 from approvals.models import Hold, HoldQuestion, Review, Scope
-from core.errors import NarrowgateError
+from core.errors import NarrowgateError, NotFound
 
 
 class HeldActionSerializer(serializers.ModelSerializer[Hold]):
@@ -83,6 +93,26 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
         return dict(StandingSerializer((bench or Bench([reader], [hold])).standing(reader, hold)).data)
 
 
+class ChallengeSerializer(serializers.Serializer[Any]):
+    """The verdict that a passkey is to sign, and the holds that it is over."""
+
+    verdict = serializers.ChoiceField(choices=signing.VERDICTS)
+    holds = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=signing.MOST_HOLDS)
+
+
+_PASSKEY = "What the passkey answered to `POST holds/challenge`, as JSON with `id`, `clientDataJSON`, `authenticatorData` and `signature`."
+
+
+def _signature(*, required: bool = False) -> serializers.CharField:
+    return serializers.CharField(
+        max_length=signing.LONGEST,
+        required=required,
+        allow_blank=not required,
+        default=serializers.empty if required else "",
+        help_text=_PASSKEY,
+    )
+
+
 class DecisionSerializer(serializers.Serializer[Any]):
     """A verdict over the digest that was seen."""
 
@@ -96,6 +126,21 @@ class ApprovalSerializer(DecisionSerializer):
     scope = serializers.ChoiceField(choices=Scope.choices, required=False, default=Scope.ONCE)
     minutes = serializers.IntegerField(min_value=0, max_value=granting.MOST_MINUTES, required=False, default=0)
     times = serializers.IntegerField(min_value=0, max_value=granting.MOST_TIMES, required=False, default=0)
+    passkey = _signature()
+
+
+class BreakingSerializer(serializers.Serializer[Any]):
+    """What the emergency is, over the digest that was seen, signed."""
+
+    digest = serializers.CharField(max_length=80)
+    reason = serializers.CharField(max_length=glass_actions.LONGEST)
+    passkey = _signature(required=True)
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    """What somebody found who looked at a broken glass."""
+
+    found = serializers.CharField(max_length=glass_actions.LONGEST)
 
 
 class QuestionSerializer(serializers.ModelSerializer[HoldQuestion]):
@@ -130,6 +175,7 @@ class AlikeSerializer(serializers.Serializer[Any]):
     holds = serializers.ListField(child=SeenSerializer(), min_length=1, max_length=alike_actions.MOST)
     verdict = serializers.ChoiceField(choices=Review.Verdict.choices[:2])
     reason = serializers.CharField(max_length=actions.LONGEST_REASON, required=False, allow_blank=True, default="")
+    passkey = _signature()
 
 
 class HandingSerializer(serializers.Serializer[Any]):
@@ -191,7 +237,14 @@ class HoldViewSet(Visible[Hold]):
         approval = granting.JUST_ONCE if wider.scope == Scope.ONCE else wider
         return self._do(
             pk,
-            lambda: actions.approve(pk, actor=self.person, seen=said["digest"], reason=said["reason"], wider=approval),
+            lambda: actions.approve(
+                pk,
+                actor=self.person,
+                seen=said["digest"],
+                reason=said["reason"],
+                wider=approval,
+                passkey=said["passkey"],
+            ),
         )
 
     @extend_schema(request=DecisionSerializer, responses=HoldSerializer)
@@ -229,7 +282,7 @@ class HoldViewSet(Visible[Hold]):
         shown = [(one["id"], one["digest"]) for one in said["holds"]]
         try:
             if said["verdict"] == Review.Verdict.APPROVE:
-                alike_actions.approve_alike(shown, actor=self.person, reason=said["reason"])
+                alike_actions.approve_alike(shown, actor=self.person, reason=said["reason"], passkey=said["passkey"])
             else:
                 alike_actions.deny_alike(shown, actor=self.person, reason=said["reason"])
         except NarrowgateError as error:
@@ -238,6 +291,34 @@ class HoldViewSet(Visible[Hold]):
             raise
         decided = self.get_queryset().filter(id__in=[hold for hold, _ in shown]).order_by("id")
         return Response(self.get_serializer(decided, many=True).data)
+
+    @extend_schema(request=ChallengeSerializer, responses={200: OpenApiTypes.OBJECT})
+    @action(detail=False, methods=["post"], pagination_class=None, filter_backends=[])
+    def challenge(self, request: Request) -> Response:
+        """What your passkey is to sign, as `navigator.credentials.get` takes it; the answer goes with the decision, within two minutes."""
+        said = _said(ChallengeSerializer(data=request.data))
+        found = queries.visible_to(self.person).filter(id__in=said["holds"])
+        shown = sorted((str(hold.id), hold.digest) for hold in found)
+        if len(shown) != len(set(said["holds"])):
+            raise NotFound("There is no such hold, or none that you may see.")
+        return Response(signing.ask(self.person, said["verdict"], shown))
+
+    @extend_schema(request=BreakingSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"], url_path="break-glass")
+    def break_glass(self, request: Request, pk: UUID) -> Response:
+        """Let it through alone, in an emergency, where policy lets you; everybody is told, and two others look at it."""
+        said = _said(BreakingSerializer(data=request.data))
+        seen, reason, passkey = said["digest"], said["reason"], said["passkey"]
+        return self._do(
+            pk, lambda: glass_actions.break_glass(pk, actor=self.person, seen=seen, reason=reason, passkey=passkey)
+        )
+
+    @extend_schema(request=FoundSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"], url_path="look-at-glass")
+    def look_at_glass(self, request: Request, pk: UUID) -> Response:
+        """Say what you found who looked at what one person let through alone."""
+        found = _said(FoundSerializer(data=request.data))["found"]
+        return self._do(pk, lambda: glass_actions.look_at(pk, actor=self.person, found=found).hold)
 
     @extend_schema(methods=["GET"], responses=QuestionSerializer(many=True))
     @extend_schema(methods=["POST"], request=TextSerializer, responses=QuestionSerializer(many=True))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -97,7 +98,7 @@ def board(reader: User) -> Board:
     recent = holds.exclude(status=Hold.Status.WAITING).filter(_settled_since(now - timedelta(hours=1)))
     recent_ids = recent.order_by("-settled_at").values("id")[:20]
     listed = Hold.objects.filter(Q(id__in=waiting_ids) | Q(id__in=recent_ids)).order_by("-settled_at", "deadline", "id")
-    found = rows(with_relations(listed), reader)
+    found = rows(with_relations(listed, reader), reader)
     waiting = [row for row in found if row.hold.status == Hold.Status.WAITING]
     waiting.sort(key=lambda row: presentation.urgency(row.hold, now))
     settled = [row for row in found if row.hold.status != Hold.Status.WAITING]
@@ -107,11 +108,12 @@ def board(reader: User) -> Board:
 
 
 def rows(holds: Iterable[Hold], reader: User) -> list[Row]:
-    """Rows for `holds`, which must come with their reviews."""
+    """Rows for `holds`, which must come `with_relations`."""
     listed = list(holds)
+    accounts = {reader.person: {str(one) for hold in listed[:1] for one in hold.readers}}  # type: ignore[attr-defined]  # annotated
     memberships = memberships_of(listed, reader)
     chairs = chairs_of(listed, reader, memberships)
-    bench = Bench([reader], listed, memberships=memberships)
+    bench = Bench([reader], listed, memberships=memberships, accounts=accounts)
     return [_row(hold, chairs[hold.id], bench.standing(reader, hold), bench) for hold in listed]
 
 
@@ -120,7 +122,7 @@ def alike_rows(hold: Hold, reader: User, shown: Iterable[UUID] = ()) -> list[Row
     chosen = frozenset(shown)
     same = Q(status=Hold.Status.WAITING, agent=hold.agent_id, resource=hold.resource_id, shape=hold.shape)
     wanted = Q(id__in={*chosen, hold.id}) if chosen else same | Q(id=hold.id)
-    listed = with_relations(visible_to(reader)).filter(wanted).order_by("asked_at", "id")[:MOST_TOGETHER]
+    listed = with_relations(visible_to(reader), reader).filter(wanted).order_by("asked_at", "id")[:MOST_TOGETHER]
     found = [row for row in rows(listed, reader) if chosen or alike.key_of(row.hold) == alike.key_of(hold)]
     return found if chosen else [row for row in found if row.needs_reader]
 
@@ -129,7 +131,7 @@ def count_needing(reader: User) -> int:
     """How many waiting holds this person can still add to: the number on the rail. Who is no reviewer can add to none."""
     if not reader.has_role(Role.REVIEWER):
         return 0
-    waiting = with_relations(visible_to(reader)).filter(status=Hold.Status.WAITING)
+    waiting = with_relations(visible_to(reader), reader).filter(status=Hold.Status.WAITING)
     return sum(row.needs_reader for row in rows(waiting[:_MOST], reader))
 
 
@@ -144,9 +146,10 @@ def _row(hold: Hold, chairs: list[Chair], stands: Standing, bench: Bench) -> Row
     return Row(hold, chairs, stands.eligible, stands.because, reviewed, bench)
 
 
-def with_relations(holds: QuerySet[Hold]) -> QuerySet[Hold]:
-    """`holds` with whatever a row says of them."""
-    return holds.select_related(*RELATED).prefetch_related(WITH_REVIEWS)
+def with_relations(holds: QuerySet[Hold], reader: User) -> QuerySet[Hold]:
+    """`holds` with whatever a row says of them, and the accounts of the `reader`: asked for on the way, not in a query of its own."""
+    accounts = ArraySubquery(User.objects.filter(person=reader.person).values("id"))
+    return holds.select_related(*RELATED).prefetch_related(WITH_REVIEWS).annotate(readers=accounts)
 
 
 def _settled_since(moment: datetime) -> Q:

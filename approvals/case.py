@@ -293,7 +293,7 @@ class Case:
 
 def case(hold_id: UUID, reader: User) -> Case:
     """The hold for `reader`. Raises Http404 for one that they may not see."""
-    hold = with_relations(queries.visible_to(reader)).filter(id=hold_id).first()
+    hold = with_relations(queries.visible_to(reader), reader).filter(id=hold_id).first()
     if hold is None:
         raise Http404
     return Case(rows([hold], reader)[0], reader)

@@ -15,8 +15,10 @@ from approvals.granting import Wider
 from approvals.models import Challenge, Hold, Scope
 from core.db import db_now
 from core.errors import Invalid, Refused
+from core.ids import new_id
 from ledger.models import Outbox
 from ledger.verify_passkeys import check
+from tests.approvals.test_api import caller, problem
 from tests.approvals.world import ONE, TWO, World, approve, decided, held, release, request
 from tests.passkeys import SoftPasskey
 
@@ -197,3 +199,14 @@ def test_nobody_is_asked_to_sign_what_they_may_not_see(world: World, client: Cli
     assert client.post(f"/queue/{hold.id}/challenge/", {"verdict": "approve"}).status_code == 404
     client.force_login(world.cast.reviewer)
     assert client.post(f"/queue/{hold.id}/challenge/", {"verdict": "approve", "hold": "nonsense"}).status_code == 404
+
+
+def test_a_program_has_a_passkey_sign_what_it_decides(world: World) -> None:
+    rita, hold = world.cast.reviewer, strong(world)
+    call, passkey = caller(rita), enrolled(rita)
+    assert problem(call(f"holds/{hold.id}/approve", {"digest": hold.digest})) == (403, "passkey_required")
+    assert problem(call("holds/challenge", {"verdict": "approve", "holds": [str(new_id())]}))[0] == 404
+    options = json.loads(call("holds/challenge", {"verdict": "approve", "holds": [str(hold.id)]}).content)
+    body = {"digest": hold.digest, "passkey": passkey.answer(options)}
+    assert json.loads(call(f"holds/{hold.id}/approve", body).content)["status"] == "approved"
+    assert problem(call(f"holds/{hold.id}/break-glass", {**body, "reason": "Fire"})) == (409, "already_settled")

@@ -191,6 +191,8 @@ API = [
         ("api/v1/segments", "E", {"name": "clinic"}), ("api/v1/segments/<str:name>/reviewers", "M", {"group": "dba"}),
         ("api/v1/sessions/<uuid:pk>/cut", "CE", WHY),
         ("api/v1/holds/<uuid:pk>/approve", "R", {"digest": "its own"}, "CAEOM"),
+        ("api/v1/holds/challenge", "", {"holds": ["00000000-0000-0000-0000-000000000000"], "verdict": "approve"}),
+        ("api/v1/holds/<uuid:pk>/break-glass", "", {"digest": "its own", "passkey": "{}", **WHY}, "RCAEOM"), ("api/v1/holds/<uuid:pk>/look-at-glass", "", {"found": "Right"}, "RCAEOM"),
         ("api/v1/holds/decide-alike", "", {"holds": [{"id": "00000000-0000-0000-0000-000000000000", "digest": "x"}], "verdict": "approve"}),
         ("api/v1/holds/<uuid:pk>/hand-over", "R", {"to": "nobody"}, "CAEOM"),
         ("api/v1/holds/<uuid:pk>/deny", "R", {"digest": "its own", **WHY}, "CAEOM"),

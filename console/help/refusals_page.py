@@ -40,6 +40,8 @@ HOLDS: Final[Says] = {
     "too_many_holds": ("Too many actions of this agent, owner or resource wait already.", "Let some be decided, or have the owner withdraw them."),
 }  # fmt: skip
 STATEMENT: Final[Says] = {
+    "dangerous_command": ("The command has a shape that nobody lets through.", "Name exactly what is meant, in steps that can be looked at. Policy is not asked."),
+    "dangerous_statement": ("The statement has a shape that nobody lets through.", "A database administrator does it at the database itself. Policy is not asked."),
     "masked_column": ("A masked column is used for more than being returned.", "Filter, sort and join by other columns, or get a permit with `@unmask` for its tag."),
     "outputs_unclear": ("Masked data might come back in a form the gate cannot follow.", "Name the columns, or get a permit that unmasks them all."),
     "answer_unclear": ("The resource's answer is not the one expected, or cannot be read and so not be masked.", "Retry; a database's schema may just have changed, an API may answer otherwise than it says."),

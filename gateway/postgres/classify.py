@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from gateway.postgres import schema_changes, session_statements, utility
 from gateway.postgres.catalog import Catalog, Col
 from gateway.postgres.classified import CALL, Classified, Place, Statement, strongest
+from gateway.postgres.dangerous import require_harmless
 from gateway.postgres.expressions import not_understood
 from gateway.postgres.functions import casts_between_system_types
 from gateway.postgres.lineage import WRITES
@@ -104,6 +105,7 @@ def _one(w: Walk, node: Node, known: Known, *, alone: bool) -> Statement:
 
 
 def _facts(kind: str, w: Walk, fields: Node, known: Known) -> Facts:
+    require_harmless(kind, fields)
     if kind == "SelectStmt" or kind in WRITES:
         return utility.plain(kind, w, fields, known)
     if kind in session_statements.HANDLERS:

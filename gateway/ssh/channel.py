@@ -13,6 +13,7 @@ import structlog
 from gateway.holds import Left
 from gateway.refusal import Refusal
 from gateway.ssh import commands, reading
+from gateway.ssh.dangerous import require_harmless
 from gateway.ssh.parts import Part
 from gateway.ssh.passing import Passing
 from gateway.ssh.reading import Place, Terminal, Wish
@@ -296,6 +297,7 @@ class Channel(asyncssh.SSHServerSession[bytes]):
         # 2. Classify.
         try:
             parts = self.understood(text, folder)
+            require_harmless(text, parts)
         except Refusal as refusal:
             raise await session.refuse(text, refusal) from None
         wish = reading.command(text, parts, folder, home=session.upstream.home)

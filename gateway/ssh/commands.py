@@ -54,6 +54,11 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_bash.language()))
 
 
+def parsed(text: str) -> Node:
+    """The tree of a script, as bash would read it."""
+    return _parser().parse(_joined(text).encode("utf-8", "surrogatepass")).root_node
+
+
 def understand(text: str, *, folder: str) -> tuple[Part, ...]:
     """The parts of a command line that starts in `folder`; none for an empty one. Raises Refusal for one that is too large to be looked at."""
     if "\0" in text or len(text.encode("utf-8", "surrogatepass")) > LONGEST:
@@ -113,7 +118,7 @@ class _Reading:
         self._scripts -= 1
 
     def _tree(self, text: str) -> None:
-        root = _parser().parse(_joined(text).encode()).root_node
+        root = parsed(text)
         before = len(self.parts)
         if root.has_error:
             self._unclear(text, "it is not bash as the gate reads it")

@@ -177,16 +177,17 @@ def _ask_and_answer(world: World, held: Held) -> None:
     """The agent waits in a thread of its own while people answer in this one."""
     asking = threading.Thread(target=_visit, args=(world, held.agent, held.purpose, (held.statement,)), daemon=True)
     asking.start()
-    hold = _waiting_hold(held.agent)
+    hold = waiting_hold(held.agent)
     if hold is None:
         log.warning("demo_hold_missing", agent=held.agent)
     else:
         for username, approved, reason in held.answers:
-            _answer(hold, username, approved=approved, reason=reason)
+            answer_hold(hold, username, approved=approved, reason=reason)
     asking.join(PATIENCE)
 
 
-def _answer(hold: Hold, username: str, *, approved: bool, reason: str) -> None:
+def answer_hold(hold: Hold, username: str, *, approved: bool, reason: str) -> None:
+    """As somebody of the demo, approve or deny."""
     person, decide = User.objects.get(username=username), approvals.approve if approved else approvals.deny
     decide(hold.id, actor=person, seen=hold.digest, reason=reason)
 
@@ -197,12 +198,12 @@ def _ask_and_leave(world: World, held: Held) -> None:
         connection.pgconn.send_query(held.statement.encode())
         while connection.pgconn.flush():
             time.sleep(0.01)
-        if _waiting_hold(held.agent) is None:
+        if waiting_hold(held.agent) is None:
             log.warning("demo_hold_missing", agent=held.agent)
         connection.close()
 
 
-def _waiting_hold(agent: str) -> Hold | None:
+def waiting_hold(agent: str) -> Hold | None:
     """The hold that `agent` waits for, once it is there."""
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up:

@@ -15,7 +15,8 @@ from accounts.models import User
 from agents import actions, keys
 from agents.models import Agent, Resource, ResourceSecret, Segment
 from agents.vault import open_secret
-from console.demo.roster import AGENTS, GROUPS, PEOPLE, SEGMENTS, TAGS, AgentPlan
+from console.demo import neighbours
+from console.demo.roster import AGENTS, GROUPS, PEOPLE, REVIEWS, SEGMENTS, TAGS, AgentPlan
 from console.demo.secrets_kept import Kept
 from console.demo.shop import DATABASE, GATE, READER
 from core.db import db_now
@@ -36,10 +37,12 @@ def ensure(state: Path, kept: Kept, sockets: Path) -> None:
         with transaction.atomic():
             _make_people(kept)
             _make_perimeters(sockets, kept)
+            neighbours.make(kept)
             _make_agents(state)
             _keep_production()
     engineer = User.objects.get(username="erik")
     _refresh_shop(engineer, sockets, kept)
+    neighbours.ensure(kept)
     if not PolicyVersion.objects.exists():
         policies.install(policy_text(), tests=demo_cases(), actor=engineer, note="The demo's policies.")
     _refresh_tokens(state, kept)
@@ -52,7 +55,7 @@ def policy_text() -> str:
 
 def demo_cases() -> str:
     """What the policies must answer."""
-    return (POLICIES / "shop.test.yaml").read_text(encoding="utf-8")
+    return "---\n".join(path.read_text(encoding="utf-8") for path in sorted(POLICIES.glob("*.test.yaml")))
 
 
 def key_file(state: Path, agent: str) -> Path:
@@ -83,7 +86,8 @@ def _make_perimeters(sockets: Path, kept: Kept) -> None:
         name: actions.create_segment(name, purpose=purpose, actor=engineer) for name, purpose in SEGMENTS.items()
     }
     for group in Group.objects.filter(name__in=GROUPS):
-        actions.let_review(group, segments["production"], actor=administrator)
+        for name in REVIEWS[group.name]:
+            actions.let_review(group, segments[name], actor=administrator)
     shop = actions.add_resource(
         SHOP,
         segment=segments["production"],

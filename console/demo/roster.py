@@ -50,7 +50,9 @@ PEOPLE = (
     Person("arthur", "Arthur Kim", Role.AUDITOR),
     Person("otto", "Otto Brandt", None),
 )
-GROUPS = ("dba", "security")
+REVIEWS = {"dba": ("production",), "security": ("production", "customer-care", "payments")}
+"""Each group, and the segments whose holds it may answer."""
+GROUPS = tuple(REVIEWS)
 
 SEGMENTS = {
     "production": "The shop's database and the agents that keep it running",

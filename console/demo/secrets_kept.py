@@ -1,4 +1,4 @@
-"""What the demo must remember from one start to the next: passwords and API tokens, in one private file."""
+"""What the demo must remember from one start to the next: passwords, API tokens and keys, in one private file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ FILE = "people.json"
 
 @dataclass
 class Kept:
-    """Passwords by username, API tokens with when they end, the shop's logins, and whether history was made."""
+    """Passwords by username, API tokens with when they end, the logins of shop, carrier and till, and whether history was made."""
 
     passwords: dict[str, str]
     shop: dict[str, str]
     tokens: dict[str, str] = field(default_factory=dict)
     tokens_end: str = ""
     history: bool = False
+    carrier: str = ""
+    till: str = ""
 
     @property
     def shop_logins(self) -> ShopLogins:
@@ -46,6 +48,7 @@ def load(state: Path, *, first: bool) -> Kept:
     if not first:
         raise NarrowgateError(f"The file {path} is missing, and with it every password.", "Start with --fresh.")
     passwords = {person.username: secrets.token_urlsafe(12) for person in PEOPLE}
-    kept = Kept(passwords, {name: secrets.token_urlsafe(24) for name in ("owner", "gate", "reader")})
+    shop = {name: secrets.token_urlsafe(24) for name in ("owner", "gate", "reader")}
+    kept = Kept(passwords, shop, carrier=secrets.token_urlsafe(24), till=secrets.token_urlsafe(24))
     kept.save(state)
     return kept

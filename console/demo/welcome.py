@@ -12,6 +12,7 @@ from rich.table import Table
 
 from agents.ssh_host import public_file
 from console.demo.inventory import SHOP, key_file
+from console.demo.neighbours import CARRIER, TILL
 from console.demo.roster import AGENTS, EXAMPLES, PEOPLE
 from console.demo.secrets_kept import Kept
 from core.files import write_private
@@ -36,7 +37,11 @@ def describe(state: Path, kept: Kept, console: str, gateway: Mapping[str, str], 
             for person in PEOPLE
         ],
         "agents": [{"name": plan.name, "key": str(key_file(state, plan.name)), "owner": plan.owner} for plan in AGENTS],
-        "resources": [{"name": SHOP, "kind": "postgres"}],
+        "resources": [
+            {"name": SHOP, "kind": "postgres"},
+            {"name": CARRIER, "kind": "http"},
+            {"name": TILL, "kind": "mcp"},
+        ],
         "examples": [
             {"agent": one.agent, "resource": SHOP, "statement": one.statement, "expect": one.expect} for one in EXAMPLES
         ],

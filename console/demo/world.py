@@ -10,7 +10,7 @@ from django.db import connections
 
 from accounts.models import User
 from cli.state import world_of
-from console.demo import history, inventory, secrets_kept, shop, welcome
+from console.demo import history, inventory, neighbours, neighbours_history, secrets_kept, shop, welcome
 from console.embedded import Cluster
 
 
@@ -28,7 +28,9 @@ def open_to_visitors(state: Path, cluster: Cluster, http_port: int, gateway: Map
         if not kept.history:
             kept.history = True  # noted before: a start that is interrupted does not tell the story twice
             kept.save(state)
+            neighbours.accept_tools()
             history.make(world_of(description))
+            neighbours_history.make(world_of(description))
         welcome.write(state, description)
         welcome.greet(state, description)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -131,12 +132,23 @@ def test_psql_of_the_readme_connects(server: RunningServer, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.process
+@pytest.mark.xdist_group("server")
+def test_curl_of_the_readme_gets_a_parcel_whose_recipient_is_masked(server: RunningServer, tmp_path: Path) -> None:
+    line = next(line for line in SHELL if line.startswith("curl"))
+    line = line.replace(".narrowgate/keys/ca.pem", shlex.quote(server.demo["gateway"]["ca"]))
+    done = _run(line.replace("localhost:8443", server.demo["gateway"]["http"]), server, tmp_path)
+    parcel = json.loads(done.stdout)
+    assert (parcel["number"], parcel["recipient"]) == (4411, {"name": "***", "email": "***"})
+
+
 def test_every_command_of_the_readme_is_run_somewhere() -> None:
     """Here, by the fixture that starts the server, by CI, or by the browser journey (the hold, the evidence)."""
     kinds = (
         r"narrowgate sql ",
         r"export PGPASSWORD=\$\(narrowgate token ",
         r"psql ",
+        r"curl --cacert ",
         r"narrowgate verify narrowgate-evidence-",
     )
     assert [line for line in SHELL if line not in ELSEWHERE and not any(re.match(kind, line) for kind in kinds)] == []

@@ -18,6 +18,7 @@ from console.demo.secrets_kept import Kept
 
 CARRIER, TILL = "carrier", "till"
 HERE = "localhost"
+USUAL_PORT = 8099
 PROGRAM = Path(__file__).with_name("till.py")
 TILL_KEY = "TILL_KEY"
 """The variable that the till looks for."""
@@ -37,7 +38,7 @@ def make(kept: Kept) -> None:
     engineer, administrator = User.objects.get(username="erik"), User.objects.get(username="ada")
     api = actions.add_resource(
         CARRIER, kind="http", segment=Segment.objects.get(name="customer-care"), owner=User.objects.get(username="omar"),
-        purpose="Where parcels are, and where they go", actor=engineer, host=HERE, tls="off",
+        purpose="Where parcels are, and where they go", actor=engineer, host=HERE, port=USUAL_PORT, tls="off",
     )  # fmt: skip
     describe_api(api.id, document=json.dumps(carrier.DESCRIPTION), actor=engineer)
     actions.store_secret(api.id, user="Bearer", password=kept.carrier, actor=engineer)

@@ -20,7 +20,7 @@ from activity.visibility import may_read
 from agents.locking import answerable
 from agents.models import Credential
 from agents.tool_models import ToolDefinition
-from approvals import commands, glass_actions, granting, presentation, queries
+from approvals import commands, glass_actions, granting, presence, presentation, queries
 from approvals.board import Row, rows, with_relations
 from approvals.eligibility import Standing
 from approvals.forms import ALIKE, LASTS, OFTEN
@@ -55,6 +55,11 @@ class Case:
     def can_decide(self) -> bool:
         """Whether this reader can approve, now."""
         return self.row.needs_reader
+
+    @property
+    def lookers(self) -> list[str]:
+        """Colleagues who have it open now."""
+        return presence.lookers(self.hold.id, self.reader) if self.waiting else []
 
     @property
     def asks(self) -> bool:

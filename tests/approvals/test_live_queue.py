@@ -15,11 +15,11 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.signed_in import signed_in
-from approvals import consumers, live
+from approvals import consumers, live, presence
 from approvals.live import hold_changed
 from approvals.queries import watchers
 from core.db import db_now
-from tests.approvals.world import World, held
+from tests.approvals.world import World, approve, held
 
 
 def _cookie(person: User) -> bytes:
@@ -135,3 +135,33 @@ def test_a_session_is_nobodys_once_its_person_changed(world: World, spoilt: str)
 
 def test_nobody_signed_in_is_not_let_in(fresh_world: World) -> None:
     assert async_to_sync(_heard)(b"", held(fresh_world).id) == []
+
+
+def test_colleagues_see_who_has_a_hold_open(fresh_world: World) -> None:
+    rita, tom, hold = fresh_world.cast.reviewer, fresh_world.cast.teammate, held(fresh_world)
+    theirs, others = _cookie(rita), _cookie(tom)
+
+    async def looked() -> list[Any]:
+        mine, colleague = await _open(theirs), await _open(others)
+        await colleague.receive_output(5)  # a sign of life
+        for said in ("no JSON", "[]", '{"looking": "none"}', '{"looking": 1}', json.dumps({"looking": str(hold.id)})):
+            await mine.send_input({"type": "websocket.receive", "text": said})
+        return [json.loads((await colleague.receive_output(5))["text"])]
+
+    assert async_to_sync(looked)() == [{"type": "looked", "hold": str(hold.id)}]
+    assert presence.lookers(hold.id, tom) == [str(rita)]
+    assert presence.lookers(hold.id, rita) == []
+
+
+@pytest.mark.django_db
+def test_nobody_looks_at_what_they_may_not_see_or_what_is_settled(world: World, client: Client) -> None:
+    hold = held(world)
+    assert not presence.look(hold.id, world.cast.outsider)
+    assert presence.look(hold.id, world.cast.reviewer)
+    assert not presence.look(hold.id, world.cast.reviewer)  # no news
+    client.force_login(world.cast.teammate)
+    assert "Being looked at by Rita Reviewer." in client.get(f"/queue/{hold.id}/").content.decode()
+    client.force_login(world.cast.reviewer)
+    assert "Being looked at" not in client.get(f"/queue/{hold.id}/").content.decode()
+    approve(hold, world.cast.reviewer)
+    assert not presence.look(hold.id, world.cast.teammate)

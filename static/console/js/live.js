@@ -1,5 +1,5 @@
 // A page's websocket. It hears identifiers only; the page fetches what this person may see.
-// Says "Live", or "Reconnecting, last heard …" and asks for decisions to wait. Events: live:hold, live:incident, live:back.
+// Says "Live", or "Reconnecting, last heard …" and asks for decisions to wait. Says what it is asked to (live:say). Events: live:open, live:hold, live:looked, live:incident, live:back.
 const root = document.querySelector('[data-live-url]');
 const label = document.getElementById('live');
 const QUIET = 12_000; // the server says something every 5 s
@@ -36,6 +36,7 @@ function connect() {
   address.protocol = address.protocol.replace('http', 'ws');
   socket = new WebSocket(address);
   socket.addEventListener('message', hear);
+  socket.addEventListener('open', () => tell('live:open'));
   socket.addEventListener('close', () => {
     lose();
     setTimeout(connect, wait + 250 * Math.random());
@@ -43,6 +44,7 @@ function connect() {
   });
 }
 
+document.addEventListener('live:say', ({ detail }) => { if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(detail)); });
 setInterval(() => { if (heard && Date.now() - heard > QUIET) { lose(); socket?.close(); } }, 1000);
 document.addEventListener('htmx:after:swap', () => show(root.dataset.live || 'on'));
 document.addEventListener('click', event => {

@@ -71,6 +71,7 @@ function step(by) {
 }
 
 document.addEventListener('live:hold', event => soon(event.detail.hold));
+document.addEventListener('live:looked', event => { if (event.detail.hold === opened()) refreshDetail(); });
 document.addEventListener('live:back', () => soon(undefined));
 document.addEventListener('countdown:over', event => setTimeout(soon, 700, event.detail.hold));
 // Opening the hold that is open already keeps what is typed and has the focus there.

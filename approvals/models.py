@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.quorum import DATA_OWNER, OWNER_MANAGER, Requirement
 from approvals.notifications.models import Notification, NotificationChoices, NotificationCursor
+from approvals.outbox.models import Delivery, Device, Webhook
 from approvals.waiting_models import Absence, HoldQuestion
 from core.errors import AlreadySettled, Stale
 from core.ids import new_id
@@ -24,6 +25,8 @@ __all__ = [
     "AfterReview",
     "BrokenGlass",
     "Challenge",
+    "Delivery",
+    "Device",
     "Grant",
     "Hold",
     "HoldQuestion",
@@ -31,6 +34,7 @@ __all__ = [
     "NotificationChoices",
     "NotificationCursor",
     "Review",
+    "Webhook",
 ]
 
 

@@ -13,7 +13,7 @@ from approvals.models import Hold
 from approvals.notifications import mail, reader
 from approvals.notifications.actions import forget_old
 from approvals.outbox import actions as outbox
-from approvals.outbox import webhooks
+from approvals.outbox import pushing, webhooks
 from core.db import db_now
 
 MOST_AT_ONCE: Final = 500
@@ -57,6 +57,12 @@ def notify() -> None:
 def send_mail() -> int:
     """Mail what is due; says how many."""
     return mail.send_all_due()
+
+
+@shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types
+def send_pushes() -> int:
+    """Push to browsers what is due; says how many arrived at their push service."""
+    return pushing.turn()
 
 
 @shared_task  # type: ignore[untyped-decorator]  # Celery publishes no types

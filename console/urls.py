@@ -4,6 +4,7 @@ from allauth.mfa.webauthn.views import add_webauthn, remove_webauthn
 from django.db import transaction
 from django.urls import include, path
 
+from approvals.notifications.views import worker
 from console.health import health
 from console.people.account import account, revoke
 from console.people.delegations import delegations, end
@@ -36,6 +37,7 @@ urlpatterns = [
     path("resources/", include("agents.resource_urls")),
     path("policies/", include("policies.urls")),
     path("", include("policies.authzen_urls")),
+    path("push-worker.js", worker, name="push_worker"),
     path("notifications/", include("approvals.notifications.urls")),
     path("", include("approvals.outbox.urls")),
     path("start/", first_steps, name="start"),

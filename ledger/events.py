@@ -220,6 +220,8 @@ class Event(StrEnum):
     )
 
     # ---- what leaves for people and other systems ----
+    DEVICE_ADDED = "device:added", "A person has a browser pushed to from here on: whose push service carries it."
+    DEVICE_REMOVED = "device:removed", "A browser is pushed to no longer: its person removed it, or it is gone."
     DELIVERY_RESENT = (
         "delivery:resent",
         "An administrator had a mail, a push or a webhook's message delivered once more.",

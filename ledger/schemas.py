@@ -59,6 +59,8 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.DETECTOR_REMOVED: "pattern:text reason:words",
     Event.DETECTOR_WRITTEN: "before:text? everywhere:flag pattern:text strategy:text",
     Event.DETECTORS_SET: "changed:object",
+    Event.DEVICE_ADDED: "service:text",
+    Event.DEVICE_REMOVED: NOTHING,
     Event.ERASURE_ASKED: "actions:count reason:words sessions:count",
     Event.ERASURE_CONFIRMED: "actions:count asked_by:text",
     Event.ERASURE_DROPPED: NOTHING,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from typing import Final
@@ -14,10 +15,11 @@ from accounts.erasure import NAME
 from accounts.models import User
 from accounts.pipes import group_of
 from approvals.notifications.audience import Telling
+from approvals.notifications.choosing import Choice, ways
 from approvals.notifications.kinds import Kind
 from approvals.notifications.models import Notification, NotificationChoices
 from approvals.notifications.queries import shown_to
-from approvals.notifications.quiet import due
+from approvals.outbox.models import Device
 from approvals.outbox.queueing import Wish, put
 from approvals.outbox.retrying import Channel
 from core.after_commit import after_commit
@@ -34,16 +36,20 @@ def tell(tellings: Collection[Telling]) -> int:
     Gives the number of people whom it concerns.
     """
     now = db_now()
-    choices = NotificationChoices.objects.in_bulk({one.person.id for one in tellings})
-    made = [_made(one, choices.get(one.person.id), now) for one in tellings]
+    people = {one.person.id for one in tellings}
+    chosen = {key: one.as_choice() for key, one in NotificationChoices.objects.in_bulk(people).items()}
+    devices: dict[UUID, list[Device]] = defaultdict(list)
+    for device in Device.objects.filter(person__in=people) if people else ():
+        devices[device.person_id].append(device)
+    made = [_made(one, chosen.get(one.person.id, Choice()), devices[one.person.id], now) for one in tellings]
     wanted = {row.id: row for row, wishes in made if row.on_page or wishes}
     Notification.objects.bulk_create(wanted.values(), ignore_conflicts=True, batch_size=1_000)
     fresh = set(Notification.objects.filter(id__in=wanted).values_list("id", flat=True))
     put([wish for row, wishes in made if row.id in fresh for wish in wishes], now)
-    people = {row.person_id for row in wanted.values()}
-    for person in people:
+    told = {row.person_id for row in wanted.values()}
+    for person in told:
         after_commit(_announce, person)
-    return len(people)
+    return len(told)
 
 
 def read(notification_id: UUID, *, actor: User, is_read: bool = True) -> Notification:
@@ -76,9 +82,15 @@ def choose(
     quiet_from: time | None,
     quiet_until: time | None,
     zone: str,
+    pushed: Collection[str] | None = None,
+    severe: bool = False,
+    agents: Collection[UUID] = (),
+    resources: Collection[UUID] = (),
+    policies: Collection[str] = (),
 ) -> NotificationChoices:
-    """Keep how `actor` wants to be told, of kinds in `shown` and `mailed`, from now on. Raises Invalid."""
-    if unknown := {*shown, *mailed} - {kind.value for kind in Kind}:
+    """Keep how `actor` wants to be told, of kinds in `shown`, `mailed` and `pushed` (None: every kind), from now on. Raises Invalid."""
+    wanted = {"unshown": shown, "unmailed": mailed, "unpushed": list(Kind) if pushed is None else pushed}
+    if unknown := {one for kinds in wanted.values() for one in kinds} - {kind.value for kind in Kind}:
         raise Invalid("shown", f"There is no kind {', '.join(sorted(unknown))}.", "Choose from the list.")
     if zone not in available_timezones():
         raise Invalid("zone", f"{zone[:40]!r} is no time zone.", "Write it as in Europe/Berlin.")
@@ -86,8 +98,11 @@ def choose(
         missing = "quiet_until" if quiet_until is None else "quiet_from"
         raise Invalid(missing, "Quiet hours begin and end.", "Give both times, or none.")
     values = {
-        "unshown": sorted(kind.value for kind in Kind if kind not in shown),
-        "unmailed": sorted(kind.value for kind in Kind if kind not in mailed),
+        **{name: sorted(kind.value for kind in Kind if kind not in kinds) for name, kinds in wanted.items()},
+        "severe": severe,
+        "agents": sorted(agents),
+        "resources": sorted(resources),
+        "policies": sorted(set(policies)),
         "quiet_from": quiet_from,
         "quiet_until": quiet_until,
         "zone": zone,
@@ -109,24 +124,22 @@ def forget(user: User, **_sent: object) -> None:
     Notification.objects.filter(subject=user.id).update(about=NAME)
 
 
-def _made(telling: Telling, choices: NotificationChoices | None, now: datetime) -> tuple[Notification, list[Wish]]:
+def _made(
+    telling: Telling, choice: Choice, devices: Collection[Device], now: datetime
+) -> tuple[Notification, list[Wish]]:
     """What `telling` leaves, and how else it is to reach its person."""
     told, person = telling.told, telling.person
+    reach = ways(choice, telling.kind, told.event, telling.concern, now)
     row = Notification(
         person=person, kind=telling.kind, event=told.event, entry=told.index, entry_uid=told.uid,
-        subject=told.subject, about=told.about[:200], at=told.at,
-        on_page=choices is None or telling.kind not in choices.unshown,
+        subject=told.subject, about=told.about[:200], at=told.at, on_page=reach.page,
     )  # fmt: skip
-    if not person.email or (choices is not None and telling.kind in choices.unmailed):
-        return row, []
-    at = _mail_due(choices, now)
-    return row, [Wish(row, Channel.MAIL, at, together=at > now)]
-
-
-def _mail_due(choices: NotificationChoices | None, now: datetime) -> datetime:
-    if choices is None:
-        return now
-    return due(now, begins=choices.quiet_from, ends=choices.quiet_until, zone=choices.zone)
+    wishes = []
+    if reach.mail is not None and person.email:
+        wishes.append(Wish(row, Channel.MAIL, reach.mail, together=reach.mail > now))
+    if reach.push is not None:
+        wishes += [Wish(row, Channel.PUSH, reach.push, together=reach.push > now, device=one) for one in devices]
+    return row, wishes
 
 
 def _announce(person: UUID) -> None:

@@ -18,6 +18,7 @@ from approvals.notifications import actions, queries
 from approvals.notifications.forms import ChoicesForm
 from approvals.notifications.kinds import Kind
 from approvals.notifications.models import Notification
+from approvals.outbox.narrowing import MOST, agent_ids, resource_ids
 
 
 class NotificationSerializer(serializers.ModelSerializer[Notification]):
@@ -32,14 +33,30 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
         fields: ClassVar = ["id", "kind", "title", "about", "event", "entry", "subject", "at", "read_at"]
 
 
+def _names(text: str) -> serializers.ListField:
+    return serializers.ListField(
+        child=serializers.CharField(max_length=200), default=list, max_length=MOST, help_text=text
+    )
+
+
 class ChoicesSerializer(serializers.Serializer[Any]):
-    """Which kinds are shown in the console and which are mailed; no mail comes from `quiet_from` to `quiet_until`, by the clock of `zone`."""
+    """Which kinds are shown in the console, mailed and pushed; neither mail nor push comes from `quiet_from` to `quiet_until`, by the clock of
+    `zone`, but what is critical where `severe` says so. `agents`, `resources` and `policies` narrow what is asked and what became of it.
+    """
 
     shown = serializers.ListField(child=serializers.ChoiceField(choices=[kind.value for kind in Kind]))
     mailed = serializers.ListField(child=serializers.ChoiceField(choices=[kind.value for kind in Kind]))
+    pushed = serializers.ListField(
+        child=serializers.ChoiceField(choices=[kind.value for kind in Kind]),
+        default=lambda: [kind.value for kind in Kind],
+    )
     quiet_from = serializers.TimeField(allow_null=True)
     quiet_until = serializers.TimeField(allow_null=True)
     zone = serializers.CharField(max_length=60, help_text="As in Europe/Berlin.")
+    severe = serializers.BooleanField(default=False)
+    agents = _names("Of these alone, by name; empty for all.")
+    resources = _names("At these alone, by name; empty for all.")
+    policies = _names("Held by these alone, by their @id; empty for all.")
 
 
 def _unread(text: str) -> Q:
@@ -95,5 +112,10 @@ class ChoicesView(Asked):
         """Change how you want to be told, from now on."""
         person, body = self.person(), ChoicesSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        actions.choose(actor=person, **body.validated_data)
+        given = dict(body.validated_data)
+        given["agents"], given["resources"] = (
+            agent_ids(given["agents"], person),
+            resource_ids(given["resources"], person),
+        )
+        actions.choose(actor=person, **given)
         return Response(ChoicesSerializer(ChoicesForm.of(person)).data)

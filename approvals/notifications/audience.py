@@ -15,6 +15,7 @@ from agents.reinstating_actions import STOPPED, may_confirm
 from approvals.absence_actions import asked_instead, away, stands_in
 from approvals.eligibility import Bench
 from approvals.models import Hold
+from approvals.notifications.choosing import NOTHING, Concern
 from approvals.notifications.kinds import OUTCOMES, Kind
 from approvals.notifications.told import Told
 from approvals.queries import RELATED
@@ -38,13 +39,14 @@ class Telling:
     person: User
     kind: Kind
     told: Told
+    concern: Concern = NOTHING
 
 
 def audience(told: Collection[Told]) -> list[Telling]:
     """Everybody whom these entries concern; a handful of queries however many entries."""
     known = _Known(told)
     return [
-        Telling(person, kind, one)
+        Telling(person, kind, one, known.concern(one))
         for one in told
         for kind, people in _concerned(one, known)
         for person in people
@@ -57,6 +59,16 @@ class _Known:
 
     def __init__(self, told: Collection[Told]) -> None:
         self._told = told
+
+    def concern(self, told: Told) -> Concern:
+        """What an entry is about, as far as people narrow by it."""
+        if told.event in ABOUT_AN_AGENT:
+            return Concern(agent=told.subject)
+        hold = self.holds.get(told.subject)
+        if hold is None:
+            return NOTHING
+        policies = frozenset(str(reason["policy"]) for reason in hold.reasons)
+        return Concern(hold.agent_id, hold.resource_id, policies, hold.severity)
 
     def _subjects(self, *events: str) -> set[UUID]:
         return {one.subject for one in self._told if one.event in events}

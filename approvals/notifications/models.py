@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from approvals.notifications.choosing import Choice
 from approvals.notifications.kinds import Kind, title
 from core.ids import new_id
 
@@ -69,6 +71,11 @@ class NotificationChoices(models.Model):
     quiet_from = models.TimeField(null=True, blank=True)
     quiet_until = models.TimeField(null=True, blank=True)
     zone = models.CharField(max_length=60, default="UTC")
+    unpushed = ArrayField(models.CharField(max_length=10), default=list, blank=True)
+    severe = models.BooleanField(default=False)  # what is critical comes in quiet hours all the same
+    agents = ArrayField(models.UUIDField(), default=list, blank=True)  # of which alone; empty: of any
+    resources = ArrayField(models.UUIDField(), default=list, blank=True)
+    policies = ArrayField(models.CharField(max_length=200), default=list, blank=True)
 
     class Meta:
         """Quiet hours begin and end, or are not."""
@@ -83,6 +90,10 @@ class NotificationChoices(models.Model):
 
     def __str__(self) -> str:
         return f"Choices of {self.person}"
+
+    def as_choice(self) -> Choice:
+        """The same for who decides by it."""
+        return Choice(**{field.name: getattr(self, field.name) for field in fields(Choice)})
 
 
 class NotificationCursor(models.Model):

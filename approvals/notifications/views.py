@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.staticfiles import finders
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.requests import person_of
@@ -18,7 +20,9 @@ from approvals.notifications.forms import KINDS, ChoicesForm
 from approvals.notifications.models import Notification
 from approvals.notifications.places import place_of
 from approvals.notifications.queries import shown_to, unread_count
-from core.errors import NotFound
+from approvals.outbox import device_actions
+from approvals.outbox.push_key import public_key
+from core.errors import NarrowgateError, NotFound
 from core.keyset import page_of
 
 
@@ -69,11 +73,49 @@ def mark_all(request: HttpRequest) -> HttpResponse:
 def choices(request: HttpRequest) -> HttpResponse:
     """How this person wants to be told."""
     user = person_of(request)
-    form = ChoicesForm(request.POST if request.method == "POST" else None, initial=ChoicesForm.of(user))
+    form = ChoicesForm(request.POST if request.method == "POST" else None, initial=ChoicesForm.of(user), user=user)
     if form.does(lambda: actions.choose(actor=user, **form.cleaned_data)):
         messages.success(request, "From now on you are told as you chose.")
         return redirect("notifications:choices")
-    return answer(request, "approvals/notifications/choices.html", form)
+    return answer(
+        request, "approvals/notifications/choices.html", form, devices=user.devices.all(), push_key=public_key()
+    )
+
+
+@require_POST
+@login_required
+def add_device(request: HttpRequest) -> HttpResponse:
+    """Push to the browser that asks."""
+    user = person_of(request)
+    given = {name: request.POST.get(name, "") for name in ("endpoint", "p256dh", "auth", "name")}
+    try:
+        device_actions.add(actor=user, **given)
+        messages.success(request, "This browser is told from now on, also when no page of the console is open.")
+    except NarrowgateError as error:
+        messages.error(request, str(error))
+    return redirect("notifications:choices")
+
+
+@require_POST
+@login_required
+def remove_device(request: HttpRequest, device_id: UUID) -> HttpResponse:
+    """Push to one of one's browsers no more."""
+    try:
+        device_actions.remove(device_id, actor=person_of(request))
+    except NotFound:
+        raise Http404 from None
+    messages.success(request, "That browser is told no more.")
+    return redirect("notifications:choices")
+
+
+@require_GET
+@cache_control(max_age=300)
+def worker(request: HttpRequest) -> HttpResponse:
+    """The script that shows pushes, at the root, so that it may open any page of the console. It holds nothing of anybody's."""
+    found = finders.find("console/js/push-worker.js")
+    if not isinstance(found, str):
+        raise Http404
+    return HttpResponse(Path(found).read_bytes(), content_type="text/javascript")
 
 
 def _read(request: HttpRequest, notification_id: UUID, *, is_read: bool = True) -> Notification:

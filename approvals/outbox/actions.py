@@ -51,7 +51,9 @@ def claim(due: QuerySet[Delivery], *, most: int) -> list[Delivery]:
         free = Delivery.objects.filter(id__in=list(taken.values_list("id", flat=True)), due_at__lte=now)
         ids = list(free.select_for_update(skip_locked=True).values_list("id", flat=True))
         Delivery.objects.filter(id__in=ids).update(due_at=now + LEASE, tries=F("tries") + 1)
-    return list(Delivery.objects.filter(id__in=ids).select_related("person", "webhook").order_by("made_at", "id"))
+    return list(
+        Delivery.objects.filter(id__in=ids).select_related("person", "webhook", "device").order_by("made_at", "id")
+    )
 
 
 def settle(delivery_id: UUID, outcome: Outcome) -> Delivery:

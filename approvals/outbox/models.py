@@ -61,6 +61,26 @@ class Webhook(models.Model):
         return self.name
 
 
+class Device(models.Model):
+    """A browser that its person wants to be told by, whatever page is open: its push service's address and its keys (RFC 8291)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="devices")
+    endpoint = models.CharField(max_length=500, unique=True)
+    p256dh = models.CharField(max_length=100)
+    auth = models.CharField(max_length=40)
+    name = models.CharField(max_length=80)
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """The newest first."""
+
+        ordering: ClassVar = ["-made_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Delivery(models.Model):
     """One thing to deliver, at least once, under one identifier however often it is tried. Its row is all that is known of it."""
 
@@ -80,6 +100,7 @@ class Delivery(models.Model):
     notifications = models.ManyToManyField(Notification, related_name="deliveries", blank=True)
     together = models.BooleanField(default=False)  # it waits for quiet hours to end, and takes what comes meanwhile
     webhook = models.ForeignKey(Webhook, null=True, blank=True, on_delete=models.PROTECT, related_name="deliveries")
+    device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries")
     event = models.CharField(max_length=60, blank=True)
     entry_uid = models.UUIDField(null=True, blank=True)
     body = models.TextField(blank=True)  # of a webhook: exactly what is signed

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from approvals.notifications.models import Notification
 from approvals.outbox.actions import until
-from approvals.outbox.models import Delivery
+from approvals.outbox.models import Delivery, Device
 from approvals.outbox.retrying import Channel
 
 
@@ -21,6 +21,7 @@ class Wish:
     channel: Channel
     due_at: datetime
     together: bool
+    device: Device | None = None
 
 
 def put(wishes: Collection[Wish], now: datetime) -> int:
@@ -29,11 +30,11 @@ def put(wishes: Collection[Wish], now: datetime) -> int:
     fresh: list[Delivery] = []
     carried: list[tuple[UUID, UUID]] = []
     for wish in wishes:
-        key = (wish.notification.person_id, wish.channel)
+        key = (wish.notification.person_id, wish.channel, wish.device.id if wish.device else None)
         delivery = waiting.get(key) if wish.together else None
         if delivery is None:
             delivery = Delivery(
-                channel=wish.channel, person_id=wish.notification.person_id, together=wish.together,
+                channel=wish.channel, device=wish.device, person_id=wish.notification.person_id, together=wish.together,
                 event="" if wish.together else wish.notification.event, due_at=wish.due_at, until=until(wish.channel, wish.due_at),
             )  # fmt: skip
             fresh.append(delivery)
@@ -46,7 +47,7 @@ def put(wishes: Collection[Wish], now: datetime) -> int:
     return len(fresh)
 
 
-def _waiting(wishes: Collection[Wish], now: datetime) -> dict[tuple[UUID, str], Delivery]:
+def _waiting(wishes: Collection[Wish], now: datetime) -> dict[tuple[UUID, str, UUID | None], Delivery]:
     """What waits for somebody's quiet hours to end. Locked, so that it is not sent while it takes more."""
     people = {wish.notification.person_id for wish in wishes if wish.together}
     if not people:
@@ -54,4 +55,4 @@ def _waiting(wishes: Collection[Wish], now: datetime) -> dict[tuple[UUID, str], 
     rows = Delivery.objects.filter(
         person__in=people, together=True, status=Delivery.Status.WAITING, tries=0, due_at__gt=now
     ).select_for_update()
-    return {(row.person_id, row.channel): row for row in rows if row.person_id}
+    return {(row.person_id, row.channel, row.device_id): row for row in rows if row.person_id}

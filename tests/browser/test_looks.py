@@ -101,6 +101,10 @@ PAGES = {
         "/stop/owner/?of=omar",
         "/stop/owner/?of=nobody",
         "/stop/everything/",
+        "/webhooks/",
+        "/webhooks/add/",
+        "/deliveries/",
+        "/deliveries/?status=dropped&channel=push",
     ],
     "otto": [
         "/",

@@ -28,6 +28,7 @@ from approvals.models import Grant
 from approvals.models import Scope as Alike
 from approvals.notifications.models import Notification
 from approvals.outbox import webhook_actions as webhooks
+from approvals.outbox.models import Device
 from audit import actions as reports
 from audit.reports import making
 from audit.reports.period import Period
@@ -134,6 +135,9 @@ class Everything:
         self.webhook, _ = webhooks.add(
             actor=self.cast.administrator, name="Chat", url="https://chat.example/", events=["hold:asked"]
         )
+        self.device = Device.objects.create(
+            person=self.cast.reviewer, endpoint="https://push.example.com/1", name="Firefox"
+        )
         self.delivery = webhooks.try_out(self.webhook.id, actor=self.cast.administrator)
         self.notification = Notification.objects.create(
             person=cast.reviewer, kind="review", event="hold:asked", entry=0, entry_uid=new_id(), subject=self.hold.id,
@@ -161,7 +165,7 @@ class Everything:
         return {
             "what": "agents", "use": "actions", "form": "csv", "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
             "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "figure": "detect", "question": self.question.id, "question_id": self.question.id, "kid": self.world.agent.keys.get().kid, "username": self.cast.owner.username, "server": "till", "membership_id": 1, "view_id": self.view.id,
-            **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED}, "delivery_id": self.delivery.id,
+            **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED}, "delivery_id": self.delivery.id, "device_id": self.device.id,
         }  # fmt: skip
 
 

@@ -263,6 +263,7 @@ NOTIFICATIONS = [
     ),
     *_posts(
         ("notifications/choices/", EVERYBODY), ("notifications/read/", EVERYBODY),
+        ("notifications/devices/", EVERYBODY), ("notifications/devices/<uuid:device_id>/remove/", "R"),
         ("notifications/<uuid:notification_id>/read/", "R"), ("notifications/<uuid:notification_id>/unread/", "R"),
         ("api/v1/notifications/read-all", EVERYBODY), ("api/v1/notifications/<uuid:pk>/read", "R"),
         ("api/v1/notifications/<uuid:pk>/unread", "R"),
@@ -369,6 +370,7 @@ TABLE = [
 
 NOBODYS = {
     "health",
+    "push-worker.js",
     ".well-known/authzen-configuration",
     "ledger/checkpoint",
     "ledger/tile/<int:level>/<path:place>",

@@ -161,13 +161,19 @@ def test_what_an_agent_is_called_is_escaped_and_marked(world: World) -> None:
 
 
 # ---- how one is told ----
-FORM = {"shown": ["review", "outcome"], "mailed": ["review"], "quiet_from": "22:00", "quiet_until": "07:00"}
+FORM: dict[str, Any] = {
+    "shown": ["review", "outcome"],
+    "mailed": ["review"],
+    "pushed": ["review"],
+    "quiet_from": "22:00",
+    "quiet_until": "07:00",
+}
 
 
 def test_choices_are_kept_and_shown_again(world: World) -> None:
     client, address = _as(world.cast.reviewer), reverse("notifications:choices")
     assert (
-        client.get(address).content.decode().count("checked>") == 2 * len(Kind) + 1
+        client.get(address).content.decode().count("checked>") == 3 * len(Kind) + 1
     )  # and the switch for single letters
     assert client.post(address, {**FORM, "zone": "Europe/Berlin"}).status_code == 302
     chosen = NotificationChoices.objects.get(person=world.cast.reviewer)
@@ -177,7 +183,7 @@ def test_choices_are_kept_and_shown_again(world: World) -> None:
         True,
     )
     page = client.get(address).content.decode()
-    assert page.count("checked>") == 3 + 1
+    assert page.count("checked>") == 4 + 1
     assert 'value="22:00"' in page
 
 
@@ -188,6 +194,8 @@ def test_choices_are_kept_and_shown_again(world: World) -> None:
         ({"quiet_until": ""}, "Quiet hours begin and end."),
         ({"quiet_from": "25:00"}, "valid time"),
         ({"shown": ["moon"]}, "moon"),
+        ({"agents": "nobody.production"}, "There is no agent nobody.production here."),
+        ({"resources": "vault"}, "There is no resource vault here."),
     ],
 )
 def test_choices_that_cannot_be_are_said_and_what_was_typed_is_kept(

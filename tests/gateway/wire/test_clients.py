@@ -1,4 +1,4 @@
-"""psql, psycopg and asyncpg, unmodified, through the gate."""
+"""psql, psycopg, asyncpg and SQLAlchemy, unmodified, through the gate."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import asyncpg
 import psycopg
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session as Orm
 
 from tests.gateway.wire.world import World
 
@@ -91,3 +93,24 @@ def test_the_target_login_is_not_the_agents(world: World) -> None:
     done = world.psql("-Atc", "SELECT 1 AS one")
     assert done.stdout == "1\n"
     assert "shop_gate" not in done.stderr
+
+
+def test_sqlalchemy_looks_around_reads_and_writes(world: World) -> None:
+    """It asks a database much of itself before its first statement, and puts many into one."""
+    engine = sa.create_engine("postgresql+psycopg://", creator=world.connect, pool_size=2)
+    try:
+        assert "customers" in sa.inspect(engine).get_table_names()
+        log = sa.Table("log", sa.MetaData(), sa.Column("id", sa.BigInteger, sa.Identity()), sa.Column("line", sa.Text))
+        with engine.begin() as connection:
+            connection.execute(log.insert(), [{"line": f"from SQLAlchemy {number}"} for number in range(20)])
+        with Orm(engine) as orm, orm.begin():
+            found = (
+                orm.execute(sa.select(log.c.line).where(log.c.line.like("from SQLAlchemy%")).order_by(log.c.id))
+                .scalars()
+                .all()
+            )
+            assert found[:2] == ["from SQLAlchemy 0", "from SQLAlchemy 1"]
+        with pytest.raises(sa.exc.ProgrammingError), engine.begin() as connection:
+            connection.execute(sa.text("TRUNCATE log"))
+    finally:
+        engine.dispose()

@@ -106,6 +106,7 @@ def _run(folder: StateFolder, doors: Doors, main: Cluster, shop: Cluster | None 
     from console import running, static_files
     from console.demo import nothing, world
     from console.logs import configure
+    from policies.queries import unsigned
 
     configure(level=logging.WARNING)  # this terminal is for people
     database.migrate(logins.owner)
@@ -117,6 +118,8 @@ def _run(folder: StateFolder, doors: Doors, main: Cluster, shop: Cluster | None 
             nothing.open_to_its_first(folder.path, doors.numbers["http"], gateway, identity.ca)
         else:
             world.open_to_visitors(folder.path, shop, doors.numbers["http"], gateway, identity.ca)
+        if told := unsigned():
+            typer.echo(f"\n  {told}\n")
 
     parts = running.Parts(doors.console, doors.http, doors.postgres, doors.ssh, identity, signer, ready)
     uvloop.run(running.run(parts))

@@ -48,7 +48,7 @@ async def moment(
     if "source" in wanted and caller.source:
         context["source"] = network_text(caller.source)
     if "credential_age" in wanted:
-        context["credential_age"] = max(0, int(time.time() - caller.issued)) // A_MINUTE * A_MINUTE
+        context["credential_age"] = _age(caller)
     if NAME in wanted and not (action.operation or action.each):
         context[NAME] = readable(action.bound(arguments)) if action.bound is not None else {COUNT: 0}
     if "rows_estimated" in wanted and action.verbs & PLANNED:
@@ -61,6 +61,18 @@ async def moment(
         rows, size = await party.so_far()
         ours["session"] = {"actions": action.number - 1, "rows": rows, "bytes": size}
     return Moment(context, ours)
+
+
+def _age(caller: Caller) -> int:
+    """How old the credential is, in whole minutes. A clock that was set back would make every one fresh: it is not believed."""
+    age = int(time.time() - caller.issued)
+    if age < -A_MINUTE:
+        raise Refusal(
+            "A policy looks at how old the credential is, and by the gate's clock it is not issued yet.",
+            code="clock",
+            remedy="A platform engineer sets the clock of the gate's machine.",
+        )
+    return max(0, age) // A_MINUTE * A_MINUTE
 
 
 async def _planned(party: Counted) -> int:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from accounts.models import Role, User
 from agents.detecting import names as detectors
 from agents.models import ColumnTag
+from core.words import listing
 from policies.check import Registry
 from policies.models import PolicyRollback, PolicyTrial, PolicyVersion
 
@@ -43,3 +44,19 @@ def registry() -> Registry:
     tags = set(ColumnTag.objects.values_list("tag", flat=True).distinct())
     groups = set(Group.objects.values_list("name", flat=True))
     return Registry(groups=groups, tags=tags | detectors() if tags else None)
+
+
+def unsigned() -> str:
+    """What is to be said, and done, where versions were kept before versions were signed; empty where none was."""
+    numbers = [
+        str(one)
+        for one in PolicyVersion.objects.filter(signature="").order_by("number").values_list("number", flat=True)
+    ]
+    if not numbers:
+        return ""
+    was = (
+        f"Version {numbers[0]} of the policies was"
+        if len(numbers) == 1
+        else f"Versions {listing(numbers)} of the policies were"
+    )
+    return f"{was} kept before versions were signed: no gate allows anything by what is not. Look at what they say, then sign them with manage.py sign_policies."

@@ -101,6 +101,7 @@ CONNECTION: Final[Says] = {
     "agent_not_active": ("The agent is proposed, suspended or retired.", "Its page says since when and why. Two people who do not own it can let it act again."),
     "argument_unknown": ("A policy looks at a parameter that is bound in a binary form which the gate does not know.", "Send it as text, or declare a type of PostgreSQL's own."),
     "rows_unknown": ("A policy looks at how many rows a statement would touch, and the database's planner cannot say.", "Ask for it as one plain statement without calls of functions, or have the policy leave it out."),
+    "clock": ("A policy looks at how old the credential is, and by the gate's clock it is not issued yet.", "A platform engineer sets the clock of the gate's machine, then asks why it was wrong."),
     "no_login": ("The resource has no login in the vault.", "A platform engineer stores one."),
     "too_many_connections": ("The resource takes no more connections.", "Close some, or try again in a moment."),
     "replication_denied": ("The gate carries no replication.", "Use ordinary connections."),

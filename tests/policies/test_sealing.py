@@ -22,10 +22,11 @@ from ledger.signer import FileSigner
 from policies import actions, parse, plan, sealing, snapshot
 from policies.evaluate import Ask, Code, Verdict
 from policies.models import PolicyPlan, PolicyVersion
-from policies.queries import active
+from policies.queries import active, unsigned
 from tests.approvals.world import World, assemble
 from tests.bring.callers import Caller, browser
 from tests.cast import Cast
+from tests.hsm import MODULE, PIN
 from tests.policies.worlds import READS, WRITES, changed
 
 pytestmark = pytest.mark.django_db
@@ -257,3 +258,27 @@ def test_what_is_not_as_it_was_signed_is_not_exported_and_its_page_says_so(
     page = browser(world.cast.engineer).get("/policies/1/").content.decode()
     assert "not as it was signed" in page
     assert "No gate allows anything by it." in page
+
+
+def test_a_key_in_an_hsm_signs_versions_and_leaves_it_never(
+    world: World, hsm_token: str, settings: Settings, tmp_path: Path
+) -> None:
+    settings.STATE_DIR = tmp_path
+    settings.POLICY_KEY = f"pkcs11:token={hsm_token};object=policies?module-path={MODULE}"
+    settings.POLICY_KEY_PIN = PIN
+    version = actions.install(READS, actor=world.cast.engineer)
+    assert snapshot.load().engine.decide(READ).verdict is Verdict.ALLOW
+    assert sealing.signed_by(version) == sealing.signer().key
+    assert list(tmp_path.rglob("*")) == []
+    settings.POLICY_KEY = ""
+    settings.POLICY_KEYS = [str(STRANGER.key)]
+    assert snapshot.load().engine.decide(READ).code is Code.NO_POLICIES
+
+
+def test_versions_of_before_are_named_when_the_server_starts(version: PolicyVersion) -> None:
+    assert unsigned() == ""
+    changed(version, signature="")
+    assert "Version 1 of the policies was kept before versions were signed" in unsigned()
+    assert "manage.py sign_policies" in unsigned()
+    call_command("sign_policies")
+    assert unsigned() == ""

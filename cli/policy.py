@@ -173,7 +173,8 @@ def fetch(
 ) -> None:
     """Have the console fetch its Git repository, and propose what is there as the next version. Somebody else approves it."""
     api = connect(state, token_file, person)
-    made = api.post("policies/fetch", {"branch": branch})
+    with Console(stderr=True).status("The console fetches its repository"):
+        made = api.post("policies/fetch", {"branch": branch})
     number = made["number"]
     api.post(f"policies/{number}/propose")
     typer.echo(

@@ -28,6 +28,7 @@ LARGEST_FILE: Final = 64 * 1024 * 1024
 """Bytes of any one file that Git may write: a pack is one."""
 MOST_FILES: Final = 500
 POLICIES, TESTS = ".cedar", ".test.yaml"
+_ASKS: Final = (b"could not read Username", b"Authentication failed", b"unable to read askpass")
 _BRANCH: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,99}\Z")
 _ENTRY: Final = re.compile(r"100(?:644|755) blob ([0-9a-f]{40,64}) +([0-9]+)\t(.+)", re.DOTALL)
 _BOUNDED: Final = ("/bin/sh", "-c", 'ulimit -f "$0" && exec "$@"', str(LARGEST_FILE // 512))
@@ -140,6 +141,9 @@ class _Git:
             "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes",
             **_settings(repository),
         }
+        self._has_token = bool(repository.token)
+        if authorities := os.environ.get("SSL_CERT_FILE"):  # as a machine names a company's own
+            self._environment["GIT_SSL_CAINFO"] = authorities
 
     def run(self, *arguments: str) -> bytes:
         """What a command prints. Raises NarrowgateError with Git's own first line where it fails, or takes too long."""
@@ -155,6 +159,13 @@ class _Git:
             raise NarrowgateError(
                 f"The repository did not answer within {WITHIN:.0f} s.", "Look at the network between."
             ) from None
+        if process.returncode and any(words in wrong for words in _ASKS):
+            does = (
+                "does not take the credential that is set"
+                if self._has_token
+                else "asks for a credential, and none is set"
+            )
+            raise NarrowgateError(f"The repository {does}.", "Set POLICY_REPOSITORY_TOKEN to one that may read it.")
         if process.returncode:
             raise NarrowgateError(
                 f"The repository cannot be read: {_sentence(wrong)}.",

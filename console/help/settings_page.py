@@ -35,7 +35,7 @@ SAYS: Final[Mapping[str, str]] = {
     "TOKEN_KEY_PIN": "the PIN of that HSM's user",
     "VAULT_KEY": "where the key over resources' logins is made, at first use and by `manage.py rotate_vault_key`, if in an HSM: a PKCS#11 URI as of `LEDGER_KEY`; else in the state folder",
     "VAULT_KEY_PIN": "the PIN of that HSM's user",
-    "POLICY_REPOSITORY": "the Git repository that versions of the policies are fetched from: `https://git.example/policies.git#folder`, or `ssh://`, `file://`",
+    "POLICY_REPOSITORY": "the Git repository that versions of the policies are fetched from: `https://git.example/policies.git#folder`, or `ssh://`, `file://`. An authority of your own, that the machine does not know, is the file that `SSL_CERT_FILE` names",
     "POLICY_REPOSITORY_TOKEN": "what opens that repository over HTTPS",
     "LEDGER_WITNESSES": "a file that names the witnesses of the ledger, and how many of which make a checkpoint final (C2SP tlog-policy)",
     "LEDGER_FOLDER": "a folder that checkpoints are written into",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from policies.queries import active
 from policies.repository import Repository
 from tests.bring.callers import Caller, browser
 from tests.cast import Cast
+from tests.policies.git_server import TOKEN, serving
 from tests.policies.worlds import READS, WRITES
 
 CASES = 'cases: [{name: Nobody, agent: x, resource: y, verbs: ["sql:select"], expect: deny}]\n'
@@ -190,3 +193,47 @@ def test_by_page(cast: Cast, kept: Path, settings: Settings) -> None:
     refused = client.post("/policies/fetch/", {"branch": "no such"})
     assert (refused.status_code, b'value="no such"' in refused.content) == (422, True)
     assert client.post("/policies/fetch/", {"branch": "main"}).headers["Location"] == "/policies/2/"
+
+
+@pytest.fixture
+def remote(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The same repository over https, on a machine whose authority this one knows."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serving(tmp_path, certificate, key) as address:
+        yield f"{address}/kept/.git#policies"
+
+
+def test_a_repository_is_read_over_https(kept: Path, remote: str) -> None:
+    found = Repository.at(remote, TOKEN).read("next")
+    assert (found.commit, found.repository) == (git(kept, "rev-parse", "next"), remote)
+    assert READS in found.text
+    assert TOKEN not in str(found)
+
+
+def test_what_a_remote_answers_badly_is_said_with_what_to_do(remote: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = remote.replace("/kept", "/moved/kept")
+    for address, token, words in (
+        (remote, "wrong", "does not take the credential"),
+        (remote, "", "asks for a credential"),
+        (remote.replace("localhost", "nowhere.invalid"), TOKEN, "resolve host"),
+        (remote.replace("/kept", "/other"), TOKEN, "not found"),
+        (moved, TOKEN, "cannot be read"),
+    ):
+        with pytest.raises(NarrowgateError, match=words) as refused:
+            Repository.at(address, token).read()
+        assert TOKEN not in str(refused.value)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(NarrowgateError, match="certificate"):
+        Repository.at(remote, TOKEN).read()
+
+
+def test_a_remote_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "WITHIN", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(NarrowgateError, match="did not answer"):
+        Repository.at(f"https://localhost:{silent.getsockname()[1]}/x.git", TOKEN).read()

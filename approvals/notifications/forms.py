@@ -35,7 +35,7 @@ class ChoicesForm(ConsoleForm):
     shown = _kinds()
     mailed = _kinds()
     pushed = _kinds()
-    quiet_from = _time("Neither from")
+    quiet_from = _time("From")
     quiet_until = _time("until")
     zone = forms.ChoiceField(choices=[(zone, zone) for zone in ("UTC", *ZONES)], label="By the clock of")
     severe = forms.BooleanField(required=False, label="What is critical, and a broken glass, comes all the same")

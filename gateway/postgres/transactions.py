@@ -142,20 +142,18 @@ def _status_of(run: Run, well: str) -> str:
 
 
 def outcome_of(run: Run, status: str, *, first: bool, session_id: str) -> Outcome:
-    """The outcome to record of a run; counts and recording go with the first that is said of it."""
-    if not first:
-        return Outcome(id=run.action_id, session_id=session_id, status=status, shared=run.shared)
+    """The outcome to record of a run; its end and its recording go with the first that is said of it, its counts with each: an entry covers them."""
     return Outcome(
         run.action_id,
         session_id,
         status,
-        datetime.now(UTC),
+        datetime.now(UTC) if first else None,
         run.rows,
         run.size,
         run.masked_values,
         run.sqlstate,
         run.message,
-        run.frame(),
+        run.frame() if first else None,
         run.shared,
         detected=dict(run.detected) or None,
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import psycopg
 import pytest
 
-from activity.hotpath import intent_record
+from activity.hotpath import intent_record, outcome_record
 from activity.models import Action, Frame, Question, Session
+from ledger.entries import shared_details
 from ledger.models import Outbox
 from ledger.schemas import problem_of
 from policies.evaluate import Engine
@@ -160,3 +163,20 @@ def _leaf(entry: object) -> dict[str, object]:
     assert [problem_of(says["event"], says.get("details", {})) for says in leaves] == [""] * len(leaves)
     (found,) = [leaf for leaf in leaves if leaf["id"] == str(entry)]
     return dict(found)
+
+
+def test_the_entry_of_a_read_in_a_long_transaction_covers_what_its_row_says(world: World) -> None:
+    """Its counts were written while the transaction was open, its end in a later batch."""
+    with world.connect() as connection:
+        connection.execute("BEGIN")
+        connection.execute("SELECT note, '4111 1111 1111 1111' AS card FROM orders WHERE id < 4").fetchall()
+        assert eventually(lambda: Action.objects.filter(status="pending", rows=3).exists())
+        connection.execute("COMMIT")
+    (read,) = _finished(verb="sql:select")
+    assert (read.status, read.rows, read.detected) == ("done", 3, {"card_number": 3})
+    covered = list(Action.objects.filter(outcome_entry_id=read.outcome_entry_id).order_by("id"))
+    leaves = [
+        json.loads(bytes(leaf)) for leaf in Outbox.objects.filter(event="actions:done").values_list("leaf", flat=True)
+    ]
+    (leaf,) = [one for one in leaves if one["id"] == str(read.outcome_entry_id)]
+    assert leaf["details"] == shared_details([outcome_record(one) for one in covered])

@@ -163,8 +163,7 @@ class HttpDoor:
                         await send({"type": "http.response.body", "body": part, "more_body": True})
                     await send({"type": "http.response.body", "body": b""})
         except Refusal as refusal:  # of the answer: the request was sent
-            status = "failed" if call.operation.reads else "uncertain"
-            self._end(begun, visit, passing, status, refusal.message)
+            self._end(begun, visit, passing, _unanswered(call), refusal.message)
             return None if started else Problem(502, refusal.code, refusal.message, action=begun.action_id).reply
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
             status, problem = _lost(error, call, passing)
@@ -173,6 +172,9 @@ class HttpDoor:
         except asyncio.CancelledError:
             status = "done" if passing is not None else "uncertain"
             self._end(begun, visit, passing, status, visit.because or "The client left before the answer ended.")
+            raise
+        except Exception:
+            self._end(begun, visit, passing, _unanswered(call), "Something broke at the gate.")
             raise
         self._end(begun, visit, passing, *_came(passing))
         return None
@@ -200,6 +202,11 @@ class HttpDoor:
                 detected=given.detected if given else None,
             )
         )
+
+
+def _unanswered(call: Call) -> str:
+    """What becomes of a request whose answer cannot be passed on: what may change something may have."""
+    return "failed" if call.operation.reads else "uncertain"
 
 
 def _read_path(request: Request) -> tuple[str, str]:

@@ -177,6 +177,19 @@ def test_a_change_whose_answer_is_refused_may_have_happened(agent: Agent) -> Non
     assert "redirects" in last(shape="moving", status="uncertain").message
 
 
+def test_whatever_breaks_at_the_gate_leaves_an_outcome(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_given: object) -> None:
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr("gateway.http.door._passing", breaks)
+    for method, path, shape, status in (
+        ("POST", "/transfers", "createTransfer", "uncertain"),
+        ("GET", "/customers", "listCustomers", "failed"),
+    ):
+        assert agent.send(method, path, json={"amount": 5} if method == "POST" else None).status_code == 500
+        assert last(shape=shape, status=status, message="Something broke at the gate.")
+
+
 # ---- heads without an end ----
 def test_a_head_that_grows_is_refused_whatever_part_of_it_grows(agent: Agent) -> None:
     begun = "GET /http/bank/customers HTTP/1.1\nHost: localhost\nConnection: close\n"

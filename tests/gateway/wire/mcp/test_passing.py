@@ -39,6 +39,14 @@ def test_the_servers_credential_goes_up_and_never_comes_back(agent: Agent, tools
     assert SECRET not in str(frame.rows)
 
 
+def test_a_value_that_nobody_tagged_is_masked_counted_and_recorded_nowhere(agent: Agent) -> None:
+    agent.begin()
+    assert agent.call("leak")["content"][0]["text"].endswith("there is ***")
+    action = last(shape="leak", status="done")
+    assert (action.detected, action.masked_values) == ({"aws_key": 2}, 2)  # as text and as structure
+    assert "AKIA" not in str(Frame.objects.get(action_id=action.id).rows)
+
+
 def test_instructions_reach_agents_once_they_are_accepted(agent: Agent) -> None:
     assert agent.begin()["result"]["instructions"] == "Be brief."
 

@@ -107,8 +107,8 @@ def _plain(server: MCPServer, world: ToolServer) -> None:
 
     @server.tool()
     def leak() -> str:
-        """Say the secret."""
-        return f"it is {SECRET}"
+        """Say the secret, and another that nobody has tagged."""
+        return f"it is {SECRET}, and there is AKIAIOSFODNN7EXAMPLE"
 
     @server.tool()
     def wipe() -> str:

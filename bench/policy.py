@@ -263,8 +263,9 @@ def _deciding(size: int) -> Iterator[list[float]]:
             gaps.append(now - last)
             last = now
 
-    gc.collect()
-    gc.freeze()  # as a gateway does when it has begun
+    from core import collecting
+
+    collecting.set_aside()  # as a gateway does when it has begun
     thread = threading.Thread(target=deciding)
     thread.start()
     try:

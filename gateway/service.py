@@ -19,6 +19,7 @@ from activity import actions
 from activity.actions import node_actor
 from activity.models import GatewayNode
 from agents.ssh_host import HostKey
+from core import collecting
 from gateway.asked.door import AskedDoor
 from gateway.callers import is_alive, why_over
 from gateway.door import Ways
@@ -306,8 +307,7 @@ async def start(config: Config) -> Service:
         await alive.close()
         raise
     # What is loaded by now lives as long as the process: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
+    collecting.set_aside()
     gc.set_threshold(YOUNG)
     return service
 

@@ -13,6 +13,7 @@ from typing import Final
 import cedarpy
 from cedarpy import pst
 
+from core import collecting
 from core.errors import Invalid
 from policies import arguments, schema
 from policies.arguments import Kinds
@@ -185,7 +186,7 @@ def uncollected() -> Iterator[None]:
     What was read is old at once, unless this process has set aside all that it began with: that stays aside. Whoever found
     collecting on turns it on again, so that two at a time leave it on.
     """
-    was, aside = gc.isenabled(), gc.get_freeze_count()
+    was, aside = gc.isenabled(), collecting.is_set_aside()
     gc.disable()
     try:
         yield

@@ -39,7 +39,7 @@ class PersonSerializer(serializers.ModelSerializer[User]):
     memberships = MembershipSerializer(many=True)
     waits_for = serializers.SerializerMethodField()
     owns = serializers.SerializerMethodField()
-    manager = serializers.CharField(source="manager.username", default=None)
+    manager = serializers.CharField(source="manager.username", default=None, allow_null=True)
 
     class Meta:
         """What is shown."""

@@ -13,7 +13,9 @@ from activity.models import Action
 from agents.actors import agent_actor
 from agents.models import Agent
 from approvals import actions, tasks
+from approvals.live import queue_of
 from approvals.models import Hold
+from approvals.queries import watchers
 from core.db import db_now
 from core.errors import AlreadySettled, NotFound
 from core.ids import new_id
@@ -136,13 +138,14 @@ def test_joining_expiring_and_refusing_leave_entries(world: World) -> None:
 def test_browsers_are_told_after_the_commit(
     world: World, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    pushed: list[tuple[str, object]] = []
-    monkeypatch.setattr("approvals.live.announce", lambda group, message: pushed.append((group, message)))
+    pushed: list[tuple[list[str], object]] = []
+    monkeypatch.setattr("approvals.live.announce", lambda groups, message: pushed.append((groups, message)))
     with django_capture_on_commit_callbacks(execute=True):
         hold = held(world)
         assert pushed == []
-    ((group, message),) = pushed
-    assert group == "holds"
+    ((groups, message),) = pushed
+    assert set(groups) == {queue_of(person) for person in watchers(hold.id)}
+    assert queue_of(world.cast.reviewer.id) in groups
     assert isinstance(message, dict)
     assert (message["type"], message["hold"]) == ("hold.changed", str(hold.id))
-    assert message.keys() == {"type", "hold", "event"}  # identifiers alone
+    assert message.keys() == {"type", "hold"}  # identifiers alone

@@ -23,6 +23,11 @@ CHOSEN = {
     "quiet_from": "22:00:00",
     "quiet_until": "06:30:00",
     "zone": "Europe/Berlin",
+    "pushed": ["review"],
+    "severe": True,
+    "agents": [],
+    "resources": [],
+    "policies": [],
 }
 
 

@@ -71,7 +71,12 @@ function step(by) {
 }
 
 document.addEventListener('live:hold', event => soon(event.detail.hold));
-document.addEventListener('live:looked', event => { if (event.detail.hold === opened()) refreshDetail(); });
+// Who else looks is said without touching what is being read, typed or told.
+document.addEventListener('live:looked', event => {
+  const lookers = document.getElementById('lookers');
+  if (!lookers || event.detail.hold !== opened()) return;
+  htmx.ajax('GET', document.querySelector('#detail .hold').dataset.url, { target: '#lookers', select: '#lookers', swap: 'outerHTML' });
+});
 document.addEventListener('live:back', () => soon(undefined));
 document.addEventListener('countdown:over', event => setTimeout(soon, 700, event.detail.hold));
 // Opening the hold that is open already keeps what is typed and has the focus there.

@@ -5,14 +5,16 @@ Every key is bound to one algorithm when it is registered; a signature names non
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
-from core.errors import Invalid
+from core.errors import Invalid, NarrowgateError
 
 ALGORITHMS = ("ES256", "Ed25519")
 Key = ECKey | OKPKey
@@ -106,3 +108,16 @@ def public_half(public: EllipticCurvePublicKey) -> Key:
 def signing_with(private: EllipticCurvePrivateKey) -> Key:
     """A P-256 key that may not leave where it is (`agents.hsm_key`), as the keys here are: its numbers are those of its public half."""
     return ECKey(private, public_jwk(public_half(private.public_key())))
+
+
+@contextmanager
+def using(path: Path) -> Iterator[None]:
+    """Says in a sentence why the file of a key cannot be used. Raises NarrowgateError."""
+    try:
+        yield
+    except OSError as error:
+        raise NarrowgateError(f"The key {path} cannot be used: {error.strerror}.") from None
+    except (ValueError, TypeError):
+        raise NarrowgateError(
+            f"The key {path} does not open.", "Its passphrase is another one, or it is damaged."
+        ) from None

@@ -20,7 +20,18 @@ from django.db import transaction
 from accounts.actors import SYSTEM
 from agents.access import LONGEST_LIFE, SKEW
 from agents.hsm_key import HsmKey
-from agents.keys import Key, from_pem, generate, kid_of, public_half, public_jwk, public_pem, signing_with, to_pem
+from agents.keys import (
+    Key,
+    from_pem,
+    generate,
+    kid_of,
+    public_half,
+    public_jwk,
+    public_pem,
+    signing_with,
+    to_pem,
+    using,
+)
 from agents.revision import bump_revision
 from core.db import db_now
 from core.errors import NarrowgateError
@@ -152,17 +163,11 @@ def _path() -> Path:
 def _ring() -> Ring:
     """The keys in the file as it is now: another process may have put a new one in front."""
     path, passphrase = _path(), _passphrase()
-    try:
+    with using(path):
         if not path.exists():
             create_private(path, _made()[1])
         state = path.stat()
         return _read(path, passphrase, (state.st_mtime_ns, state.st_ino))
-    except OSError as error:
-        raise NarrowgateError(f"The key {path} cannot be used: {error.strerror}.") from None
-    except (ValueError, TypeError):
-        raise NarrowgateError(
-            f"The key {path} does not open.", "Its passphrase is another one, or it is damaged."
-        ) from None
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,6 @@ Console and gateway are one process, as `script/server` has them, beside this on
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import http.client
@@ -38,8 +37,9 @@ import psycopg
 from playwright.async_api import Browser, Page, async_playwright
 from websockets.asyncio.client import connect
 
-from bench.approvals_world import Deployment, deployed
+from bench.approvals_world import Deployment, deployed, fill_queue
 from bench.gateway_world import AGENT, free_port, wait_for_port
+from bench.printed import printed
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 PAGES = 4
@@ -49,7 +49,6 @@ A_SECOND = 20
 BURST = 200
 WAITING = 5_000
 CLICKS = 40
-WORDS = {True: "ok", False: "MISSED", None: ""}
 WATCH = """() => {
   window.seen = {};
   const look = () => document.querySelectorAll('#holds .hold-row').forEach(row => (row.dataset.holds ?? row.dataset.hold).split(' ')
@@ -289,7 +288,7 @@ def _client(world: Deployment, port: int) -> psycopg.Connection[Any]:
 
 def queued(server: Server, world: Deployment, waiting: int, rounds: int) -> list[tuple[str, float, int]]:
     """The queue's page with so many waiting, of a reviewer who may decide all of them and of who sees the whole: p95 and queries."""
-    _fill_queue(world, waiting)
+    fill_queue(waiting)
     found = []
     for title, name in (("reviewer", world.groups[0][-1]), ("ciso", world.overseer)):
         connection = http.client.HTTPConnection("localhost", server.console, timeout=60)
@@ -304,39 +303,6 @@ def queued(server: Server, world: Deployment, waiting: int, rounds: int) -> list
                 queries = int(answer.headers["X-Queries"])
         found.append((title, p95(took), queries))
     return found
-
-
-def _fill_queue(world: Deployment, waiting: int) -> None:
-    """So many waiting, spread over all agents; the first group's may decide each of them."""
-    from datetime import timedelta
-
-    from django.contrib.auth.models import Group
-    from django.db import connection
-    from django.utils import timezone
-
-    from accounts.objects import grant_review
-    from agents.models import Agent, Resource, Segment
-    from approvals.models import Hold
-    from core.ids import new_id
-
-    agents, now = list(Agent.objects.filter(name__startswith="a").order_by("name")), timezone.now()
-    resources = {one.segment_id: one for one in Resource.objects.all()}
-    for segment in Segment.objects.all():
-        grant_review(Group.objects.get(name="g000"), segment)
-    Hold.objects.bulk_create(
-        [
-            Hold(
-                action_id=new_id(), session_id=new_id(), agent=agent, resource=resources[agent.segment_id], digest=f"sha256:{number}",
-                salt=b"", verb="sql:delete", summary="Deletes rows from orders", shown=f"DELETE FROM orders WHERE id = {number}",
-                requirement={"g000": 1}, reasons=[{"policy": "people", "why": "Writes need people."}], policy_version=1,
-                deadline=now + timedelta(minutes=15, seconds=number % 600), asked_at=now, shape="",
-            )
-            for number in range(waiting) for agent in [agents[number % len(agents)]]
-        ],
-        batch_size=1_000,
-    )  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE approvals_hold")
 
 
 def p95(milliseconds: Sequence[float]) -> float:
@@ -384,29 +350,23 @@ def _figure(metric: str, case: str, unit: str, ours: float, most: float) -> dict
     }  # fmt: skip
 
 
-def main() -> None:
-    """Build, measure, print; exit status 1 where a mark is missed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quick", action="store_true", help="fewer reviewers, one round")
-    asked = parser.parse_args()
+def measured(quick: bool) -> list[dict[str, Any]]:
+    """The figures of a deployment of its own, which is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="narrowgate-bench-"))
     folder.chmod(0o755)
-    groups = 40 if asked.quick else 200
+    groups = 40 if quick else 200
     try:
         with deployed(folder, groups) as world:
-            found = figures(asyncio.run(measure(folder, world, quick=asked.quick)), groups * 5)
+            return figures(asyncio.run(measure(folder, world, quick=quick)), groups * 5)
     finally:
         with contextlib.suppress(OSError):
             sys.stderr.write((folder / "server.log").read_text()[-2000:])
         shutil.rmtree(folder, ignore_errors=True)
-    if asked.json:
-        print(json.dumps({"bench": "approvals", "figures": found, "cpus": os.cpu_count()}, indent=1))
-    else:
-        for figure in found:
-            print(
-                f"{figure['metric']:24} {figure['case']:36} {figure['ours']:>8} {figure['mark']:>8} {WORDS[figure['holds']]}"
-            )
+
+
+def main() -> None:
+    """Measure, and print; exit status 1 where a mark is missed."""
+    found = printed("approvals", __doc__, measured)
     sys.exit(0 if all(figure["holds"] is not False for figure in found) else 1)
 
 

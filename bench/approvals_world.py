@@ -178,3 +178,36 @@ def _cookies(people: list[User]) -> dict[str, str]:
         found[person.username] = str(session.session_key)
     connections.close_all()
     return found
+
+
+def fill_queue(waiting: int) -> None:
+    """So many waiting, spread over all agents; the first group's may decide each of them."""
+    from datetime import timedelta
+
+    from django.contrib.auth.models import Group
+    from django.db import connection
+    from django.utils import timezone
+
+    from accounts.objects import grant_review
+    from agents.models import Agent, Resource, Segment
+    from approvals.models import Hold
+    from core.ids import new_id
+
+    agents, now = list(Agent.objects.filter(name__startswith="a").order_by("name")), timezone.now()
+    resources = {one.segment_id: one for one in Resource.objects.all()}
+    for segment in Segment.objects.all():
+        grant_review(Group.objects.get(name="g000"), segment)
+    Hold.objects.bulk_create(
+        [
+            Hold(
+                action_id=new_id(), session_id=new_id(), agent=agent, resource=resources[agent.segment_id], digest=f"sha256:{number}",
+                salt=b"", verb="sql:delete", summary="Deletes rows from orders", shown=f"DELETE FROM orders WHERE id = {number}",
+                requirement={"g000": 1}, reasons=[{"policy": "people", "why": "Writes need people."}], policy_version=1,
+                deadline=now + timedelta(minutes=15, seconds=number % 600), asked_at=now, shape="",
+            )
+            for number in range(waiting) for agent in [agents[number % len(agents)]]
+        ],
+        batch_size=1_000,
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE approvals_hold")

@@ -11,7 +11,6 @@ The peers are installed for the run alone, each in a virtual environment of its 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -35,6 +34,7 @@ import httpx
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import gateway_world
+from bench.printed import printed
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = (1, 8)
@@ -301,13 +301,8 @@ def _installed(package: str, folder: Path) -> str:
     return str(python)
 
 
-def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quick", action="store_true", help="under a minute")
-    asked = parser.parse_args()
-    began = time.monotonic()
+def compared(quick: bool) -> list[dict[str, Any]]:
+    """The figures of ours and of the peers, in one run."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="narrowgate-bench-")))
         folder.chmod(0o755)
@@ -326,20 +321,12 @@ def main() -> None:
             FORGE: forged,
             GATE: Peer(f"https://localhost:{port}/mcp/{NAME}", world.token(NAME), tls=tls),
         }
-        found = figures(measure(peers, 1 if asked.quick else 5), list(peers))
-    result = {
-        "bench": "gateway_mcp",
-        "figures": found,
-        "seconds": round(time.monotonic() - began, 1),
-        "cpus": os.cpu_count(),
-    }
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for figure in found:
-        print(
-            f"{figure['metric']:>14} {figure['case']:>10}: {figure['ours']:>10} {figure['unit']}, peers {figure['peers']}, ratio {figure['ratio']}"
-        )
+        return figures(measure(peers, 1 if quick else 5), list(peers))
+
+
+def main() -> None:
+    """Measure, and print."""
+    printed("gateway_mcp", __doc__, compared)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,12 @@ The gateway and the ledger's sequencer are processes of their own, as in product
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import gateway_world
+from bench.printed import printed
 
 CASES = (1, 8, 32)
 ROUNDS = 3
@@ -152,32 +149,19 @@ def pgbouncer(world: gateway_world.World, folder: Path) -> Iterator[int]:
         process.wait(10)
 
 
-def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quick", action="store_true", help="under a minute")
-    asked = parser.parse_args()
-    began = time.monotonic()
+def compared(quick: bool) -> list[dict[str, Any]]:
+    """The figures of ours and of the peers, in one run."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="narrowgate-bench-")))
         folder.chmod(0o755)
         world = stack.enter_context(gateway_world.running(folder))
         world.ports[BOUNCER] = stack.enter_context(pgbouncer(world, folder))
-        found = figures(measure(world, 1 if asked.quick else 5, folder))
-    result = {
-        "bench": "gateway_postgres",
-        "figures": found,
-        "seconds": round(time.monotonic() - began, 1),
-        "cpus": os.cpu_count(),
-    }
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for figure in found:
-        print(
-            f"{figure['metric']:>14} {figure['case']:>10}: {figure['ours']:>10} {figure['unit']}, peers {figure['peers']}, ratio {figure['ratio']}"
-        )
+        return figures(measure(world, 1 if quick else 5, folder))
+
+
+def main() -> None:
+    """Measure, and print."""
+    printed("gateway_postgres", __doc__, compared)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ gate every command is parsed, decided, recorded in the ledger, and runs in a fre
 
 from __future__ import annotations
 
-import argparse
 import getpass
-import json
 import os
 import secrets
 import statistics
@@ -28,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import gateway_world
+from bench.printed import printed
 
 if TYPE_CHECKING:
     from console.embedded import Cluster
@@ -85,7 +84,7 @@ def running(folder: Path) -> Iterator[tuple[Way, Way]]:
         with sshd(folder) as port:
             certified, known = _prepare(folder, main, port)
             ours = gateway_world.free_port()
-            with _gateway(ours), gateway_world.process("sequencer", 0):
+            with gateway_world.process("gateway", ours, "bench.gateway_ssh"), gateway_world.process("sequencer", 0):
                 gateway_world.wait_for_port(ours)
                 hosts = folder / "known_hosts"
                 theirs = (folder / "host.pub").read_text().strip()
@@ -167,18 +166,6 @@ def _prepare(folder: Path, main: Cluster, port: int) -> tuple[Path, str]:
     asked = certificates.CertificateRequest(**proof, ssh_public_key=Path(f"{path}.pub").read_text())
     Path(f"{path}-cert.pub").write_text(certificates.certify(asked).chain)
     return path, ssh_host.host_key(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE).public
-
-
-@contextmanager
-def _gateway(port: int) -> Iterator[None]:
-    command = [sys.executable, "-c", f"from bench.gateway_ssh import gateway; gateway({port})"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(15)
 
 
 def gateway(port: int) -> None:
@@ -279,30 +266,17 @@ def figures(found: dict[tuple[str, str], list[float]]) -> list[dict[str, Any]]:
     return said
 
 
-def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quick", action="store_true", help="under a minute")
-    asked = parser.parse_args()
-    began = time.monotonic()
+def compared(quick: bool) -> list[dict[str, Any]]:
+    """The figures of ours beside plain sshd, in one run."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="narrowgate-bench-")))
         folder.chmod(0o755)
-        found = figures(measure(stack.enter_context(running(folder)), folder, quick=asked.quick))
-    result = {
-        "bench": "gateway_ssh",
-        "figures": found,
-        "seconds": round(time.monotonic() - began, 1),
-        "cpus": os.cpu_count(),
-    }
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for figure in found:
-        print(
-            f"{figure['metric']:>14} {figure['case']:>16}: {figure['ours']:>9} {figure['unit']} ({figure['gate_p50_ms']} against {figure['sshd_p50_ms']})"
-        )
+        return figures(measure(stack.enter_context(running(folder)), folder, quick=quick))
+
+
+def main() -> None:
+    """Measure, and print."""
+    printed("gateway_ssh", __doc__, compared)
 
 
 if __name__ == "__main__":

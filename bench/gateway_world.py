@@ -257,20 +257,16 @@ def gateway(port: int) -> None:
 
 def sequencer(_port: int) -> None:
     """Run the ledger's sequencer until told to stop."""
-    import signal
-    import threading
-
     import django
 
     django.setup()
     from django.conf import settings
 
+    from core.told_to_stop import told_to_stop
     from ledger.sequencer import Sequencer
     from ledger.signer import FileSigner
 
     signer = FileSigner.load_or_create(
         settings.STATE_DIR / "keys" / "ledger.key", settings.KEY_PASSPHRASE, name="bench/ledger"
     )
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    Sequencer(settings.DATABASE_SEQUENCER_URL, signer).run(stop)
+    Sequencer(settings.DATABASE_SEQUENCER_URL, signer).run(told_to_stop())

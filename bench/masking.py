@@ -11,9 +11,7 @@ Presidio is installed for the run alone, in a virtual environment of its own.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import random
 import shutil
 import statistics
@@ -31,6 +29,7 @@ from agents.detectors.forms import Form
 from agents.detectors.known import KNOWN, Strategy
 from agents.detectors.masker import Masker
 from agents.detectors.scanner import Scanner
+from bench.printed import printed
 
 ROOT = Path(__file__).resolve().parent.parent
 PIECE = 16_384
@@ -162,25 +161,9 @@ def _figure(kind: str, ours: float, peer: float, values: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quick", action="store_true", help="under a minute")
-    asked = parser.parse_args()
-    began = time.monotonic()
-    found = figures(4_000_000 if asked.quick else 32_000_000, 100_000 if asked.quick else 1_000_000)
-    result = {
-        "bench": "masking",
-        "figures": found,
-        "seconds": round(time.monotonic() - began, 1),
-        "cpus": os.cpu_count(),
-    }
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for figure in found:
-        print(
-            f"{figure['metric']:>14} {figure['case']:>20}: {figure['ours']:>8} {figure['unit']}, peers {figure['peers']}, ratio {figure['ratio']}"
-        )
+    printed(
+        "masking", __doc__, lambda quick: figures(4_000_000 if quick else 32_000_000, 100_000 if quick else 1_000_000)
+    )
 
 
 if __name__ == "__main__":

@@ -8,10 +8,7 @@ that call until its client has seen the connection end. Statements that succeed 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import os
 import sys
 import tempfile
 import time
@@ -24,6 +21,7 @@ import psycopg
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import gateway_world
+from bench.printed import printed
 
 CONNECTIONS = 200
 PAUSE = 0.1
@@ -82,13 +80,9 @@ def _revoke(credential: Any) -> None:  # noqa: ANN401 -- its identifier
     actions.revoke_credential(credential, actor=Actor(kind="system", id="bench", name="bench"), reason="Measured.")
 
 
-def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quick", action="store_true", help="under a minute: fewer connections")
-    asked = parser.parse_args()
-    began, number = time.monotonic(), 40 if asked.quick else CONNECTIONS
+def revoked(quick: bool) -> list[dict[str, Any]]:
+    """How late the last refused action is, over two gateways."""
+    number = 40 if quick else CONNECTIONS
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="narrowgate-bench-")))
         folder.chmod(0o755)
@@ -100,14 +94,12 @@ def main() -> None:
     p99 = late[int(len(late) * 0.99)]
     figures = [_figure("revoke_p50_ms", number, late[len(late) // 2]), _figure("revoke_p99_ms", number, p99)]
     figures[1] |= {"mark": f"<= {MOST_P99_MS}", "holds": p99 <= MOST_P99_MS}
-    result = {
-        "bench": "revocation", "figures": figures, "seconds": round(time.monotonic() - began, 1), "cpus": os.cpu_count(),
-    }  # fmt: skip
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for figure in figures:
-        print(f"{figure['metric']:>14} {figure['case']}: {figure['ours']} {figure['unit']}")
+    return figures
+
+
+def main() -> None:
+    """Measure, and print."""
+    printed("revocation", __doc__, revoked)
 
 
 def _figure(metric: str, number: int, ours: float) -> dict[str, Any]:

@@ -8,9 +8,7 @@ assertions are signed before the clock runs: that is the agents' work. Each answ
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
 import socket
 import ssl
@@ -27,6 +25,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import gateway_world
+from bench.printed import printed
 
 LEAST_RATE = 400
 MOST_P99_MS = 50.0
@@ -118,13 +117,8 @@ def door(descriptor: int) -> None:
     uvloop.run(https.Server(Door(), tls).serve(sockets=[socket.socket(fileno=descriptor)]))
 
 
-def main() -> None:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quick", action="store_true", help="under a minute")
-    asked = parser.parse_args()
-    began = time.monotonic()
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """How many tokens a second, and how late the latest of a hundred is."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="narrowgate-bench-")))
         folder.chmod(0o755)
@@ -133,24 +127,18 @@ def main() -> None:
         port = listener.getsockname()[1]
         stack.enter_context(doors(listener))
         asyncio.run(ask(forms(world, 100, port), port, world.ca))  # warm
-        seconds, late = asyncio.run(ask(forms(world, 1_000 if asked.quick else 6_000, port), port, world.ca))
+        seconds, late = asyncio.run(ask(forms(world, 1_000 if quick else 6_000, port), port, world.ca))
     late.sort()
     rate, p99 = len(late) / seconds, late[int(len(late) * 0.99)]
-    figures = [
+    return [
         _figure("token_rate", "tokens/s", rate, f">= {LEAST_RATE}", holds=rate >= LEAST_RATE),
         _figure("token_p99_ms", "ms", p99, f"<= {MOST_P99_MS}", holds=p99 <= MOST_P99_MS),
     ]
-    result = {
-        "bench": "tokens",
-        "figures": figures,
-        "seconds": round(time.monotonic() - began, 1),
-        "cpus": os.cpu_count(),
-    }
-    if asked.json:
-        print(json.dumps(result))
-        return
-    for figure in figures:
-        print(f"{figure['metric']:>14} {figure['ours']:>10} {figure['unit']}, {figure['mark']}: {figure['holds']}")
+
+
+def main() -> None:
+    """Measure, and print."""
+    printed("tokens", __doc__, measure)
 
 
 def _figure(metric: str, unit: str, ours: float, mark: str, *, holds: bool) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sys
+import threading
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -11,9 +13,20 @@ import pytest
 from cli.main import app
 
 
+class _Own(io.StringIO):
+    """What the thread that made it writes; what others write meanwhile, such as a sequencer's log, goes where it went before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread, self._before = threading.get_ident(), sys.stdout
+
+    def write(self, text: str) -> int:
+        return super().write(text) if threading.get_ident() == self._thread else self._before.write(text)
+
+
 def typed(state: Path, *words: str, here: Path | None = None, answers: str = "") -> tuple[int, str, str]:
     """Its exit status, what it printed, and what it complained of; `here` is the folder it is typed in."""
-    out, complaints = io.StringIO(), io.StringIO()
+    out, complaints = _Own(), _Own()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(complaints):
         if here:
             patch.chdir(here)

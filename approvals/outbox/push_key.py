@@ -13,7 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
-from agents.keys import Key, from_pem, generate, to_pem
+from agents.keys import Key, from_pem, generate, to_pem, using
 from core.errors import NarrowgateError
 from core.files import create_private
 
@@ -25,16 +25,10 @@ def signing_key() -> Key:
     path, passphrase = Path(settings.STATE_DIR) / "keys" / FILE, str(settings.KEY_PASSPHRASE)
     if not passphrase:
         raise NarrowgateError("The key that signs pushes needs a passphrase.", "Set KEY_PASSPHRASE.")
-    try:
+    with using(path):
         if not path.exists():
             create_private(path, to_pem(generate("ES256"), passphrase))
         return _read(path, passphrase)
-    except OSError as error:
-        raise NarrowgateError(f"The key {path} cannot be used: {error.strerror}.") from None
-    except (ValueError, TypeError):
-        raise NarrowgateError(
-            f"The key {path} does not open.", "Its passphrase is another one, or it is damaged."
-        ) from None
 
 
 def public_key() -> str:

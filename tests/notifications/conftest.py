@@ -19,6 +19,7 @@ from ledger.signer import FileSigner
 from tests.approvals.world import World, assemble
 from tests.cast import Cast
 from tests.monitoring.conftest import sequenced
+from tests.notifications.receiver import Receiver, receiving
 
 
 @dataclass
@@ -63,3 +64,10 @@ def telling(fresh_cast: Cast, fresh_database: Logins, tmp_path: Path) -> Iterato
     finally:
         stop.set()
         thread.join(10)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A system that hears of entries."""
+    with receiving() as made:
+        yield made

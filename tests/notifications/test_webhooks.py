@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.test import Client
 from django.urls import reverse
-from pytest_django.fixtures import DjangoAssertNumQueries
 
-from accounts import actions as people
-from accounts.models import User
 from agents import vault_keys
 from agents.ca import server_identity
 from approvals import actions
@@ -34,37 +29,11 @@ from tests.approvals.world import approve, held
 from tests.cast import Cast
 from tests.notifications.conftest import Telling
 from tests.notifications.receiver import Receiver, receiving
-
-HEARD = ["hold:asked", "hold:denied", "agent:suspended"]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as made:
-        yield made
-
-
-def _add(telling: Telling, receiver: Receiver, **changed: Any) -> tuple[Webhook, str]:
-    about: Any = {"name": "Chat", "url": f"http://localhost:{receiver.port}/in", "events": HEARD, **changed}
-    return webhook_actions.add(actor=telling.cast.administrator, **about)
-
-
-def _as(person: User) -> Client:
-    client = Client()
-    client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
-    return client
-
-
-def _due() -> None:
-    Delivery.objects.filter(status=Delivery.Status.WAITING).update(due_at=db_now())
-
-
-def _entries(*events: Event) -> list[str]:
-    return list(Entry.objects.filter(event__in=events).order_by("index").values_list("event", flat=True))
+from tests.notifications.webhooks import add_webhook, all_due, entries_of, signed_in_as
 
 
 def test_a_message_is_signed_and_says_nothing_that_an_agent_wrote(telling: Telling, receiver: Receiver) -> None:
-    _, secret = _add(telling, receiver)
+    _, secret = add_webhook(telling, receiver)
     hold = held(telling.world, text="DELETE FROM customers WHERE email = 'eve@example.com'")
     telling.read()
     assert (send_webhooks(), send_webhooks()) == (1, 0)
@@ -87,8 +56,8 @@ def test_it_hears_of_what_it_chose_alone(telling: Telling, receiver: Receiver) -
     from tests.approvals.world import enrol
 
     other = enrol(telling.cast, telling.world.segment, "billing.production")
-    _add(telling, receiver, name="One agent", agents=[other.id])
-    _add(telling, receiver, name="One resource", resources=[telling.world.resource.id], events=["hold:settled"])
+    add_webhook(telling, receiver, name="One agent", agents=[other.id])
+    add_webhook(telling, receiver, name="One resource", resources=[telling.world.resource.id], events=["hold:settled"])
     approve(held(telling.world), telling.cast.reviewer)
     telling.read()
     rows = Delivery.objects.filter(channel="webhook").values_list("webhook__name", "event")
@@ -98,7 +67,7 @@ def test_it_hears_of_what_it_chose_alone(telling: Telling, receiver: Receiver) -
 def test_an_entry_is_told_once_whatever_crashes(telling: Telling, receiver: Receiver) -> None:
     from approvals.outbox.telling import tell_webhooks
 
-    _add(telling, receiver)
+    add_webhook(telling, receiver)
     held(telling.world)
     telling.read()
     tell_webhooks(list(Entry.objects.filter(event="hold:asked")))
@@ -107,12 +76,12 @@ def test_an_entry_is_told_once_whatever_crashes(telling: Telling, receiver: Rece
 
 def test_what_fails_is_tried_again_with_the_same_identifier_and_given_up(telling: Telling, receiver: Receiver) -> None:
     receiver.status = 503
-    _add(telling, receiver)
+    add_webhook(telling, receiver)
     held(telling.world)
     telling.read()
     for _ in range(7):
         assert send_webhooks() == 0
-        _due()
+        all_due()
     one = Delivery.objects.get(channel="webhook")
     assert (one.status, one.answered, one.problem) == (Delivery.Status.GIVEN_UP, 503, "It answered 503.")
     assert len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 1
@@ -121,13 +90,13 @@ def test_what_fails_is_tried_again_with_the_same_identifier_and_given_up(telling
     outbox.resend(one.id, actor=telling.cast.administrator)
     assert send_webhooks() == 1
     telling.read()
-    assert _entries(Event.DELIVERY_RESENT) == ["delivery:resent"]
+    assert entries_of(Event.DELIVERY_RESENT) == ["delivery:resent"]
 
 
 def test_a_sender_that_died_is_followed_by_another(
     telling: Telling, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(telling, receiver)
+    add_webhook(telling, receiver)
     held(telling.world)
     telling.read()
 
@@ -139,7 +108,7 @@ def test_a_sender_that_died_is_followed_by_another(
         with pytest.raises(KeyboardInterrupt):
             send_webhooks()
     assert send_webhooks() == 0  # claimed still
-    _due()  # the lease is over
+    all_due()  # the lease is over
     assert send_webhooks() == 1
     assert len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 1
     assert len(receiver.got) == 2
@@ -148,13 +117,13 @@ def test_a_sender_that_died_is_followed_by_another(
 def test_after_a_day_of_failures_it_is_stopped_and_administrators_are_told(
     telling: Telling, receiver: Receiver
 ) -> None:
-    hook, _ = _add(telling, receiver)
+    hook, _ = add_webhook(telling, receiver)
     receiver.status = 500
     held(telling.world)
     telling.read()
     send_webhooks()
     Webhook.objects.update(failing_since=db_now() - timedelta(hours=25))
-    _due()
+    all_due()
     send_webhooks()
     hook.refresh_from_db()
     assert hook.status == Webhook.Status.STOPPED
@@ -162,7 +131,7 @@ def test_after_a_day_of_failures_it_is_stopped_and_administrators_are_told(
     telling.read()
     assert telling.who("webhook") == {"ada", "abel"}
     one = Notification.objects.filter(kind="webhook", person=telling.cast.administrator).get()
-    answer = _as(telling.cast.administrator).get(reverse("notifications:open", args=[one.id]))
+    answer = signed_in_as(telling.cast.administrator).get(reverse("notifications:open", args=[one.id]))
     assert answer.headers["Location"] == f"/webhooks/{hook.id}/"
     webhook_actions.resume(hook.id, actor=telling.cast.administrator)
     hook.refresh_from_db()
@@ -172,7 +141,7 @@ def test_after_a_day_of_failures_it_is_stopped_and_administrators_are_told(
 def test_a_receiver_that_is_gone_stops_it_at_once_and_success_forgets_failures(
     telling: Telling, receiver: Receiver
 ) -> None:
-    hook, _ = _add(telling, receiver)
+    hook, _ = add_webhook(telling, receiver)
     for status, since, state in ((500, True, "active"), (200, False, "active"), (410, True, "stopped")):
         receiver.status = status
         webhook_actions.try_out(hook.id, actor=telling.cast.administrator)
@@ -183,8 +152,8 @@ def test_a_receiver_that_is_gone_stops_it_at_once_and_success_forgets_failures(
 
 
 def test_one_that_fails_keeps_no_other_waiting(telling: Telling, receiver: Receiver) -> None:
-    bad, _ = _add(telling, receiver, name="Bad", url="http://localhost:1/")
-    _add(telling, receiver)
+    bad, _ = add_webhook(telling, receiver, name="Bad", url="http://localhost:1/")
+    add_webhook(telling, receiver)
     for number in range(3):
         held(telling.world, text=f"DELETE {number}")
     telling.read()
@@ -197,7 +166,7 @@ def test_one_that_fails_keeps_no_other_waiting(telling: Telling, receiver: Recei
 
 def test_no_redirect_is_followed(telling: Telling, receiver: Receiver) -> None:
     receiver.status, receiver.location = 302, "http://169.254.169.254/"
-    _add(telling, receiver)
+    add_webhook(telling, receiver)
     held(telling.world)
     telling.read()
     send_webhooks()
@@ -214,7 +183,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_sent_to(
         return [(2, 1, 6, "", ("127.0.0.1", receiver.port)), (2, 1, 6, "", ("169.254.169.254", 80))]
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", resolve)
-    _add(telling, receiver, url="https://hooks.example.com/")
+    add_webhook(telling, receiver, url="https://hooks.example.com/")
     held(telling.world)
     telling.read()
     send_webhooks()
@@ -229,8 +198,8 @@ def test_tls_is_checked_by_the_webhooks_own_authority(telling: Telling, tmp_path
     tls.load_cert_chain(identity.certificate, identity.key, identity.passphrase)
     with receiving(tls) as receiver:
         url = f"https://localhost:{receiver.port}/"
-        _add(telling, receiver, url=url, tls_ca=identity.ca.read_text())
-        _add(telling, receiver, name="Trusts nobody here", url=url)
+        add_webhook(telling, receiver, url=url, tls_ca=identity.ca.read_text())
+        add_webhook(telling, receiver, name="Trusts nobody here", url=url)
         held(telling.world)
         telling.read()
         assert send_webhooks() == 1
@@ -239,7 +208,7 @@ def test_tls_is_checked_by_the_webhooks_own_authority(telling: Telling, tmp_path
 
 
 def test_a_new_secret_and_the_one_before_sign_for_a_while(telling: Telling, receiver: Receiver) -> None:
-    hook, before = _add(telling, receiver)
+    hook, before = add_webhook(telling, receiver)
     fresh = webhook_actions.renew_secret(hook.id, actor=telling.cast.administrator)
     assert fresh != before
     for after, signs in ((timedelta(0), True), (webhook_actions.OVERLAP, False)):
@@ -252,7 +221,7 @@ def test_a_new_secret_and_the_one_before_sign_for_a_while(telling: Telling, rece
 
 
 def test_secrets_follow_the_vaults_key_and_are_nowhere_in_the_open(telling: Telling, receiver: Receiver) -> None:
-    hook, secret = _add(telling, receiver)
+    hook, secret = add_webhook(telling, receiver)
     for _ in range(2):
         vault_keys.rotate()
     webhook_actions.try_out(hook.id, actor=telling.cast.administrator)
@@ -264,7 +233,7 @@ def test_secrets_follow_the_vaults_key_and_are_nowhere_in_the_open(telling: Tell
 
 
 def test_pausing_and_removing(telling: Telling, receiver: Receiver) -> None:
-    hook, _ = _add(telling, receiver)
+    hook, _ = add_webhook(telling, receiver)
     ada = telling.cast.administrator
     held(telling.world)
     telling.read()
@@ -286,9 +255,9 @@ def test_pausing_and_removing(telling: Telling, receiver: Receiver) -> None:
     for act in (webhook_actions.resume, webhook_actions.try_out, webhook_actions.remove):
         with pytest.raises(NotFound):
             act(hook.id, actor=ada)
-    _add(telling, receiver)  # its name is free
+    add_webhook(telling, receiver)  # its name is free
     telling.read()
-    assert [event for event in _entries(*Event) if event.startswith("webhook:")] == [
+    assert [event for event in entries_of(*Event) if event.startswith("webhook:")] == [
         "webhook:added", "webhook:paused", "webhook:tried", "webhook:removed", "webhook:added",
     ]  # fmt: skip
 
@@ -317,102 +286,8 @@ def test_what_cannot_be_used_names_its_field(cast: Cast, changed: dict[str, Any]
     assert refused.value.field == field
 
 
-# ---- pages and API ----
-def test_an_administrator_adds_one_by_page_and_its_secret_is_shown_once(telling: Telling, receiver: Receiver) -> None:
-    client = _as(telling.cast.administrator)
-    form = {
-        "name": "Chat",
-        "url": f"http://localhost:{receiver.port}/",
-        "events": HEARD,
-        "agents": "support.production",
-    }
-    made = client.post(reverse("webhooks:add"), form).content.decode()
-    assert "whsec_" in made
-    hook = Webhook.objects.get()
-    page = client.get(reverse("webhooks:one", args=[hook.id])).content.decode()
-    assert "whsec_" not in page
-    assert "support.production" in page
-    assert "whsec_" in client.post(reverse("webhooks:secret", args=[hook.id])).content.decode()
-    client.post(reverse("webhooks:try", args=[hook.id]))
-    assert send_webhooks() == 1
-    page = client.get(reverse("webhooks:deliveries"), {"webhook": str(hook.id), "status": "sent"}).content.decode()
-    assert "Delivered" in page
-    assert client.post(reverse("webhooks:resend", args=[Delivery.objects.get(webhook=hook).id])).status_code == 302
-    file = client.post(reverse("webhooks:deliveries_file"))
-    assert b"webhook" in b"".join(_pieces(file))
-    changed = {**form, "events": ["hold:asked"], "agents": ""}
-    assert client.post(reverse("webhooks:edit", args=[hook.id]), changed).status_code == 302
-    hook.refresh_from_db()
-    assert (hook.events, hook.agents) == (["hold:asked"], [])
-    assert client.post(reverse("webhooks:remove", args=[hook.id])).headers["Location"] == "/webhooks/"
-    assert client.get(reverse("webhooks:one", args=[hook.id])).status_code == 404
-
-
-def _pieces(answer: Any) -> list[bytes]:
-    from asgiref.sync import async_to_sync
-
-    async def all_of() -> list[bytes]:
-        return [piece async for piece in answer.streaming_content]
-
-    return async_to_sync(all_of)()
-
-
-@pytest.mark.django_db
-def test_a_form_that_cannot_be_used_keeps_what_was_typed(cast: Cast) -> None:
-    form = {"name": "Chat", "url": "http://chat.example/", "events": ["hold:asked"], "agents": "nobody.production"}
-    answer = _as(cast.administrator).post(reverse("webhooks:add"), form)
-    page = answer.content.decode()
-    assert answer.status_code == 422
-    assert "There is no agent nobody.production here." in page
-    assert 'value="http://chat.example/"' in page
-    assert 'value="nobody.production"' in page
-    assert not Webhook.objects.exists()
-
-
-@pytest.mark.django_db
-def test_a_program_does_the_same(cast: Cast) -> None:
-    _, token = people.create_api_token(
-        cast.administrator, name="t", scopes=("read", "webhooks:write"), lifetime=timedelta(hours=1), actor=cast.administrator
-    )  # fmt: skip
-    client = Client(headers={"Authorization": f"Token {token}"})
-    body = {"name": "SIEM", "url": "https://siem.example/", "events": ["hold:asked"]}
-    made = client.post("/api/v1/webhooks", body, content_type="application/json")
-    assert made.status_code == 201
-    said = json.loads(made.content)
-    assert said["secret"].startswith("whsec_")
-    address = f"/api/v1/webhooks/{said['id']}"
-    assert "secret" not in json.loads(client.get(address).content)
-    tried = json.loads(client.post(f"{address}/try").content)
-    assert tried["status"] == "waiting"
-    assert json.loads(client.patch(address, {"events": ["hold:denied"]}, content_type="application/json").content)[
-        "events"
-    ] == ["hold:denied"]
-    assert client.post(f"{address}/pause").status_code == 200
-    assert client.post(f"/api/v1/deliveries/{tried['id']}/resend").status_code == 403
-    assert client.patch(address, {"url": "http://x.example/"}, content_type="application/json").status_code == 422
-    assert client.delete(address).status_code == 204
-    assert client.get(address).status_code == 404
-    assert json.loads(client.get("/api/v1/deliveries?channel=webhook").content)["results"][0]["to"] == "SIEM"
-
-
-@pytest.mark.django_db
-def test_deliveries_are_paged_at_the_same_cost(
-    cast: Cast, django_assert_max_num_queries: DjangoAssertNumQueries
-) -> None:
-    hook, _ = webhook_actions.add(
-        actor=cast.administrator, name="Chat", url="https://chat.example/", events=["hold:asked"]
-    )
-    for _ in range(60):
-        webhook_actions.try_out(hook.id, actor=cast.administrator)
-    client = _as(cast.administrator)
-    with django_assert_max_num_queries(14):
-        first = client.get(reverse("webhooks:deliveries")).content.decode()
-    assert first.count("Deliver once more:") == 50
-    assert "Older deliveries" in first
-
-
 def test_what_is_long_past_is_forgotten_and_what_waits_is_not(telling: Telling, receiver: Receiver) -> None:
-    hook, _ = _add(telling, receiver)
+    hook, _ = add_webhook(telling, receiver)
     for _ in range(2):
         webhook_actions.try_out(hook.id, actor=telling.cast.administrator)
         send_webhooks()
@@ -423,7 +298,7 @@ def test_what_is_long_past_is_forgotten_and_what_waits_is_not(telling: Telling, 
 
 
 def test_a_denied_hold_is_told_too(telling: Telling, receiver: Receiver) -> None:
-    _add(telling, receiver)
+    add_webhook(telling, receiver)
     hold = held(telling.world)
     actions.deny(
         hold.id, actor=telling.cast.reviewer, seen=Hold.objects.get().digest, reason="No, because of eve@example.com."

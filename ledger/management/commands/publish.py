@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 from django.core.management.base import BaseCommand, CommandError
 
 from core.errors import NarrowgateError
+from core.told_to_stop import told_to_stop
 from ledger.publishing.configured import destinations
 from ledger.publishing.publisher import Publisher
 from ledger.publishing.tile_files import TileFiles, tile_folder
@@ -22,9 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: object, **_options: object) -> None:
         """Publish; a signal ends it after the turn that it is in. Raises CommandError for a setting that cannot be used."""
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
+        stop = told_to_stop()
         try:
             publisher = Publisher(destinations(), TileFiles(tile_folder()))
         except NarrowgateError as error:

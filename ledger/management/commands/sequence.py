@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from core.errors import NarrowgateError
+from core.told_to_stop import told_to_stop
 from ledger import keys
 from ledger.sequencer import Sequencer
 
@@ -20,9 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: object, **_options: object) -> None:
         """Sequence; a signal ends it after the batch that it is in. Raises CommandError when the key cannot be used."""
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
+        stop = told_to_stop()
         try:
             signer = keys.signer()
         except NarrowgateError as error:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-
 from django.core.management.base import BaseCommand
 
+from core.told_to_stop import told_to_stop
 from monitoring import detector
 
 
@@ -17,7 +15,4 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: object, **_options: object) -> None:
         """Take turns; a signal ends it after the turn that it is in."""
-        stop = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
-        detector.run(stop)
+        detector.run(told_to_stop())

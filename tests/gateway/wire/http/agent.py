@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -26,14 +28,26 @@ class Agent:
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
         return self.http.request(method, f"/http/bank{path}", headers=headers, **options)
 
-    def raw(self, head: str, body: bytes = b"") -> bytes:
-        """Bytes as no client would send them; what came back."""
+    @contextmanager
+    def stream(self) -> Iterator[ssl.SSLSocket]:
+        """A connection to the door, to write to by hand."""
         port = int(self.door.rpartition(":")[2])
         with (
             socket.create_connection(("localhost", port), timeout=20) as plain,
             trusting(self.world).wrap_socket(plain, server_hostname="localhost") as stream,
         ):
-            stream.sendall(head.replace("TOKEN", self.token).replace("\n", "\r\n").encode("latin-1") + body)
+            yield stream
+
+    def written(self, head: str) -> bytes:
+        """A head with this agent's token, and lines that end as HTTP's do."""
+        return head.replace("TOKEN", self.token).replace("\n", "\r\n").encode("latin-1")
+
+    def raw(self, head: str, body: bytes = b"", *, at_once: int = 1_000_000) -> bytes:
+        """Bytes as no client would send them, in pieces of so many; what came back."""
+        with self.stream() as stream:
+            sent = self.written(head) + body
+            for at in range(0, len(sent), at_once):
+                stream.sendall(sent[at : at + at_once])
             got = b""
             try:
                 while piece := stream.recv(65_536):

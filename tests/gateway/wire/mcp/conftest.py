@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -12,6 +13,7 @@ from agents.models import Resource
 from approvals.models import Hold
 from tests.gateway.wire.doors import client, served
 from tests.gateway.wire.mcp.agent import Agent
+from tests.gateway.wire.mcp.crooked import Crooked
 from tests.gateway.wire.mcp.toolserver import SECRET, ToolServer
 from tests.gateway.wire.world import World, eventually
 
@@ -31,6 +33,22 @@ def accept_all(world: World, resource: Resource) -> None:
     """Accept everything that was seen."""
     seen = {one.pk: one.digest for one in resource.definitions.filter(gone_at=None, problem="")}
     tool_actions.accept(resource.id, seen=seen, actor=world.cast.engineer)
+
+
+@contextmanager
+def crooked_at(world: World, door: str, name: str) -> Iterator[Crooked]:
+    """A tool server that can be made to do anything, behind the gate, with all that it offers accepted."""
+    crooked = Crooked()
+    running = crooked.start()
+    resource = behind(world, name, crooked.port)
+    with client(world, door) as http:
+        agent = Agent(world, door, http, name)
+        agent.begin()
+        agent.ask("tools/list")
+    accept_all(world, resource)
+    yield crooked
+    running.shutdown()
+    running.server_close()
 
 
 @pytest.fixture(scope="module")

@@ -10,24 +10,15 @@ import pytest
 from tests.gateway.bypass import cases
 from tests.gateway.wire.doors import client
 from tests.gateway.wire.mcp.agent import Agent
-from tests.gateway.wire.mcp.conftest import accept_all, behind
+from tests.gateway.wire.mcp.conftest import crooked_at
 from tests.gateway.wire.mcp.crooked import Crooked
 from tests.gateway.wire.world import World
 
 
 @pytest.fixture(scope="module")
 def crooked(standing_world: World, door: str) -> Iterator[Crooked]:
-    crooked = Crooked()
-    running = crooked.start()
-    resource = behind(standing_world, "guarded", crooked.port)
-    with client(standing_world, door) as http:
-        agent = Agent(standing_world, door, http, "guarded")
-        agent.begin()
-        agent.ask("tools/list")
-    accept_all(standing_world, resource)
-    yield crooked
-    running.shutdown()
-    running.server_close()
+    with crooked_at(standing_world, door, "guarded") as crooked:
+        yield crooked
 
 
 @pytest.fixture

@@ -16,24 +16,15 @@ from ledger.models import Outbox
 from tests.gateway.wire.doors import client
 from tests.gateway.wire.http.agent import last
 from tests.gateway.wire.mcp.agent import Agent
-from tests.gateway.wire.mcp.conftest import accept_all, behind
+from tests.gateway.wire.mcp.conftest import crooked_at
 from tests.gateway.wire.mcp.crooked import DONE, TOOL, Crooked, Handler, sse
 from tests.gateway.wire.world import World, eventually
 
 
 @pytest.fixture(scope="module")
 def server(standing_world: World, door: str) -> Iterator[Crooked]:
-    crooked = Crooked()
-    running = crooked.start()
-    resource = behind(standing_world, "crooked", crooked.port)
-    with client(standing_world, door) as http:
-        agent = Agent(standing_world, door, http, "crooked")
-        agent.begin()
-        agent.ask("tools/list")
-    accept_all(standing_world, resource)
-    yield crooked
-    running.shutdown()
-    running.server_close()
+    with crooked_at(standing_world, door, "crooked") as crooked:
+        yield crooked
 
 
 @pytest.fixture

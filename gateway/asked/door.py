@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, cast
 from urllib.parse import parse_qs
@@ -57,7 +58,7 @@ class AskedDoor:
         self._pipeline = pipeline
         self._holds = holds
         self._visits = visits
-        self._running: set[str] = set()
+        self._running: set[UUID] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -97,20 +98,31 @@ class AskedDoor:
             known = None if first else await in_thread(_known, action_id)
             if known is not None:
                 return _again(*known)
-            return await self._first(visit, as_proved(visit.caller, identity), wish, form, str(action_id))
+            with self._alone(action_id):
+                # Another may have come to its end since this one looked.
+                known = None if first else await in_thread(_known, action_id)
+                if known is None:
+                    return await self._first(visit, as_proved(visit.caller, identity), wish, form, str(action_id))
+            return _again(*known)
 
-    async def _first(self, visit: Visit, caller: Caller, wish: reading.Wish, form: bytes, action_id: str) -> Reply:
+    @contextmanager
+    def _alone(self, action_id: UUID) -> Iterator[None]:
+        """Decide an action while nobody else here does. Raises Problem."""
         if action_id in self._running:
             raise Problem(409, "in_progress", "The same request is being decided.", remedy="Ask again in a moment.")
         self._running.add(action_id)
+        try:
+            yield
+        finally:
+            self._running.discard(action_id)
+
+    async def _first(self, visit: Visit, caller: Caller, wish: reading.Wish, form: bytes, action_id: str) -> Reply:
         try:
             action = reading.action_of(wish, form, action_id=action_id, number=visit.next())
             party = Asker(form, action_id, action.number, asyncio.Event())
             begun = await self._pipeline.begin(caller, action, party)
         except Refusal as refusal:
             raise problem_of(refusal, action_id) from None
-        finally:
-            self._running.discard(action_id)
         found = await in_thread(_known, begun.action_id if isinstance(begun, Hold) else UUID(begun.action_id))
         return _told(*cast("tuple[Action, Hold | None]", found))  # it was committed before `begin` returned
 

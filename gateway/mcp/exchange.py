@@ -112,18 +112,21 @@ class Exchange:
             self.action = action.id
             raise await self._pipeline.refuse(self._caller, action, refusal) from None
         self.action = party.action.id
-        # 3. to 6.
-        begun = await self._pipeline.begin(self._caller, party.action, party)
-        self.action = str(begun.action_id)
-        self._cancel = party.cancelled.set
-        self.begun.set()
-        if isinstance(begun, Hold):
-            await self._down.begin()
-            with self._cancellable(party.cancelled.set):
+        # 3. to 6. A client may take it back before it is decided.
+        with self._cancellable(party.cancelled.set):
+            begun = await self._pipeline.begin(self._caller, party.action, party)
+            self.action = str(begun.action_id)
+            self._cancel = party.cancelled.set
+            self.begun.set()
+            if isinstance(begun, Hold):
+                await self._down.begin()
                 begun = await self._pipeline.collect(self._caller, begun, party)
         if self._visit.ended.is_set():
             self._finish(begun, "failed", message=f"Not sent: {self._visit.because}")
             raise self._over()
+        if party.cancelled.is_set():
+            self._finish(begun, "failed", message="Not sent: it was cancelled.")
+            raise Refusal("It was cancelled before it was sent.", code="cancelled", remedy="Ask again if it is needed.")
         # 7. and 8.
         return await self._sent(begun, party)
 

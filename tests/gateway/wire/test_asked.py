@@ -19,6 +19,7 @@ from agents import actions as inventory
 from approvals import actions as approvals
 from approvals.models import Hold
 from core.db import db_now
+from gateway.asked import door as door_module
 from ledger.events import Event
 from ledger.models import Outbox
 from tests.gateway.wire.doors import client, served
@@ -153,6 +154,23 @@ def test_many_at_once_under_one_key_are_one_action(agent: Agent) -> None:
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert {answer.json().get("code", "") for answer in answers} <= {"", "in_progress"}
     assert Action.objects.filter(summary="payments.transfer: amount 7").count() == 1
+
+
+def test_a_repetition_that_looked_before_the_first_was_written_is_the_same_action(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = uuid.uuid4().hex
+    first = agent.ask(key=key, amount=8).json()
+    looked: list[uuid.UUID] = []
+
+    def early(action_id: uuid.UUID) -> Any:
+        looked.append(action_id)
+        return None if len(looked) == 1 else known(action_id)
+
+    known = door_module._known
+    monkeypatch.setattr(door_module, "_known", early)
+    again = agent.ask(key=key, amount=8)
+    assert (again.status_code, again.json()["id"], len(looked)) == (200, first["id"], 2)
 
 
 def test_a_held_operation_waits_in_the_queue_and_is_released_once(agent: Agent) -> None:

@@ -13,7 +13,7 @@ from approvals.models import Hold
 from tests.gateway.wire.doors import client, served
 from tests.gateway.wire.http.agent import Agent
 from tests.gateway.wire.http.upstream import DOCUMENT, SECRET, Api
-from tests.gateway.wire.world import World
+from tests.gateway.wire.world import World, eventually
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,8 @@ def api(standing_world: World) -> Iterator[Api]:
         inventory.confirm_tag(
             bank.id, schema="response", table="listCustomers", column=column, tag=tag, actor=cast.engineer
         )
+    watch = standing_world.gateway.service._watch
+    assert eventually(lambda: "bank" in watch.current().resources)
     yield api
     server.shutdown()
     server.server_close()

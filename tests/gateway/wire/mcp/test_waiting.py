@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from activity.models import Action
 from agents.models import Resource
 from approvals import actions as approvals
 from approvals.models import Hold
+from gateway.pipeline import Pipeline
 from tests.gateway.wire.http.agent import last
 from tests.gateway.wire.mcp.agent import Agent
 from tests.gateway.wire.mcp.conftest import accept_all, behind
@@ -119,6 +121,40 @@ def test_a_client_withdraws_what_waits(agent: Agent, tools: ToolServer, beside: 
     assert asked.result(20)["error"]["data"]["code"] == "hold_withdrawn"
     hold.refresh_from_db()
     assert (hold.status, tools.seen) == ("withdrawn", [])
+
+
+@pytest.fixture
+def cancelling(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that cancels its request once what was decided is written, before the gate does anything with it."""
+    begin = Pipeline.begin
+
+    def cancel() -> None:
+        agent.post({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": agent._number}})
+
+    async def begun(*given: Any) -> Any:
+        came = await begin(*given)
+        await asyncio.to_thread(cancel)
+        return came
+
+    monkeypatch.setattr(Pipeline, "begin", begun)
+
+
+@pytest.mark.usefixtures("cancelling")
+def test_a_client_withdraws_what_is_about_to_wait(agent: Agent, tools: ToolServer) -> None:
+    agent.begin()
+    said = agent.ask("tools/call", {"name": "refund", "arguments": {"customer": 4, "amount": 9_001}})
+    assert said["error"]["data"]["code"] == "hold_withdrawn"
+    hold = Hold.objects.order_by("asked_at").last()
+    assert hold is not None
+    assert (hold.status, tools.seen) == ("withdrawn", [])
+
+
+@pytest.mark.usefixtures("cancelling")
+def test_what_is_cancelled_before_it_is_sent_is_not_sent(agent: Agent, tools: ToolServer) -> None:
+    agent.begin()
+    said = agent.ask("tools/call", {"name": "refund", "arguments": {"customer": 4, "amount": 3}})
+    assert (said["error"]["data"]["code"], tools.seen) == ("cancelled", [])
+    assert last(shape="refund", summary__contains="amount 3", status="failed")
 
 
 def test_what_has_begun_goes_on_when_its_client_leaves(agent: Agent, tools: ToolServer) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from django.conf import settings
@@ -17,19 +18,19 @@ from agents.keys import public_key
 from agents.models import Agent, AgentKey, Credential
 from agents.oauth_errors import OAuthError, invalid_client, unauthorized_client
 from agents.replay import is_first_use
-from core.db import db_now
+from core.db import db_now, prepared
 from core.errors import Refused
 from ledger.entries import Actor, Subject
 from ledger.events import Event
 from ledger.write import record
 
 KEY_FIELDS = ["id", "agent_id", "kid", "algorithm", "public_jwk"]
-KEY_SQL = """
+KEY_SQL: LiteralString = """
 SELECT clock_timestamp(), key.id, key.agent_id, key.kid, key.algorithm, key.public_jwk, agent.name
 FROM agents_agentkey AS key JOIN agents_agent AS agent ON agent.id = key.agent_id WHERE key.kid = %s AND key.revoked_at IS NULL
 """
 # Whoever changes the agent's status waits for those who hold it, and ends the credentials that they issued.
-HOLD_SQL = """
+HOLD_SQL: LiteralString = """
 SELECT agent.status, agent.status_reason, (SELECT reason FROM agents_halt WHERE lifted_at IS NULL),
     (SELECT id FROM agents_resource WHERE name = %s AND retired_at IS NULL)
 FROM agents_agent AS agent WHERE agent.id = %s FOR SHARE OF agent
@@ -83,9 +84,7 @@ def prove(proof: Proof, *, audiences: Sequence[str]) -> tuple[AgentKey, datetime
 
 def _registered(kid: str) -> tuple[AgentKey, datetime] | None:
     """A key that counts and its agent, with the columns that are needed here, and the time: the ORM's own way costs as much as all the rest of a token."""
-    with connection.cursor() as cursor:
-        cursor.execute(KEY_SQL, [kid])
-        row = cursor.fetchone()
+    row = prepared(KEY_SQL, [kid]).fetchone()
     if row is None:
         return None
     now, *of_key, jwk, name = row
@@ -130,9 +129,10 @@ def require_active(agent: Agent, *, resource: str = "") -> UUID | None:
 
     Raises OAuthError (`unauthorized_client`) for an agent that may not act.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD_SQL, [resource, agent.id])
-        status, why, stopped, found = cursor.fetchone()
+    held = prepared(HOLD_SQL, [resource, agent.id]).fetchone()
+    if held is None:
+        raise unauthorized_client(f"{agent.name} is not registered.")
+    status, why, stopped, found = held
     if status != Agent.Status.ACTIVE:
         raise unauthorized_client(f"{agent.name} is {Agent.Status(status).label.lower()}.", told=why)
     if stopped is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-
-from django.db import connection
+from typing import LiteralString
 
 from agents.models import SeenAssertion
+from core.db import prepared
 
 KEEP = timedelta(minutes=10)  # longer than anything noted here lives, skew included
-NOTE_SQL = "INSERT INTO agents_seenassertion (digest, expires_at) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+NOTE_SQL: LiteralString = "INSERT INTO agents_seenassertion (digest, expires_at) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 
 
 def is_first_use(*parts: str, expires_at: datetime) -> bool:
@@ -19,9 +19,7 @@ def is_first_use(*parts: str, expires_at: datetime) -> bool:
     It stays used if the caller's transaction commits: a refusal later on must not give it back.
     """
     digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-    with connection.cursor() as cursor:
-        cursor.execute(NOTE_SQL, [digest, expires_at])
-        return bool(cursor.rowcount == 1)
+    return prepared(NOTE_SQL, [digest, expires_at]).rowcount == 1
 
 
 def forget_used(now: datetime) -> int:

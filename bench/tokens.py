@@ -1,7 +1,7 @@
 """Tokens a second from the gateway's HTTPS door, signing, the replay check, the row and the ledger's entry included.
 
-The door is served by one process a core, as in production, on sockets that they share; clients keep their connections alive. Client
-assertions are signed before the clock runs: that is the agents' work. Each answer is checked to be a token.
+Two gateways serve the door, one a core, each at a port of its own; clients go to them in turns, as a balancer sends them, and keep their
+connections alive. Client assertions are signed before the clock runs: that is the agents' work. Each answer is checked to be a token.
 
     python bench/tokens.py --json [--quick]
 """
@@ -12,13 +12,13 @@ import asyncio
 import os
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ MOST_P99_MS = 50.0
 CLIENTS = 8
 
 
-def forms(world: gateway_world.World, number: int, port: int) -> list[bytes]:
+def forms(world: gateway_world.World, number: int) -> list[bytes]:
     """Requests, ready to send: each with an assertion of its own."""
     from urllib.parse import urlencode
 
@@ -54,16 +54,16 @@ def forms(world: gateway_world.World, number: int, port: int) -> list[bytes]:
             "client_assertion": assertion,
         }  # fmt: skip
         body = urlencode(form).encode()
-        head = f"POST /oauth/token HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
         found.append(head.encode() + body)
     return found
 
 
-async def ask(requests: list[bytes], port: int, ca: Path) -> tuple[float, list[float]]:
-    """Send all of them over CLIENTS connections; seconds that it took, and each one's milliseconds."""
+async def ask(requests: list[bytes], ports: Sequence[int], ca: Path) -> tuple[float, list[float]]:
+    """Send all of them over CLIENTS connections, to `ports` in turns; seconds that it took, and each one's milliseconds."""
     trusted, late = ssl.create_default_context(cafile=str(ca)), []
 
-    async def client() -> None:
+    async def client(port: int) -> None:
         reader, writer = await asyncio.open_connection("localhost", port, ssl=trusted)
         while requests:
             began = time.perf_counter()
@@ -77,30 +77,12 @@ async def ask(requests: list[bytes], port: int, ca: Path) -> tuple[float, list[f
         writer.close()
 
     began = time.perf_counter()
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    await asyncio.gather(*(client(port) for port in islice(cycle(ports), CLIENTS)))
     return time.perf_counter() - began, late
 
 
-@contextmanager
-def doors(listener: socket.socket) -> Iterator[None]:
-    """One process a core that serves the door on a socket which they share."""
-    command = [sys.executable, "-c", f"from bench.tokens import door; door({listener.fileno()})"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    started = [
-        subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()], stdout=subprocess.DEVNULL)
-        for _ in range(os.cpu_count() or 1)
-    ]
-    try:
-        yield
-    finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.wait(15)
-
-
-def door(descriptor: int) -> None:
-    """Serve the door until told to stop."""
+def door(port: int) -> None:
+    """Serve the door at a port until told to stop."""
     import django
     import uvloop
 
@@ -114,7 +96,7 @@ def door(descriptor: int) -> None:
     identity = ca.server_identity(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE)
     bundle = certificates.authority().bundle
     tls = https.context(identity.certificate, identity.key, identity.passphrase, bundle)
-    uvloop.run(https.Server(Door(), tls).serve(sockets=[socket.socket(fileno=descriptor)]))
+    uvloop.run(https.Server(Door(), tls).serve(sockets=[socket.create_server(("127.0.0.1", port), backlog=512)]))
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
@@ -123,11 +105,12 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="narrowgate-bench-")))
         folder.chmod(0o755)
         world = stack.enter_context(gateway_world.running(folder))
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=512))
-        port = listener.getsockname()[1]
-        stack.enter_context(doors(listener))
-        asyncio.run(ask(forms(world, 100, port), port, world.ca))  # warm
-        seconds, late = asyncio.run(ask(forms(world, 1_000 if quick else 6_000, port), port, world.ca))
+        ports = [gateway_world.free_port() for _ in range(os.cpu_count() or 1)]
+        for port in ports:
+            stack.enter_context(gateway_world.process("door", port, "bench.tokens"))
+            gateway_world.wait_for_port(port)
+        asyncio.run(ask(forms(world, 100), ports, world.ca))  # warm
+        seconds, late = asyncio.run(ask(forms(world, 1_000 if quick else 6_000), ports, world.ca))
     late.sort()
     rate, p99 = len(late) / seconds, late[int(len(late) * 0.99)]
     return [

@@ -22,7 +22,7 @@ def database_from(url: str, *, shared: int = 0) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.postgresql",
         **names,
-        "OPTIONS": parts,
+        "OPTIONS": {**parts, "prepare_threshold": 0},  # for `core.db.prepared`; Django's own cursors prepare nothing
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,

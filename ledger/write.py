@@ -14,9 +14,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 from psycopg import AsyncConnection
 
+from core.db import prepared
 from core.errors import NarrowgateError
 from core.ids import new_id
 from ledger.entries import NO_NAMES, Actor, Draft, Subject, leaf
@@ -95,22 +95,25 @@ def record_all(drafts: Sequence[Draft]) -> None:
     if not drafts:
         return
     names, drafts = commitments_to(drafts), without_words(drafts)
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_LANE_SQL, [len(drafts), f"{settings.NODE_NAME}/lane-"])
-        taken = cursor.fetchone()
-        if taken is None:
-            lane = f"{settings.NODE_NAME}/lane-{secrets.token_hex(4)}"
-            cursor.execute(TAKE_SQL, [lane, len(drafts)])
-            taken = (lane, *cursor.fetchone())
-        node, last, recorded = taken
-        _put(cursor, rows(drafts, node, last, recorded, names))
+    taken = prepared(TAKE_LANE_SQL, [len(drafts), f"{settings.NODE_NAME}/lane-"]).fetchone()
+    node, last, recorded = taken or _new_lane(len(drafts))
+    _put(rows(drafts, node, last, recorded, names))
 
 
-def _put(cursor: CursorWrapper, new: Sequence[OutboxRow]) -> None:
+def _new_lane(number: int) -> tuple[str, int, datetime]:
+    """A lane beside those that others hold, with its last number and the database's time."""
+    lane = f"{settings.NODE_NAME}/lane-{secrets.token_hex(4)}"
+    taken = prepared(TAKE_SQL, [lane, number]).fetchone()
+    if taken is None:
+        raise NarrowgateError("The database gave no number for an entry.")
+    return lane, *taken
+
+
+def _put(new: Sequence[OutboxRow]) -> None:
     if len(new) < MANY:
-        cursor.execute(INSERT_SQL, columns(new))
+        prepared(INSERT_SQL, columns(new))
         return
-    with cursor.copy(COPY_SQL) as copy:
+    with connection.cursor() as cursor, cursor.copy(COPY_SQL) as copy:
         copy.set_types(COPY_TYPES)
         for row in new:
             copy.write_row(row)

@@ -15,7 +15,6 @@ import asyncio
 import json
 import os
 import secrets
-import shutil
 import ssl
 import statistics
 import subprocess
@@ -34,9 +33,9 @@ import httpx
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import gateway_world
+from bench.compared import installed
 from bench.printed import printed
 
-ROOT = Path(__file__).resolve().parent.parent
 CASES = (1, 8)
 ROUNDS = 3
 GATE, FASTMCP, FORGE, DIRECT = "gate", "fastmcp", "contextforge", "direct"
@@ -181,42 +180,6 @@ def upstream(port: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")
 
 
-def door(port: int) -> None:
-    """Run a gateway with its HTTPS door until told to stop."""
-    import signal
-    import socket
-
-    import django
-    import uvloop
-
-    django.setup()
-    from django.conf import settings
-
-    from agents import ca, certificates
-    from gateway import https, service
-    from gateway.door import Door
-
-    async def run() -> None:
-        identity = ca.server_identity(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE)
-        agents_ca = certificates.authority().bundle
-        config = service.Config(
-            settings.DATABASE_GATEWAY_URL, "http://localhost", identity.certificate, identity.key, identity.passphrase,
-            node="door-1",
-        )  # fmt: skip
-        gate = await service.start(config)
-        tls = https.context(identity.certificate, identity.key, identity.passphrase, agents_ca)
-        server = https.Server(Door(gate.ways), tls, timeout_graceful_shutdown=1)
-        serving = asyncio.create_task(server.serve(sockets=[socket.create_server(("127.0.0.1", port))]))
-        stop = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        await stop.wait()
-        server.should_exit = True
-        await serving
-        await gate.stop()
-
-    uvloop.run(run())
-
-
 def _put_behind(port: int) -> None:
     """The tool server behind the gate, its list accepted; the world's policy permits it."""
     from accounts.models import Role, User
@@ -241,7 +204,7 @@ def _put_behind(port: int) -> None:
 @contextmanager
 def fastmcp(up: int, folder: Path) -> Iterator[int]:
     """Fastmcp's own proxy before the same server."""
-    port, python = gateway_world.free_port(), _installed("fastmcp", folder)
+    port, python = gateway_world.free_port(), installed("fastmcp", folder)
     command = [python, "-c", PROXY.format(up=up, port=port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -255,7 +218,7 @@ def fastmcp(up: int, folder: Path) -> Iterator[int]:
 @contextmanager
 def forge(up: int, folder: Path) -> Iterator[Peer]:
     """ContextForge before the same server, with its own database (SQLite) and its own sign-in, as it comes but for its limit of a hundred requests a minute."""
-    port, python = gateway_world.free_port(), _installed("mcp-contextforge-gateway", folder)
+    port, python = gateway_world.free_port(), installed("mcp-contextforge-gateway", folder)
     secret = secrets.token_urlsafe(48)
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(folder), "DATABASE_URL": f"sqlite:///{folder}/forge.db", "JWT_SECRET_KEY": secret,
@@ -289,18 +252,6 @@ def _forge_token(python: str, secret: str, environment: dict[str, str]) -> str:
     return made.stdout.strip().splitlines()[-1]
 
 
-def _installed(package: str, folder: Path) -> str:
-    """The Python of a virtual environment with `package` in it. Raises SystemExit."""
-    uv = shutil.which("uv") or str(ROOT / ".venv" / "bin" / "uv")
-    python = folder / package / "bin" / "python"
-    try:
-        subprocess.run([uv, "venv", "-q", str(folder / package), "--python", sys.executable], check=True)
-        subprocess.run([uv, "pip", "install", "-q", "--python", str(python), package], check=True)
-    except (OSError, subprocess.CalledProcessError):
-        raise SystemExit(f"{package} to compare with cannot be installed.") from None
-    return str(python)
-
-
 def compared(quick: bool) -> list[dict[str, Any]]:
     """The figures of ours and of the peers, in one run."""
     with ExitStack() as stack:
@@ -308,8 +259,8 @@ def compared(quick: bool) -> list[dict[str, Any]]:
         folder.chmod(0o755)
         world = stack.enter_context(gateway_world.running(folder))
         up, port = gateway_world.free_port(), gateway_world.free_port()
-        for part, number in (("upstream", up), ("door", port)):
-            stack.enter_context(gateway_world.process(part, number, "bench.gateway_mcp"))
+        for part, number, module in (("upstream", up, "bench.gateway_mcp"), ("door", port, "bench.gateway_world")):
+            stack.enter_context(gateway_world.process(part, number, module))
             gateway_world.wait_for_port(number)
         _put_behind(up)
         proxy = stack.enter_context(fastmcp(up, folder))

@@ -27,6 +27,8 @@ POLICY = """
 permit (principal in Function::"bench", action in Action::"sql:read", resource == Resource::"shop");
 @id("calls") @why("The benchmark calls tools.")
 permit (principal in Function::"bench", action in Action::"mcp:use", resource == Resource::"till");
+@id("asks") @why("The benchmark reads an API.")
+permit (principal in Function::"bench", action == Action::"http:read", resource == Resource::"api");
 """
 
 
@@ -250,6 +252,43 @@ def gateway(port: int) -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await stop.wait()
+        await gate.stop()
+
+    uvloop.run(run())
+
+
+def door(port: int) -> None:
+    """Run a gateway with its HTTPS door until told to stop."""
+    import asyncio
+    import signal
+    import socket
+
+    import django
+    import uvloop
+
+    django.setup()
+    from django.conf import settings
+
+    from agents import ca, certificates
+    from gateway import https, service
+    from gateway.door import Door
+
+    async def run() -> None:
+        identity = ca.server_identity(settings.STATE_DIR / "keys", settings.KEY_PASSPHRASE)
+        agents_ca = certificates.authority().bundle
+        config = service.Config(
+            settings.DATABASE_GATEWAY_URL, "http://localhost", identity.certificate, identity.key, identity.passphrase,
+            node="door-1",
+        )  # fmt: skip
+        gate = await service.start(config)
+        tls = https.context(identity.certificate, identity.key, identity.passphrase, agents_ca)
+        server = https.Server(Door(gate.ways), tls, timeout_graceful_shutdown=1)
+        serving = asyncio.create_task(server.serve(sockets=[socket.create_server(("127.0.0.1", port))]))
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        await stop.wait()
+        server.should_exit = True
+        await serving
         await gate.stop()
 
     uvloop.run(run())

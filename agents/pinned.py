@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterable
 from ipaddress import ip_address
 
@@ -35,20 +36,16 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """A connection to the first address of `host` that may be reached, and that accepts."""
         problem: Exception = AddressRefused(f"{host} leads to an address that no resource has")
-        for address in await self._addresses(host, port):
+        try:
+            found = await addresses(host, port, near=self._near)
+        except (OSError, UnicodeError):
+            raise httpcore.ConnectError(f"there is no host called {host}") from None
+        for address in found:
             try:
                 return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
         raise problem
-
-    async def _addresses(self, host: str, port: int) -> list[str]:
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
-        except (OSError, UnicodeError):
-            raise httpcore.ConnectError(f"there is no host called {host}") from None
-        addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-        return [one for one in addresses if may_be_reached(one) and (self._near or not is_private(one))]
 
     async def connect_unix_socket(
         self,
@@ -62,6 +59,13 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
+
+
+async def addresses(host: str, port: int, *, near: bool) -> list[str]:
+    """Where a name leads, as far as it may be connected to. Raises OSError and UnicodeError where there is no such host."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    every = dict.fromkeys(str(entry[4][0]) for entry in found)
+    return [one for one in every if may_be_reached(one) and (near or not is_private(one))]
 
 
 def is_private(address: str) -> bool:

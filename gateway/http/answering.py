@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpcore
-
 from activity.hotpath import Frame, columns_json
 from agents.detectors.acting import NONE, Detecting
 from agents.detectors.forms import Form
@@ -18,6 +16,7 @@ from agents.detectors.masker import Masker
 from agents.detectors.masker import masked as look_through
 from agents.detectors.scanner import Scanner
 from gateway.http.masking import Path, hide, masked, parsed, written
+from gateway.http.pool import Answer
 from gateway.http.reading import is_json, media_type
 from gateway.refusal import Refusal
 
@@ -109,7 +108,7 @@ class Given:
 class Passing:
     """One answer, passing."""
 
-    answer: httpcore.Response
+    answer: Answer
     plan: Plan
     secrets: tuple[bytes, ...]
     base: str
@@ -120,7 +119,7 @@ class Passing:
 
     def head(self) -> list[tuple[bytes, bytes]]:
         """The headers that come back. Raises Refusal for a redirect that leads away."""
-        said = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self.answer.headers]
+        said = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.answer.headers]
         self.given.status, self.given.media = self.answer.status, media_type(said)
         passed = ANSWERED - OF_PARTS if self.plan.scanner else ANSWERED
         headers = [(name, hide(value.encode("latin-1"), self.secrets)) for name, value in said if name in passed]
@@ -173,12 +172,9 @@ class Passing:
             yield out
 
     async def _decoded(self) -> AsyncIterator[bytes]:
-        coding = next(
-            (v.decode("latin-1").lower().strip() for n, v in self.answer.headers if n.lower() == b"content-encoding"),
-            "",
-        )
+        coding = self.answer.header(b"content-encoding").lower().strip()
         if coding in {"", "identity"}:
-            async for data in self.answer.aiter_stream():
+            async for data in self.answer.body():
                 yield data
             return
         if coding not in {"gzip", "x-gzip", "deflate"}:
@@ -187,7 +183,7 @@ class Passing:
             )
         inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)
         try:
-            async for data in self.answer.aiter_stream():
+            async for data in self.answer.body():
                 left = data
                 while left:  # a little at a time: a small answer may unfold into a large one
                     yield inflating.decompress(left, 65_536)

@@ -11,19 +11,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-import httpcore
 import structlog
 
 from activity.hotpath import Outcome
-from agents.pinned import AddressRefused
 from approvals.models import Hold
 from gateway.action import Caller
 from gateway.callers import as_proved
 from gateway.holds import Left
 from gateway.http.answering import Passing, Plan
+from gateway.http.connection import Sending, head
 from gateway.http.known import Targets
+from gateway.http.lost import Elsewhere, Late, Lost, Unreached
 from gateway.http.party import Asking
-from gateway.http.reaching import LONGEST, TIMES
+from gateway.http.pool import Answer
+from gateway.http.reaching import LONGEST, SILENT_FOR
 from gateway.http.reading import LONGEST_BODY, Call, unread
 from gateway.http.reading import Request as Asked
 from gateway.http.targets import Target
@@ -144,29 +145,27 @@ class HttpDoor:
         passing: Passing | None = None
         started = False
         try:
-            async with target.pool.stream(
-                call.operation.method, _url(target, call), headers=_headers(target, call, begun.obligations), content=call.body or None,
-                extensions={"timeout": TIMES},
-            ) as upstream:  # fmt: skip
+            sending = _sending(target, call, begun.obligations)
+            with await target.pool.ask(sending, silent_for=SILENT_FOR) as upstream:
                 passing = _passing(upstream, begun, target, visit)
-                head = passing.head()
+                headers = passing.head()
                 if passing.whole:
                     body = b"".join([part async for part in passing.body()])
-                    head.append((b"content-length", str(len(body)).encode()))
+                    headers.append((b"content-length", str(len(body)).encode()))
                     started = True
-                    await _start(send, passing.given.status, head)
+                    await _start(send, passing.given.status, headers)
                     await send({"type": "http.response.body", "body": body})
                 else:
                     started = True
-                    await _start(send, passing.given.status, head)
+                    await _start(send, passing.given.status, headers)
                     async for part in passing.body():
                         await send({"type": "http.response.body", "body": part, "more_body": True})
                     await send({"type": "http.response.body", "body": b""})
         except Refusal as refusal:  # of the answer: the request was sent
             self._end(begun, visit, passing, _unanswered(call), refusal.message)
             return None if started else Problem(502, refusal.code, refusal.message, action=begun.action_id).reply
-        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as error:
-            status, problem = _lost(error, call, passing)
+        except Lost as error:
+            status, problem = _lost(error, call)
             self._end(begun, visit, passing, status, problem.message)
             return None if started else problem_of(problem, begun.action_id).reply
         except asyncio.CancelledError:
@@ -246,17 +245,9 @@ def _held(hold: Hold) -> Reply:
     return answer(said, 202, {"location": address, "retry-after": "5"})
 
 
-def _url(target: Target, call: Call) -> httpcore.URL:
-    way = target.way
-    host = way.host.encode("idna") if not way.host.isascii() else way.host.encode()
-    return httpcore.URL(
-        scheme=b"https" if way.tls else b"http", host=host, port=way.port, target=call.target.encode("ascii")
-    )
-
-
-def _headers(target: Target, call: Call, plan: Plan) -> list[tuple[bytes, bytes]]:
-    """What goes up: what the agent may say, then what the gate says itself. Where detectors act, no part of an answer is asked for."""
-    own = [("Host", target.authority), ("User-Agent", "narrowgate"), ("Accept-Encoding", "identity")]
+def _sending(target: Target, call: Call, plan: Plan) -> Sending:
+    """What goes up: what the gate says itself, then what the agent may say. Where detectors act, no part of an answer is asked for."""
+    own = [("Host", target.way.authority), ("User-Agent", "narrowgate"), ("Accept-Encoding", "identity")]
     if call.body or not call.operation.reads:
         own.append(("Content-Length", str(len(call.body))))
     credential = target.credential
@@ -264,12 +255,12 @@ def _headers(target: Target, call: Call, plan: Plan) -> list[tuple[bytes, bytes]
     left_out |= {credential[0].lower()} if credential is not None else set()
     given = [pair for pair in call.headers if pair[0] not in left_out]
     own += [credential] if credential is not None else []
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*own, *given)]
+    return Sending(call.operation.method, head(call.operation.method, call.target, (*own, *given)) + call.body)
 
 
-def _passing(upstream: httpcore.Response, begun: Admission[Plan], target: Target, visit: Visit) -> Passing:
+def _passing(upstream: Answer, begun: Admission[Plan], target: Target, visit: Visit) -> Passing:
     scheme = "https" if target.way.tls else "http"
-    base, here = f"{scheme}://{target.authority}{target.base}", f"/http/{visit.caller.resource}"
+    base, here = f"{scheme}://{target.way.authority}{target.base}", f"/http/{visit.caller.resource}"
     return Passing(upstream, begun.obligations, target.secrets, base, here)
 
 
@@ -289,17 +280,17 @@ def _came(passing: Passing) -> tuple[str, str]:
     return ("failed", f"The API answered {status}.") if status >= 400 else ("done", "")
 
 
-def _lost(error: Exception, call: Call, passing: Passing | None) -> tuple[str, Refusal]:
+def _lost(error: Lost, call: Call) -> tuple[str, Refusal]:
     """What became of a request whose answer was lost: one that changes something may have run."""
     log.info("api_lost", error=f"{type(error).__name__}: {error}")
-    if isinstance(error, AddressRefused):
+    if isinstance(error, Elsewhere):
         return "failed", Refusal("The API is at an address that no resource has.", code="address_refused")
-    if isinstance(error, (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)):
+    if isinstance(error, Unreached):
         return "failed", Refusal(
             "The API cannot be reached.", code="resource_unavailable", remedy="Try again in a moment."
         )
-    status = "failed" if call.operation.reads or passing is not None else "uncertain"
-    if isinstance(error, httpcore.TimeoutException):
+    status = _unanswered(call)
+    if isinstance(error, Late):
         return status, Refusal(
             "The API did not answer in time.", code="resource_timeout", remedy="It may have happened."
         )

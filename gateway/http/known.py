@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
-import httpcore
 from django.db import transaction
 
 from agents.actors import resource_subject
 from agents.detectors.acting import Detecting
 from agents.models import Resource
 from gateway.action import Caller
+from gateway.http.pool import Pool
 from gateway.http.reaching import LONGEST
 from gateway.snapshot import Watch
 from gateway.threads import in_thread
@@ -27,7 +27,7 @@ class Reached(Protocol):
     """One resource, as it is reached."""
 
     @property
-    def pool(self) -> httpcore.AsyncConnectionPool | None:
+    def pool(self) -> Pool | None:
         """The connections to it; None where it is no host."""
         ...
 
@@ -92,13 +92,13 @@ class Targets(Generic[T]):
         await asyncio.gather(*retiring, return_exceptions=True)
         for _, target in self._known.values():
             if target.pool is not None:
-                await target.pool.aclose()
+                target.pool.close()
         self._known.clear()
 
 
-async def _retire(pool: httpcore.AsyncConnectionPool) -> None:
+async def _retire(pool: Pool) -> None:
     """Close `pool` when the longest answer that may come through it is over, or when this is cancelled."""
     try:
         await asyncio.sleep(LONGEST)
     finally:
-        await pool.aclose()
+        pool.close()

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-import httpcore
-
 from agents.api_models import ApiDescription
 from agents.models import Resource
 from agents.openapi import Operation
@@ -17,6 +15,7 @@ from agents.vault import Login, open_secret
 from core.errors import NarrowgateError, NotFound
 from gateway.http.masking import Path, read_path
 from gateway.http.paths import Routes
+from gateway.http.pool import Pool
 from gateway.http.reaching import Way
 from gateway.http.reading import NEVER
 from gateway.refusal import Refusal
@@ -37,7 +36,7 @@ class Target:
     routes: Routes
     description: str
     tags: Mapping[str, tuple[tuple[Path, str], ...]]
-    pool: httpcore.AsyncConnectionPool = field(repr=False)
+    pool: Pool = field(repr=False)
     credential: tuple[str, str] | None = field(default=None, repr=False)
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
     """What must not come back in an answer."""
@@ -45,13 +44,6 @@ class Target:
     def tagged(self, operation: str) -> tuple[tuple[Path, str], ...]:
         """The tagged paths in the answers of an operation."""
         return (*self.tags.get(operation, ()), *self.tags.get(ANY_OPERATION, ()))
-
-    @property
-    def authority(self) -> str:
-        """What the Host header says."""
-        usual = 443 if self.way.tls else 80
-        host = f"[{self.way.host}]" if ":" in self.way.host else self.way.host
-        return host if self.way.port == usual else f"{host}:{self.way.port}"
 
 
 def load(name: str, before: Target | None) -> Target:

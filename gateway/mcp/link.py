@@ -44,7 +44,7 @@ class Link(Protocol):
     """One session with a tool server. Not for two tasks that begin or close at once."""
 
     async def begin(self, capabilities: Mapping[str, Any]) -> Welcome:
-        """Begin, with what the client can do. Raises Refusal, and what httpcore raises."""
+        """Begin, with what the client can do. Raises Refusal, Lost, and OSError of a program."""
         ...
 
     def ask(self, said: Said, client: Mapping[str, Any] | None = None) -> AsyncIterator[Said]:

@@ -8,12 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpcore
 import structlog
 from mcp.shared.inbound import NAME_BEARING_METHODS, encode_header_value, mcp_param_headers, x_mcp_header_map
 from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOCOL_VERSION_META_KEY
 
 from agents.tools import TOOL
+from gateway.http.connection import Sending, head
+from gateway.http.lost import Lost
+from gateway.http.pool import Answer, Pool
 from gateway.http.reaching import CONNECT_WITHIN, LONGEST
 from gateway.mcp.jsonrpc import Said, notification, parsed, request, written
 from gateway.mcp.link import ABOUT, HANDSHAKE, LONGEST_ANSWER, MODERN, SessionOver, Welcome, welcome_of
@@ -23,7 +25,6 @@ from gateway.refusal import Refusal
 
 SILENT_FOR: Final = 300.0
 """Seconds that a tool may take without a word."""
-TIMES: Final = {"connect": CONNECT_WITHIN, "read": SILENT_FOR, "write": 60.0, "pool": CONNECT_WITHIN}
 MOST_RESUMED: Final = 20
 """Times that one answer may be taken up again where the server broke its stream off on purpose."""
 LONGEST_ID: Final = 200
@@ -35,7 +36,7 @@ log = structlog.get_logger()
 class OverHttp:
     """See `gateway.mcp.link.Link`. `modern` is what is known of the server's revision, None for nothing."""
 
-    def __init__(self, server: Server, pool: httpcore.AsyncConnectionPool, *, modern: bool | None = None) -> None:
+    def __init__(self, server: Server, pool: Pool, *, modern: bool | None = None) -> None:
         self._server, self._pool = server, pool
         self.modern = modern
         self._session = ""
@@ -107,13 +108,10 @@ class OverHttp:
         raise ConnectionResetError("the stream ended before the answer")
 
     async def _posted(self, said: Said, place: Place) -> AsyncIterator[Said]:
-        body = written(said)
-        async with self._pool.stream(
-            "POST", self._url(), headers=self._headers(said, body), content=body, extensions={"timeout": TIMES}
-        ) as answer:
+        with await self._post(said) as answer:
             if said.get("method") == "initialize":
                 self._session = _session_id(answer)
-            kind = _header(answer, b"content-type").partition(";")[0].strip().lower()
+            kind = answer.header(b"content-type").partition(";")[0].strip().lower()
             if kind == "text/event-stream" and answer.status == 200:
                 async for message in _events(answer, place):
                     yield message
@@ -122,15 +120,14 @@ class OverHttp:
                 raise SessionOver
             if kind != "application/json" or (answer.status != 200 and not self.modern):
                 raise Unanswered(_status(answer.status))
-            yield _message(await _whole(answer))
+            whole = await _whole(answer)
+        yield _message(whole)
 
     async def _got(self, place: Place) -> AsyncIterator[Said]:
         headers = [*self._about(), ("accept", "text/event-stream")]
         headers += [("last-event-id", place.id)] if place.id else []
-        async with self._pool.stream(
-            "GET", self._url(), headers=_encoded(headers), extensions={"timeout": {**TIMES, "read": LONGEST}}
-        ) as answer:
-            if answer.status != 200 or not _header(answer, b"content-type").startswith("text/event-stream"):
+        with await self._pool.ask(self._sending("GET", headers), silent_for=LONGEST) as answer:
+            if answer.status != 200 or not answer.header(b"content-type").startswith("text/event-stream"):
                 return
             async for message in _events(answer, place):
                 yield message
@@ -139,10 +136,7 @@ class OverHttp:
         """See `Link`."""
         if self.modern:
             return  # the revision has nothing that a client says without asking
-        body = written(said)
-        async with self._pool.stream(
-            "POST", self._url(), headers=self._headers(said, body), content=body, extensions={"timeout": TIMES}
-        ) as answer:
+        with await self._post(said) as answer:
             if answer.status == 404 and self._session:
                 raise SessionOver
             if answer.status not in {200, 202, 204}:
@@ -159,11 +153,9 @@ class OverHttp:
         """See `Link`."""
         if not self._session:
             return
-        headers = _encoded(self._about())
-        times = {**TIMES, "read": CONNECT_WITHIN}
-        with suppress(httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError):
-            async with self._pool.stream("DELETE", self._url(), headers=headers, extensions={"timeout": times}):
-                self._session = ""
+        asked, self._session = self._sending("DELETE", self._about()), ""
+        with suppress(Lost), await self._pool.ask(asked, silent_for=CONNECT_WITHIN):
+            pass
 
     # ---- headers ----
     def _with_meta(self, said: Said, client: Mapping[str, Any] | None) -> Said:
@@ -179,10 +171,15 @@ class OverHttp:
         }
         return {**said, "params": {**params, "_meta": meta}}
 
-    def _headers(self, said: Said, body: bytes) -> list[tuple[bytes, bytes]]:
+    async def _post(self, said: Said) -> Answer:
+        body = written(said)
         headers = [*self._about(), ("accept", "application/json, text/event-stream")]
         headers += [("content-type", "application/json"), ("content-length", str(len(body)))]
-        return _encoded([*headers, *(self._routing(said) if self.modern else ())])
+        headers += self._routing(said) if self.modern else ()
+        return await self._pool.ask(self._sending("POST", headers, body), silent_for=SILENT_FOR)
+
+    def _sending(self, method: str, headers: list[tuple[str, str]], body: bytes = b"") -> Sending:
+        return Sending(method, head(method, self._server.path, headers) + body)
 
     def _routing(self, said: Said) -> list[tuple[str, str]]:
         """What the newest revision says in headers too, for whoever routes by it."""
@@ -203,19 +200,10 @@ class OverHttp:
     def _about(self) -> list[tuple[str, str]]:
         """Who asks, and in which session."""
         server = self._server
-        usual = 443 if server.way.tls else 80
-        host = f"[{server.way.host}]" if ":" in server.way.host else server.way.host
-        headers = [("host", host if server.way.port == usual else f"{host}:{server.way.port}")]
-        headers += [("user-agent", "narrowgate"), ("accept-encoding", "identity")]
+        headers = [("host", server.way.authority), ("user-agent", "narrowgate"), ("accept-encoding", "identity")]
         headers += [("mcp-protocol-version", self._version)] if self._version else []
         headers += [("mcp-session-id", self._session)] if self._session else []
         return [*headers, *([server.credential] if server.credential is not None else [])]
-
-    def _url(self) -> httpcore.URL:
-        way = self._server.way
-        host = way.host.encode("idna") if not way.host.isascii() else way.host.encode()
-        scheme = b"https" if way.tls else b"http"
-        return httpcore.URL(scheme=scheme, host=host, port=way.port, target=self._server.path.encode("ascii"))
 
 
 @dataclass
@@ -234,9 +222,9 @@ class Unanswered(Refusal):
         self.refusal = refusal
 
 
-async def _events(answer: httpcore.Response, place: Place) -> AsyncIterator[Said]:
+async def _events(answer: Answer, place: Place) -> AsyncIterator[Said]:
     events = Events()
-    async for piece in answer.aiter_stream():
+    async for piece in answer.body():
         for one in events.feed(piece):
             place.id = one.id
             place.retry = one.retry if one.retry is not None else place.retry
@@ -244,9 +232,9 @@ async def _events(answer: httpcore.Response, place: Place) -> AsyncIterator[Said
                 yield _message(one.data.encode())
 
 
-async def _whole(answer: httpcore.Response) -> bytes:
+async def _whole(answer: Answer) -> bytes:
     parts, size = [], 0
-    async for piece in answer.aiter_stream():
+    async for piece in answer.body():
         parts.append(piece)
         size += len(piece)
         if size > LONGEST_ANSWER:
@@ -264,9 +252,9 @@ def _message(body: bytes) -> Said:
     return said
 
 
-def _session_id(answer: httpcore.Response) -> str:
+def _session_id(answer: Answer) -> str:
     """What the server calls the session: nothing of it reaches an agent. Raises Refusal for what no header can carry."""
-    found = _header(answer, b"mcp-session-id")
+    found = answer.header(b"mcp-session-id")
     if len(found) > LONGEST_ID or not all("!" <= one <= "~" for one in found):
         raise Refusal("The tool server begins with what cannot be read.", code="answer_unclear")
     return found
@@ -274,11 +262,3 @@ def _session_id(answer: httpcore.Response) -> str:
 
 def _status(status: int) -> Refusal:
     return Refusal(f"The tool server answered {status}.", code="resource_unavailable", remedy="Its owner knows why.")
-
-
-def _header(answer: httpcore.Response, name: bytes) -> str:
-    return next((value.decode("latin-1") for given, value in answer.headers if given.lower() == name), "")
-
-
-def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]

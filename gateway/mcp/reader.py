@@ -90,7 +90,7 @@ class Reader:
         finally:
             await link.close()
             if server.pool is not None:
-                await server.pool.aclose()
+                server.pool.close()
 
 
 def _asked() -> list[tuple[UUID, str]]:

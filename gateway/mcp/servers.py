@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-import httpcore
-
 from agents.models import Resource
 from agents.tool_models import ToolServer
 from agents.tools import Definition
 from agents.vault import Login, open_secret
 from core.errors import NarrowgateError, NotFound
 from gateway.http.masking import Path, read_path
+from gateway.http.pool import Pool
 from gateway.http.reaching import Way
 from gateway.http.targets import SHORTEST_HIDDEN, credential_of
 from gateway.mcp.offers import Accepted
@@ -36,7 +35,7 @@ class Server:
     accepted: Accepted
     tags: Tags
     command: tuple[str, ...] = ()
-    pool: httpcore.AsyncConnectionPool | None = field(default=None, repr=False)
+    pool: Pool | None = field(default=None, repr=False)
     credential: tuple[str, str] | None = field(default=None, repr=False)
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
     """What must not come back in an answer."""

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpcore
 import structlog
 
 from agents import tool_actions
@@ -18,6 +17,7 @@ from agents.access import Identity
 from agents.tools import Definition
 from core.errors import NarrowgateError
 from gateway.http.known import Targets
+from gateway.http.lost import Late, Lost
 from gateway.mcp.jsonrpc import Response, Said, request
 from gateway.mcp.link import MODERN, Link, Welcome
 from gateway.mcp.offers import CAPABILITY, LISTS, Key, offered_by, unusable
@@ -37,7 +37,7 @@ MOST_OF_ONE: Final = 100
 """Sessions of one agent at one server."""
 MOST_PAGES: Final = 50
 SWEEP: Final = 5.0
-LOST: Final = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError)
+LOST: Final = (Lost, OSError)
 """What a link raises where a server is not reached, or is lost."""
 log = structlog.get_logger()
 Who = tuple[object, ...]
@@ -265,7 +265,7 @@ def _shared(identity: Identity) -> str:
 def unreached(error: Exception) -> Refusal:
     """Why a server is not reached: the agent learns no more than that."""
     log.info("tool_server_unreached", error=f"{type(error).__name__}: {error}")
-    if isinstance(error, httpcore.TimeoutException):
+    if isinstance(error, Late):
         return Refusal(
             "The tool server did not answer in time.", code="resource_timeout", remedy="Try again in a moment."
         )

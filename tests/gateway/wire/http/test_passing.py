@@ -209,6 +209,9 @@ def test_half_an_answer_is_not_passed_off_as_a_whole_one(agent: Agent) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         agent.send("GET", "/cut")
     assert last(shape="cut", status="failed").message == "The API broke off."
+    with pytest.raises(httpx.RemoteProtocolError):
+        agent.send("POST", "/cut")
+    assert last(shape="cutting", status="uncertain").message == "The API broke off."
     assert agent.send("GET", "/customers/1").status_code == 200
 
 

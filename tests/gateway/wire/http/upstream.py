@@ -188,7 +188,7 @@ DOCUMENT = {
         "/events": {"get": {"operationId": "events"}},
         "/moved/{how}": {"get": {"operationId": "moved"}, "post": {"operationId": "moving"}},
         "/dies": {"get": {"operationId": "diesReading"}, "post": {"operationId": "diesWriting"}},
-        "/cut": {"get": {"operationId": "cut"}},
+        "/cut": {"get": {"operationId": "cut"}, "post": {"operationId": "cutting"}},
         "/slow": {"get": {"operationId": "slow"}},
     },
 }

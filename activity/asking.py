@@ -51,6 +51,11 @@ def claim(agent_id: UUID, key: str, canonical: bytes) -> tuple[UUID, bool]:
     return asked.action_id, first
 
 
+def asked_under(agent_id: UUID, key: str) -> UUID | None:
+    """The action that this agent asked for under `key`, if it did."""
+    return Asked.objects.filter(agent_id=agent_id, key=key).values_list("action_id", flat=True).first()
+
+
 def report(action_id: UUID, said: Report, *, agent: Actor) -> Action:
     """Note what came of an action that `agent` carried out itself, by its own word. The same again changes nothing.
 

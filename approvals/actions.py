@@ -19,7 +19,7 @@ from accounts.quorum import Requirement
 from activity.actions import refuse_held, release_held
 from agents.actors import agent_actor
 from agents.locking import answerable
-from approvals import asking, grant_actions, granting, releasing, signing
+from approvals import asking, grant_actions, granting, releasing, resubmit_actions, signing
 from approvals.asking import HoldRequest
 from approvals.eligibility import standing
 from approvals.errors import PoliciesChanged, QuorumLost
@@ -62,11 +62,13 @@ def ask(request: HoldRequest) -> Hold:
             noted(Event.HOLD_JOINED, hold, agent_actor(agent), details={"joined_by": str(request.action_id)})
             return hold
         hold = asking.fresh(request, agent, now=now)
+        hold.resubmits = resubmit_actions.announced(request, now=now)
         hold.grant = granting.covering(hold, request.canonical, now=now)
         if hold.grant is None:
             asking.require_room(agent, resource, now=now)
         hold.save(force_insert=True)
         details = {"requirement": hold.requirement, "deadline": hold.deadline.isoformat(), "policies": _policies(hold)}
+        details |= {"resubmits": str(hold.resubmits_id)} if hold.resubmits else {}
         noted(Event.HOLD_ASKED, hold, agent_actor(agent), details=details | terms_of(hold))
         if hold.grant:
             grant_actions.use(hold.grant, hold)

@@ -65,13 +65,15 @@ class StandingSerializer(serializers.Serializer[Standing]):
 
 
 class HoldSerializer(serializers.ModelSerializer[Hold]):
-    """A hold. `purpose` is what the agent claims; `you` is where whoever asks stands."""
+    """A hold. `purpose` is what the agent claims, and so is `justification`: why it asks again what `resubmits` denied; `you` is where whoever asks stands."""
 
     action = HeldActionSerializer(source="*")
     agent = serializers.CharField(source="agent.name")
     resource = serializers.CharField(source="resource.name")
     expires_at = serializers.DateTimeField(source="deadline")
     handed_to = serializers.CharField(source="handed_to.username", default=None)
+    resubmits = serializers.UUIDField(source="resubmits_id", default=None)
+    justification = serializers.CharField(source="resubmits.justification", default="")
     reviews = ReviewSerializer(many=True)
     you = serializers.SerializerMethodField()
 
@@ -82,7 +84,7 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
         fields: ClassVar = [
             "id", "digest", "status", "asked_at", "expires_at", "agent", "resource", "purpose", "action", "requirement",
             "reasons", "severity", "passkey", "policy_version", "estimate", "risk", "in_transaction", "reviews", "settled_at", "settled_because",
-            "released_at", "grant_id", "escalate_to", "escalate_at", "escalated_at", "handed_to", "you",
+            "released_at", "grant_id", "escalate_to", "escalate_at", "escalated_at", "handed_to", "resubmits", "justification", "you",
         ]  # fmt: skip
 
     @extend_schema_field(StandingSerializer)

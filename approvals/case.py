@@ -209,6 +209,11 @@ class Case:
         return None if self.waiting else erasure_of(Action.objects.filter(id=self.hold.action_id).first())
 
     @cached_property
+    def again(self) -> Hold | None:
+        """The hold that asks again what was denied here."""
+        return queries.visible_to(self.reader).filter(resubmits=self.hold).first() if self.hold.justification else None
+
+    @cached_property
     def session(self) -> Session | None:
         """The session that asked."""
         return Session.objects.filter(id=self.hold.session_id).first()

@@ -57,4 +57,4 @@ def forget_recordings(actions: Collection[UUID], words: str, **_sent: object) ->
         raise Refused(
             "A grant rests on an action in it.", "Take the grant back, or wait for its end.", code="still_open"
         )
-    held.update(shown=words, summary=words, salt=b"", purpose="", estimate=None)
+    held.update(shown=words, summary=words, salt=b"", purpose="", justification="", estimate=None)

@@ -115,6 +115,13 @@ class Hold(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     settled_because = models.CharField(max_length=300, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
+    # The denied one that it is asked again of
+    resubmits = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="resubmitted"
+    )
+    # Why the agent asks it again: its claim, made after people had denied this one
+    justification = models.CharField(max_length=500, blank=True, default="", db_default="")
+    justified_at = models.DateTimeField(null=True, blank=True)
     # The grant that it did not have to wait by
     grant = models.ForeignKey("Grant", null=True, blank=True, on_delete=models.PROTECT, related_name="covered")
 
@@ -132,6 +139,9 @@ class Hold(models.Model):
             models.Index(fields=["agent", "-asked_at"], name="hold_by_agent"),
             models.Index(fields=["-settled_at"], name="hold_settled_recent"),
             models.Index(fields=["shape", "-asked_at"], name="hold_same_shape"),
+            models.Index(
+                fields=["agent", "resource"], condition=models.Q(justified_at__isnull=False), name="hold_justified"
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(deadline__gt=models.F("asked_at")), name="hold_has_deadline"),

@@ -22,7 +22,7 @@ WITH_REVIEWS: Prefetch[str, QuerySet[Review], str] = Prefetch(
 )
 """To prefetch holds' reviews and their reviewers with: one query."""
 RELATED = (
-    "agent__owner__manager", "manager", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "resource__owner", "on_behalf_of", "grant", "handed_to",
+    "agent__owner__manager", "manager", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "resource__owner", "on_behalf_of", "grant", "handed_to", "resubmits",
 )  # fmt: skip
 
 

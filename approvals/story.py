@@ -31,6 +31,7 @@ def story(hold: Hold, action: Action | None, glass: BrokenGlass | None = None) -
         *_reviews(hold),
         *_broken(glass),
         *_endings(hold, action),
+        *_justified(hold),
     ]
     return [
         Step(step.at, step.who, step.did, _after(step.at, hold)) for step in sorted(steps, key=lambda step: step.at)
@@ -68,6 +69,10 @@ def _granted(hold: Hold) -> list[Step]:
     return [
         Step(hold.settled_at, _GATE, f"did not let it wait: the grant of {words.clock(hold.grant.given_at)} covers it")
     ]
+
+
+def _justified(hold: Hold) -> list[Step]:
+    return [Step(hold.justified_at, hold.agent.name, "said why it asks again")] if hold.justified_at else []
 
 
 def _broken(glass: BrokenGlass | None) -> list[Step]:

@@ -130,6 +130,7 @@ class Event(StrEnum):
         "hold:reminded",
         "Three quarters of its time are over: those who may still review it are told again.",
     )
+    HOLD_RESUBMITTED = "hold:resubmitted", "The agent said why it asks again what people denied."
     HOLD_RETRACTED = "hold:retracted", "One person took their approval back while the action still waited."
     HOLD_STAGE = "hold:second_stage", "The first stage of the requirement is full: those of the second decide."
     HOLD_SETTLED = "hold:settled", "The reviews met the requirement."

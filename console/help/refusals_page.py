@@ -26,11 +26,12 @@ POLICY: Final[Says] = {
     "engine_error": ("The decision itself failed.", "Try again; if it stays, tell a platform engineer the action's identifier."),
 }  # fmt: skip
 HOLDS: Final[Says] = {
-    "hold_denied": ("A reviewer denied it.", "The reviewer's words are in the message. Change what you ask, do not ask the same again."),
+    "hold_denied": ("A reviewer denied it.", "The reviewer's words are in the message. Change what you ask, or [say why](asking.md#ask-again-what-people-denied) the same is asked again."),
     "hold_expired": ("Nobody decided before the deadline.", "Ask again when reviewers are there; the hold's page names who may."),
     "hold_withdrawn": ("The client, the owner or the deputy took it back.", "Ask again if it is still needed."),
     "hold_lapsed": ("It was approved, and not collected in time, or policy changed meanwhile.", "Ask again; it needs new reviews."),
     "hold_released": ("It was approved, and another session of this agent ran it.", "Nothing: it ran once. Its result is in that session."),
+    "resubmitted_enough": ("People have denied it three times in a row.", "Talk to those who decide it; the agent's owner knows them."),
     "once_only": ("What is critical, or sits in an open transaction, or was approved once by somebody, is approved once at a time.", "Approve it once."),
     "too_many_questions": ("Ten questions were asked of one hold.", "Decide by what is known."),
     "not_alike": ("Holds that do not ask alike were decided at once.", "Decide them one by one."),
@@ -124,6 +125,8 @@ CONNECTION: Final[Says] = {
     "address_refused": ("The API's name leads to an address that no resource has.", "A platform engineer registers it by address, or with a CA of its own."),
     "resource_timeout": ("The API did not answer in time.", "What changes something may have happened: the action's page says `uncertain`."),
     "key_reused": ("Under this Idempotency-Key something else was asked for.", "Use a new key for a new request, and the same one to repeat it."),
+    "asked_for_another": ("It was asked on behalf of somebody else than the token is for.", "Come with a token for the same person."),
+    "too_many_streams": ("The agent follows ten actions at this gateway already.", "Close a stream, or ask with `?wait=60`."),
     "in_progress": ("The same request, under the same key, is being decided.", "Ask again in a moment, with the same key."),
     "method_not_allowed": ("The address takes another method.", "The `Allow` header names it."),
     "invalid_request": ("The request cannot be read: a header twice, or a body that did not arrive in time.", "The problem names the part."),

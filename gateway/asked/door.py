@@ -4,8 +4,10 @@ The gate is not in the way of what happens then: such actions say `enforced: fal
 
     POST /v1/actions                 ask; the header Idempotency-Key makes a repetition the same action
     GET  /v1/actions/ID?wait=SECONDS what became of it; an approved one is released to whoever asks
+    GET  /v1/actions/ID              the same as it changes, where text/event-stream is accepted
     POST /v1/actions/ID/outcome      what came of it
     POST /v1/actions/ID/withdraw     take it back while it waits
+    POST /v1/actions/ID/resubmit     ask again what people denied, and say why
 """
 
 from __future__ import annotations
@@ -25,10 +27,12 @@ from activity.models import Action
 from agents.access import Identity
 from agents.actors import agent_actor
 from approvals import actions as approvals
+from approvals import resubmit_actions
 from approvals.models import Hold
 from core.errors import AlreadySettled, Invalid, NarrowgateError
 from gateway.action import Caller
-from gateway.asked import reading
+from gateway.asked import following, reading
+from gateway.asked.following import Followers, Following
 from gateway.asked.party import Asker
 from gateway.asked.reports import canonical_of, described, own_action
 from gateway.callers import as_proved
@@ -46,9 +50,10 @@ LONGEST_WAIT: Final = 60
 """Seconds that an answer is waited for in one request."""
 AGAIN: Final = "5"
 """Seconds after which a client that does not wait may look again."""
-_PATH: Final = re.compile(r"/v1/actions(?:/([0-9a-fA-F-]{36})(?:/(outcome|withdraw))?)?\Z")
+_PATH: Final = re.compile(r"/v1/actions(?:/([0-9a-fA-F-]{36})(?:/(outcome|withdraw|resubmit))?)?\Z")
 _UNDECIDED: Final = frozenset({Hold.Status.WAITING, Hold.Status.APPROVED})
-Way = Callable[[Request, Identity], Awaitable[Reply]]
+Answer = Reply | Following
+Way = Callable[[Request, Identity], Awaitable[Answer]]
 
 
 class AskedDoor:
@@ -59,12 +64,13 @@ class AskedDoor:
         self._holds = holds
         self._visits = visits
         self._running: set[UUID] = set()
+        self._followers = Followers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         request = Request(scope, receive)
         try:
-            reply = await self._answer(request)
+            reply: Answer = await self._answer(request)
         except Problem as problem:
             reply = problem.reply
         except (Refusal, NarrowgateError) as error:
@@ -73,7 +79,7 @@ class AskedDoor:
             return
         await reply.send(send)
 
-    async def _answer(self, request: Request) -> Reply:
+    async def _answer(self, request: Request) -> Answer:
         way = self._way(request)
         return await way(request, await request.identity())
 
@@ -86,7 +92,8 @@ class AskedDoor:
             return _only("POST", request, self._ask)
         if found[2] is None:
             return _only("GET", request, partial(self._look, action_id))
-        return _only("POST", request, partial(self._report if found[2] == "outcome" else self._withdraw, action_id))
+        ways = {"outcome": self._report, "withdraw": self._withdraw, "resubmit": self._resubmit}
+        return _only("POST", request, partial(ways[found[2]], action_id))
 
     # ---- asking ----
     async def _ask(self, request: Request, identity: Identity) -> Reply:
@@ -94,16 +101,19 @@ class AskedDoor:
         wish = reading.read(await request.body(reading.LONGEST, WITHIN))
         with await self._visits.begun_by(request, identity, protocol=ASK) as visit:
             form = reading.covered(wish, visit.caller)
-            action_id, first = await in_thread(asking.claim, visit.caller.agent_id, key, form)
-            known = None if first else await in_thread(_known, action_id)
-            if known is not None:
-                return _again(*known)
-            with self._alone(action_id):
-                # Another may have come to its end since this one looked.
-                known = None if first else await in_thread(_known, action_id)
-                if known is None:
-                    return await self._first(visit, as_proved(visit.caller, identity), wish, form, str(action_id))
+            return await self._once(visit, identity, wish, form, key)
+
+    async def _once(self, visit: Visit, identity: Identity, wish: reading.Wish, form: bytes, key: str) -> Reply:
+        action_id, first = await in_thread(asking.claim, visit.caller.agent_id, key, form)
+        known = None if first else await in_thread(_known, action_id)
+        if known is not None:
             return _again(*known)
+        with self._alone(action_id):
+            # Another may have come to its end since this one looked.
+            known = None if first else await in_thread(_known, action_id)
+            if known is None:
+                return await self._first(visit, as_proved(visit.caller, identity), wish, form, str(action_id))
+        return _again(*known)
 
     @contextmanager
     def _alone(self, action_id: UUID) -> Iterator[None]:
@@ -127,10 +137,12 @@ class AskedDoor:
         return _told(*cast("tuple[Action, Hold | None]", found))  # it was committed before `begin` returned
 
     # ---- looking ----
-    async def _look(self, action_id: UUID, request: Request, identity: Identity) -> Reply:
+    async def _look(self, action_id: UUID, request: Request, identity: Identity) -> Answer:
         wait = _wait(request.query)
         await request.body(0, WITHIN)
         found, hold = await in_thread(own_action, action_id, identity)
+        if following.wanted(request):
+            return await self._followed(found, hold, request, identity)
         if hold is None or hold.status not in _UNDECIDED:
             return _told(found, hold)
         with await self._visits.begun_by(request, identity, protocol=ASK) as visit:
@@ -138,12 +150,25 @@ class AskedDoor:
                 await self._settled(as_proved(visit.caller, identity), found, hold, wait, left)
         return _told(*await in_thread(own_action, action_id, identity))
 
-    async def _settled(self, caller: Caller, found: Action, hold: Hold, wait: int, left: asyncio.Event) -> None:
+    async def _followed(self, found: Action, hold: Hold | None, request: Request, identity: Identity) -> Answer:
+        if request.query:
+            raise Invalid("wait", "A stream goes on until the action is over.", "Leave wait out, or do not accept one.")
+        last = request.header("last-event-id")
+        if following.is_over(found):
+            return following.told_at_once(found, hold, last)
+        visit = await self._visits.begun_by(request, identity, protocol=ASK)
+        self._followers.come(visit.caller.agent_id)
+        settle = partial(self._settled, as_proved(visit.caller, identity))
+        return Following(found.id, request, identity, visit, self._followers, settle, last)
+
+    async def _settled(self, caller: Caller, found: Action, hold: Hold, wait: float, left: asyncio.Event) -> None:
         """Wait for people; release what they approved, unless it passes through the gate: whoever waits there gets it."""
-        timer = asyncio.get_running_loop().call_later(wait, left.set)
+        over = asyncio.Event()
+        timer = asyncio.get_running_loop().call_later(wait, over.set)
+        leaving = asyncio.create_task(_pass_on(left, over))
         try:
             form = b"" if found.enforced else await in_thread(canonical_of, found.id)
-            party = Asker(form, str(found.id), found.number, left)
+            party = Asker(form, str(found.id), found.number, over)
             if found.enforced:
                 await self._holds.approval(hold, party)
             else:
@@ -152,6 +177,7 @@ class AskedDoor:
             return  # what became of it is read again
         finally:
             timer.cancel()
+            leaving.cancel()
 
     # ---- afterwards ----
     async def _report(self, action_id: UUID, request: Request, identity: Identity) -> Reply:
@@ -165,12 +191,56 @@ class AskedDoor:
         await in_thread(_take_back, action_id, identity)
         return _told(*await in_thread(own_action, action_id, identity))
 
+    async def _resubmit(self, action_id: UUID, request: Request, identity: Identity) -> Reply:
+        """Say why; what the agent carries out itself is asked again at once, all else when it comes through the gate again."""
+        justification = _justification_of(await request.body(reading.LONGEST, WITHIN))
+        found, _ = await in_thread(own_action, action_id, identity)
+        if found.enforced:
+            return _told(found, await in_thread(_justify, action_id, identity, justification))
+        key = reading.read_key(request.header("idempotency-key"))
+        with await self._visits.begun_by(request, identity, protocol=ASK) as visit:
+            form = await in_thread(canonical_of, action_id)
+            wish = reading.wished(form)
+            if reading.covered(wish, visit.caller) != form:
+                raise Problem(
+                    403,
+                    "asked_for_another",
+                    "It was asked on behalf of somebody else.",
+                    remedy="Come with a token for the same.",
+                )
+            known = await in_thread(asking.asked_under, visit.caller.agent_id, key)
+            if known is None:
+                await in_thread(_justify, action_id, identity, justification)
+            elif known == action_id:
+                raise Problem(
+                    403,
+                    "key_reused",
+                    "This is the key of what was denied.",
+                    remedy="Use a new key.",
+                    field="Idempotency-Key",
+                )
+            return await self._once(visit, identity, wish, form, key)
+
 
 def _take_back(action_id: UUID, identity: Identity) -> None:
     _, hold = own_action(action_id, identity)
     if hold is None:
         raise AlreadySettled("Nothing waits for people here.", "There is nothing to take back.")
     approvals.withdraw(hold.id, by=agent_actor(hold.agent), because="The agent took it back.")
+
+
+def _justify(action_id: UUID, identity: Identity, justification: str) -> Hold:
+    _, hold = own_action(action_id, identity)
+    if hold is None:
+        raise AlreadySettled(
+            "People were not asked about this.", "Policy decided it: whoever maintains that could change it."
+        )
+    return resubmit_actions.resubmit(hold.id, by=agent_actor(hold.agent), justification=justification)
+
+
+async def _pass_on(left: asyncio.Event, over: asyncio.Event) -> None:
+    await left.wait()
+    over.set()
 
 
 def _only(method: str, request: Request, way: Way) -> Way:
@@ -215,6 +285,16 @@ def _wait(query: str) -> int:
     if given or not text.isascii() or not text.isdigit() or int(text) > LONGEST_WAIT:
         raise Invalid("wait", f"wait is a number of seconds, up to {LONGEST_WAIT}; there is nothing else to ask.")
     return int(text)
+
+
+def _justification_of(body: bytes) -> str:
+    said: Mapping[str, Any] = reading.object_of(body)
+    unknown = sorted(said.keys() - {"justification"})
+    if unknown:
+        raise Invalid(unknown[0][:40], "There is no such field.", "Send justification.")
+    if not isinstance(said.get("justification"), str):
+        raise Invalid("justification", "It is a text.", "Say what people should know.")
+    return str(said["justification"])
 
 
 def _report_of(body: bytes) -> Report:

@@ -9,6 +9,7 @@ from activity.models import Action, Asked
 from activity.queries import action_of_agent
 from agents.access import Identity
 from approvals.models import Hold
+from core.errors import NotFound
 from gateway.web import Problem
 
 
@@ -23,8 +24,11 @@ def own_action(action_id: UUID, identity: Identity) -> tuple[Action, Hold | None
 
 
 def canonical_of(action_id: UUID) -> bytes:
-    """What the digest of an asked operation covers."""
-    return bytes(Asked.objects.get(action_id=action_id).canonical)
+    """What the digest of an asked operation covers. Raises NotFound once that was erased."""
+    asked = Asked.objects.filter(action_id=action_id).first()
+    if asked is None:
+        raise NotFound("What it asked for was erased.", "Ask for it anew.")
+    return bytes(asked.canonical)
 
 
 def described(found: Action, hold: Hold | None) -> dict[str, Any]:
@@ -57,4 +61,5 @@ def _hold(hold: Hold) -> dict[str, Any]:
         "deadline": hold.deadline.isoformat(),
         "redeem_by": hold.redeem_by.isoformat() if hold.redeem_by else None,
         "because": hold.settled_because,
+        "resubmits": str(hold.resubmits_id) if hold.resubmits_id else None,
     }

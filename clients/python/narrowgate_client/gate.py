@@ -49,7 +49,7 @@ class Gate:
 
     def run(self, steps: Steps[T]) -> T:
         """Take steps, one request after the other. Raises what they raise."""
-        with httpx.Client(**self._options()) as client:
+        with httpx.Client(**self.options()) as client:
             told = None
             while True:
                 try:
@@ -58,13 +58,13 @@ class Gate:
                     value: T = end.value
                     return value
                 try:
-                    told = _told(client.request(sent.method, sent.path, **_parts(sent)))
+                    told = told_by(client.request(sent.method, sent.path, **parts(sent)))
                 except httpx.HTTPError as error:
-                    raise _lost(error) from None
+                    raise lost(error) from None
 
     async def run_async(self, steps: Steps[T]) -> T:
         """As `run`, on an event loop."""
-        async with httpx.AsyncClient(**self._options()) as client:
+        async with httpx.AsyncClient(**self.options()) as client:
             told = None
             while True:
                 try:
@@ -73,12 +73,12 @@ class Gate:
                     value: T = end.value
                     return value
                 try:
-                    told = _told(await client.request(sent.method, sent.path, **_parts(sent)))
+                    told = told_by(await client.request(sent.method, sent.path, **parts(sent)))
                 except httpx.HTTPError as error:
-                    raise _lost(error) from None
+                    raise lost(error) from None
 
-    def _options(self) -> dict[str, Any]:
-        """No proxy of the environment, no redirect: what is asked goes to the gate and nowhere else."""
+    def options(self) -> dict[str, Any]:
+        """How an HTTP client reaches it. No proxy of the environment, no redirect: what is asked goes to the gate and nowhere else."""
         try:
             trusted = ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
         except OSError as error:
@@ -86,11 +86,13 @@ class Gate:
         return {"base_url": self.address, "verify": trusted, "trust_env": False, "follow_redirects": False}
 
 
-def _parts(sent: Sent) -> dict[str, Any]:
+def parts(sent: Sent) -> dict[str, Any]:
+    """A request as httpx takes it."""
     return {"headers": sent.headers, "data": sent.form, "json": sent.json, "timeout": sent.patience}
 
 
-def _told(response: httpx.Response) -> Told:
+def told_by(response: httpx.Response) -> Told:
+    """What an answer says. Raises Unavailable for what no gateway says."""
     try:
         said = response.json()
     except ValueError:
@@ -100,5 +102,6 @@ def _told(response: httpx.Response) -> Told:
     return Told(response.status_code, said)
 
 
-def _lost(error: httpx.HTTPError) -> Unavailable:
+def lost(error: httpx.HTTPError) -> Unavailable:
+    """That the gateway does not answer."""
     return Unavailable(f"The gateway does not answer: {type(error).__name__}: {error}".rstrip(": "))

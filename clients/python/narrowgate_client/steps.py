@@ -13,6 +13,8 @@ from narrowgate_client.keys import AgentKey
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 A_LOOK = 50
 """Seconds that one request waits for people."""
+A_SILENCE = 45.0
+"""Seconds without a word after which a stream is dead: the gate says something every fifteen."""
 EARLY = 30
 """Seconds before its end at which a token is replaced."""
 TRIES = 3
@@ -65,6 +67,25 @@ class Asker:
             told = yield from self._send("POST", "/v1/actions", json=wish, more={"Idempotency-Key": key})
             if told.status != 409:
                 break
+        return (yield from self._approved(told, wait))
+
+    def resubmit(self, action: str, justification: str, key: str, wait: float | None) -> Steps[str]:
+        """Ask again what people denied, and say why: the identifier of the new action, once it may happen.
+
+        `action` is the denied one's, as `Denied.action` has it. Raises Denied, StillHeld and Unavailable.
+        """
+        said, more = {"justification": justification}, {"Idempotency-Key": key}
+        told = yield from self._send("POST", f"/v1/actions/{action}/resubmit", json=said, more=more)
+        return (yield from self._approved(told, wait))
+
+    def stream(self, action: str, last: str) -> Steps[Sent]:
+        """The request for what is told of an action from the event `last` on, not sent. Raises Denied."""
+        yield from self._renew(now=False)
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "text/event-stream"}
+        headers |= {"Last-Event-ID": last} if last else {}
+        return Sent("GET", f"/v1/actions/{action}", headers, patience=A_SILENCE)
+
+    def _approved(self, told: Told, wait: float | None) -> Steps[str]:
         until = None if wait is None else time.monotonic() + wait
         while told.status == 202:
             left = A_LOOK if until is None else min(A_LOOK, int(until - time.monotonic()))
@@ -79,14 +100,14 @@ class Asker:
         said = {"status": status, "message": message[:500]}
         told = yield from self._send("POST", f"/v1/actions/{action}/outcome", json=said)
         if told.status != 200:
-            raise _refused(told)
+            raise refused(told)
 
     def find(self, operation: str, arguments: Mapping[str, Any], key: str) -> Steps[str]:
         """The identifier of what was asked under `key` before. Raises Denied and Unavailable."""
         wish = {"operation": operation, "arguments": arguments}
         told = yield from self._send("POST", "/v1/actions", json=wish, more={"Idempotency-Key": key})
         if told.status not in {200, 202}:
-            raise _refused(told)
+            raise refused(told)
         return str(told.said.get("id", ""))
 
     def _send(
@@ -130,11 +151,11 @@ def _may(told: Told) -> str:
     """The action's identifier, if it may happen now."""
     if told.status == 200 and told.said.get("status") == "released":
         return str(told.said["id"])
-    raise _refused(told)
+    raise refused(told)
 
 
-def _refused(told: Told) -> Denied | Unavailable:
-    """Why not. What is no clear answer of the gate is none."""
+def refused(told: Told) -> Denied | Unavailable:
+    """Why not, as an error. What is no clear answer of the gate is none."""
     said = told.said
     if told.status >= 500 or not (said.get("code") or said.get("status")):
         return Unavailable(str(said.get("detail", f"The gate answered with {told.status}.")))

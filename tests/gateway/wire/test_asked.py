@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from activity import asking
@@ -22,31 +21,9 @@ from core.db import db_now
 from gateway.asked import door as door_module
 from ledger.events import Event
 from ledger.models import Outbox
+from tests.gateway.wire.asking import TRANSFER, Agent, approve, entries
 from tests.gateway.wire.doors import client, served
 from tests.gateway.wire.world import World, eventually
-
-TRANSFER = "payments.transfer"
-
-
-class Agent:
-    """An agent's program that asks."""
-
-    def __init__(self, world: World, http: httpx.Client) -> None:
-        self.world, self.http, self.token = world, http, world.token()
-
-    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
-        return self.http.request(method, path, headers=headers, **options)
-
-    def ask(self, operation: str = TRANSFER, key: str = "", **arguments: Any) -> httpx.Response:
-        said = {"operation": operation, "arguments": arguments}
-        return self.send("POST", "/v1/actions", json=said, headers={"Idempotency-Key": key or uuid.uuid4().hex})
-
-    def look(self, action_id: str, wait: int = 0) -> httpx.Response:
-        return self.send("GET", f"/v1/actions/{action_id}?wait={wait}")
-
-    def report(self, action_id: str, **said: Any) -> httpx.Response:
-        return self.send("POST", f"/v1/actions/{action_id}/outcome", json=said)
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +37,6 @@ def agent(standing_world: World, door: str) -> Iterator[Agent]:
     with client(standing_world, door) as http:
         yield Agent(standing_world, http)
         Hold.objects.filter(status="waiting").update(status="withdrawn")
-
-
-def entries(action_id: str) -> list[tuple[str, dict[str, Any]]]:
-    """What the ledger is to say of an action: event and details, in order."""
-    leaves = [json.loads(bytes(one.leaf)) for one in Outbox.objects.order_by("id")]
-    return [(leaf["event"], leaf["details"]) for leaf in leaves if leaf.get("action") == action_id]
-
-
-def approve(world: World, hold: Hold) -> None:
-    approvals.approve(hold.id, actor=world.cast.reviewer, seen=hold.digest)
 
 
 def test_an_allowed_operation_is_recorded_before_it_may_happen(agent: Agent) -> None:

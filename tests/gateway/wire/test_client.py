@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from narrowgate_client import Denied, Gate, Unavailable, guarded
+from narrowgate_client import Denied, Gate, Unavailable, changes, changes_async, guarded
 from narrowgate_client.errors import StillHeld
 from narrowgate_client.keys import read_key
 
@@ -116,6 +116,50 @@ def test_a_denial_by_people_is_told_in_their_words(gate: Gate, standing_world: W
         approvals.deny(hold.id, actor=standing_world.cast.reviewer, seen=hold.digest, reason="Not this month")
         with pytest.raises(Denied, match="Not this month"):
             waiting.result(30)
+
+
+def test_a_denied_function_is_asked_again_with_a_justification(gate: Gate, standing_world: World) -> None:
+    said = "Invoice 4711 is due today."
+    ask = gate.asker.ask("payments.transfer", {"amount": 5003}, uuid.uuid4().hex, 30)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(gate.run, ask)
+        hold = eventually(lambda: Hold.objects.filter(status="waiting").first())
+        assert hold is not None
+        approvals.deny(hold.id, actor=standing_world.cast.reviewer, seen=hold.digest, reason="Why?")
+        with pytest.raises(Denied) as denied:
+            asking.result(30)
+        again = pool.submit(gate.run, gate.asker.resubmit(denied.value.action, said, uuid.uuid4().hex, 30))
+        new = eventually(lambda: Hold.objects.filter(status="waiting", resubmits=hold).first())
+        assert new is not None
+        approvals.approve(new.id, actor=standing_world.cast.reviewer, seen=new.digest)
+        assert again.result(30) == str(new.action_id)
+
+
+def test_an_action_is_followed_until_it_is_over(gate: Gate, standing_world: World) -> None:
+    action = gate.run(gate.asker.find("payments.transfer", {"amount": 5004}, uuid.uuid4().hex))
+    told = changes(gate, action)
+    assert next(told)["status"] == "held"
+    hold = Hold.objects.get(action_id=action)
+    approvals.approve(hold.id, actor=standing_world.cast.reviewer, seen=hold.digest)
+    assert list(told)[-1]["status"] == "released"
+
+
+def test_a_stream_that_breaks_is_taken_up_where_it_was(
+    gate: Gate, standing_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("narrowgate_client.follow.PAUSE", 0.05)
+    action = gate.run(gate.asker.find("payments.transfer", {"amount": 5005}, uuid.uuid4().hex))
+    told = changes(gate, action)
+    assert next(told)["status"] == "held"
+    standing_world.gateway.service._visits.cut(Action.objects.get(id=action).session_id, "The gate restarts.")
+    hold = Hold.objects.get(action_id=action)
+    approvals.deny(hold.id, actor=standing_world.cast.reviewer, seen=hold.digest, reason="No")
+    assert [one["status"] for one in told] == ["denied"]
+
+    async def again() -> list[str]:
+        return [str(one["status"]) async for one in changes_async(gate, action)]
+
+    assert asyncio.run(again()) == ["denied"]
 
 
 def test_it_waits_no_longer_than_it_was_told(gate: Gate) -> None:

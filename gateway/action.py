@@ -107,6 +107,8 @@ class Action:
     """What was bound to it from outside its text, by the names wanted (None: all), where a policy looks at that. Raises Refusal."""
     enforced: bool = True
     """Whether it can only happen through the gate."""
+    tagged: frozenset[str] = frozenset()
+    """The columns with a tag that it touches, each with its tag behind a space."""
     each: tuple[tuple[str, Mapping[str, object]], ...] = ()
     """The parts that it comes down to, each a verb with what policies read of that part alone; none where it is one thing."""
 

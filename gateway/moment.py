@@ -14,6 +14,7 @@ from gateway.action import Action, Caller, Moment
 from gateway.refusal import Refusal
 from policies.arguments import COUNT, NAME, readable
 from policies.moment import network_text, time_text
+from policies.parts import TAGGED
 
 PLANNED: Final = frozenset({"sql:select", "sql:insert", "sql:update", "sql:delete", "sql:merge"})
 """Verbs that a planner can say something of."""
@@ -51,6 +52,8 @@ async def moment(
         context["credential_age"] = _age(caller)
     if NAME in wanted and not (action.operation or action.each):
         context[NAME] = readable(action.bound(arguments)) if action.bound is not None else {COUNT: 0}
+    if TAGGED in wanted:
+        context[TAGGED] = action.tagged
     if "rows_estimated" in wanted and action.verbs & PLANNED:
         context["rows_estimated"] = await _planned(party)
     if "time" in wanted:

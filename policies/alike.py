@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from policies.parse import Policy
-from policies.world import AgentFacts, ResourceFacts, Uid
+from policies.parts import Uid
+from policies.world import AgentFacts, ResourceFacts
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from typing import Final
 from cedarpy import pst
 
 from core.errors import Invalid, NarrowgateError
-from policies import terms
+from policies import heads, terms
 from policies.context import CEDAR_TYPES, OURS
 from policies.expressions import asked_of_context
 from policies.parse import LONGEST_TEXT, Policy, Rules, known, policies, templates
 from policies.parse import problems as refused_by_cedar
+from policies.parts import Uid, is_part, resource_of
 from policies.source import Statement, statements
-from policies.world import Uid
 
 MOST_PROBLEMS: Final = 200
 CONTEXT: Final = OURS | CEDAR_TYPES.keys()
@@ -112,7 +112,7 @@ def _names(line: int, read: Policy, registry: Registry) -> Iterator[Problem]:
 
 
 def _meaning(item: _Parsed, registry: Registry) -> Iterator[Problem]:
-    wrong = terms.problems(item.policy)
+    wrong = [*terms.problems(item.policy), *heads.problems(item.policy)]
     yield from (_problem(item.line, error) for error in wrong)
     if not wrong:
         yield from _unknown_in(item.line, terms.terms_of(item.policy), registry)
@@ -159,7 +159,7 @@ def _nearest(name: str, known: Collection[str]) -> str:
 def _unknown_entities(line: int, uids: Iterable[Uid], known: Collection[Uid] | None) -> Iterator[Problem]:
     if known is None:
         return
-    for kind, name in sorted(uids):
+    for kind, name in sorted({("Resource", resource_of(uid)) if is_part(uid) else uid for uid in uids}):
         if kind != "Action" and (kind, name) not in known:
             near = _nearest(name, [one for other, one in known if other == kind])
             yield Problem(line, f"There is no {kind}::{json.dumps(name, ensure_ascii=False)}.", near)

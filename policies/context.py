@@ -8,6 +8,7 @@ from typing import Final
 
 from policies import moment
 from policies.arguments import NAME
+from policies.parts import TAGGED
 
 OURS: Final = frozenset({"approval", *moment.TYPES})
 """Attributes that only the engine sets: a caller that supplies one is refused."""
@@ -34,11 +35,12 @@ CEDAR_TYPES: Final[Mapping[str, str]] = {
     "claimed": CLAIMS,
     "on_behalf_of": TEXT,
     "operation": TEXT,
+    TAGGED: SET,
     NAME: ARGUMENTS,
 }
 """Every attribute a caller may give, all optional: a policy must ask `context has x` first."""
 
-ON_DEMAND: Final = frozenset({NAME, "credential_age", "rows_estimated", "source", *moment.TYPES})
+ON_DEMAND: Final = frozenset({NAME, TAGGED, "credential_age", "rows_estimated", "source", *moment.TYPES})
 """What differs from one action to the next: said, and kept, only where a policy that can match looks at it. What is asked for by its
 arguments (an operation, a program) always says them."""
 

@@ -13,16 +13,19 @@ from typing import Final
 
 from core.words import count, listing, span
 from policies.parse import Policy
+from policies.parts import DECLARED, Uid
 from policies.source import condition
 from policies.terms import DEFAULT_TTL
-from policies.world import Uid
 
 ALLOW, HOLD, DENY = "allow", "hold", "deny"
 _DONE: Final[Mapping[str, str]] = {ALLOW: "allowed", HOLD: "held", DENY: "denied"}
 _WHO: Final[Mapping[str, str]] = {
     "Agent": "the agent", "Function": "agents of the function", "Segment": "agents in the segment",
 }  # fmt: skip
-_WHERE: Final[Mapping[str, str]] = {"Resource": "the resource", "Segment": "resources in the segment"}
+_WHERE: Final[Mapping[str, str]] = {
+    "Resource": "the resource", "Segment": "resources in the segment",
+    **{kind: f"the {kind.lower()}" for kind in DECLARED},
+}  # fmt: skip
 WIDER, NARROWER, OTHER = "more", "less", "otherwise"
 _ORDER: Final = (WIDER, OTHER, NARROWER)
 
@@ -91,8 +94,11 @@ def who(policy: Policy) -> str:
 
 
 def where(policy: Policy) -> str:
-    """Which resources it speaks of."""
-    return _named(policy.scope.resource, _WHERE, "every resource")
+    """Which resources, or parts of them, it speaks of."""
+    place, of = policy.scope.resource, policy.scope.of
+    if not of:
+        return _named(place, _WHERE, "every resource")
+    return f"each {of.lower()} in {_named(place, _WHERE, '')}" if place else f"each {of.lower()} of every resource"
 
 
 def what(policy: Policy) -> str:

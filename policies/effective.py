@@ -19,6 +19,7 @@ from policies.decision import Ask, Decision, Verdict
 from policies.evaluate import Engine
 from policies.expressions import texts_of
 from policies.parse import Policy
+from policies.parts import COLUMN, SCHEMA, TABLE, TAGGED, Uid, is_part, resource_of
 from policies.verbs import ARRANGING, GROUPS, VERBS, groups_of
 from policies.world import AgentFacts
 
@@ -26,9 +27,12 @@ ASKABLE: Final = tuple(sorted(VERBS - ARRANGING))
 """The verbs that do something: arranging a session goes with any of them."""
 MOST_TABLES: Final = 40
 """Tables that are asked about one by one; what lies beyond is told as any other."""
-ELSEWHERE: Final = "…"
-"""Stands for every table that is asked about by no name: no table is called so."""
-_KNOWN: Final = frozenset({"tables", "columns", "tags", "where", "environment", "purpose", "credential", "approval"})
+_ANY: Final = "…"
+"""Stands for every table of a schema, or every schema, that is asked about by no name: none is called so."""
+ELSEWHERE: Final = f"{_ANY}.{_ANY}"
+_KNOWN: Final = frozenset(
+    {"tables", "columns", "tags", TAGGED, "where", "environment", "purpose", "credential", "approval"}
+)
 _PER_COLUMN: Final = frozenset({"columns", "tags"})
 _PER_OBJECT: Final = frozenset({"tables"}) | _PER_COLUMN
 _TABLE: Final = re.compile(r"[^.\s]{1,63}\.[^.\s]{1,63}\Z")
@@ -118,11 +122,26 @@ def _objects(concerning: Collection[Policy], place: Place) -> Iterator[tuple[str
         yield "", ""
         return
     named = {text for policy in concerning for text in texts_of(policy.rule) if _TABLE.match(text)}
-    tables = sorted({*named, *place.tables, *(table for table, _, _ in place.tagged)})[:MOST_TABLES]
+    named |= {table for policy in concerning for uid in policy.names for table in _tables_in(uid, place.name)}
+    tables = sorted({*named, *place.tables, *(table for table, _, _ in place.tagged)}, key=_named_first)[:MOST_TABLES]
     for table in (*tables, ELSEWHERE):
         yield table, ""
         for tag in sorted(place.tags_of(table)) if reads & _PER_COLUMN else ():
             yield table, tag
+
+
+def _tables_in(uid: Uid, resource: str) -> Iterator[str]:
+    """The table that a policy names as an entity, or in which it names a column; of a schema, any table."""
+    if is_part(uid) and resource_of(uid) == resource:
+        name = uid[1].partition("/")[2]
+        if uid[0] in {TABLE, COLUMN}:
+            yield ".".join(name.split(".")[:2])
+        elif uid[0] == SCHEMA:
+            yield f"{name}.{_ANY}"
+
+
+def _named_first(table: str) -> tuple[bool, str]:
+    return table.endswith(_ANY), table
 
 
 def _best(engine: Engine, ask: Ask, kinds: Iterable[str]) -> Decision:
@@ -137,6 +156,9 @@ def _context(agent: AgentFacts, place: Place, table: str, tag: str) -> dict[str,
         "tables": frozenset({table} if table else ()),
         "columns": frozenset(f"{where}.{column}" for where, column, of in place.tagged if (where, of) == (table, tag)),
         "tags": frozenset({tag} if tag else ()),
+        TAGGED: frozenset(
+            f"{where}.{column} {tag}" for where, column, of in place.tagged if (where, of) == (table, tag)
+        ),
         "where": True,
         "environment": agent.environment,
         "purpose": agent.purpose,
@@ -210,5 +232,7 @@ def verbs_told(verbs: Iterable[str]) -> tuple[str, ...]:
 def _objects_told(permissions: Iterable[Permission]) -> tuple[str, ...]:
     """Each table, with its tag where that matters; `any other table` last, nothing for whichever."""
     named = [(one.table, one.tag) for one in permissions if one.table]
-    words = [f"{table}, its {tag}" if tag else table for table, tag in sorted(named) if table != ELSEWHERE]
-    return (*words, *(["any other table"] if any(table == ELSEWHERE for table, _ in named) else []))
+    words = [f"{table}, its {tag}" if tag else table for table, tag in sorted(named) if not table.endswith(_ANY)]
+    schemas = [table.removesuffix(f".{_ANY}") for table, _ in sorted(named) if table.endswith(_ANY)]
+    words += [f"any other table of {schema}" for schema in schemas if schema != _ANY]
+    return (*words, *(["any other table"] if _ANY in schemas else []))

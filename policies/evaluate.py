@@ -4,7 +4,8 @@ Nothing is allowed by absence: whatever goes wrong, or matches nothing, denies w
 The steps of a decision, numbered again in the code:
 
 1. Refuse a request that is malformed, too large, or names what the snapshot does not know.
-2. For each verb, and each part of what has several, evaluate the policies whose scope can match.
+2. For each verb, and each part of what has several, evaluate the policies whose scope can match. Where some speak of parts of
+   the resource, each that is touched is a question of its own, put to the policies of it, of what it lies in and of the whole.
 3. Any evaluation error denies, because Cedar skips a policy that errors, forbids included.
 4. A denial whose determining forbids all carry @hold is a hold if an approval would allow it.
 5. The strictest verb, or part, wins; requirements are joined, deadlines and unmasked tags narrowed.
@@ -13,20 +14,20 @@ The steps of a decision, numbered again in the code:
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Final, NamedTuple
-
-import cedarpy
+from typing import Final
 
 from core.errors import Invalid
-from policies import moment, schema
+from policies import moment, parts, schema
 from policies.arguments import NAME
+from policies.cedar import About, Answer, answer_about, entities_in, entities_of
 from policies.context import ON_DEMAND, misfit, oversized, supplied_ours
 from policies.decision import Ask, Code, Decision, Keyed, Reason, Verdict
 from policies.parse import Policy, Rules, Slice, all_read, policies, slice_of
+from policies.parts import COLUMN, Chain, Uid
 from policies.ruling import Ruling, allowed, alone, combine, forbidden, held, reasons_of, refused
+from policies.slicing import Lineage
 from policies.terms import Terms
 from policies.verbs import ARRANGING, MCP_SESSION, VERBS
 from policies.world import World, action_lineage
@@ -35,14 +36,6 @@ __all__ = ["Ask", "Code", "Decision", "Engine", "Reason", "Verdict"]
 
 REMEMBERED: Final = 16_384
 """Decisions kept by one engine; each is at most a few kilobytes."""
-
-
-class _Answer(NamedTuple):
-    """What Cedar says: whether it is allowed, and which policies say so; or what stands in the way of an answer."""
-
-    allows: bool
-    policies: tuple[str, ...]
-    refusal: Ruling | None = None
 
 
 class Engine:
@@ -63,7 +56,7 @@ class Engine:
         self.world = world
         self._reads = ON_DEMAND if rules.reads is None else rules.reads
         self._index = rules.index
-        self._entities = _entities(entities or world.entities_json())
+        self._entities = entities_in(entities or world.entities_json())
         self._remembered = lru_cache(REMEMBERED)(self._decide)
         self._matching = lru_cache(REMEMBERED)(self._find)
         self._wanted = lru_cache(REMEMBERED)(self._look)
@@ -71,6 +64,8 @@ class Engine:
         self._alone = lru_cache(REMEMBERED)(partial(alone, version=version, snapshot=snapshot))
         self._slice: Callable[[frozenset[str]], Slice] = lru_cache(4_096)(partial(slice_of, rules))
         self._sliced = lru_cache(REMEMBERED)(self._slice_for)
+        self._of_parts = lru_cache(REMEMBERED)(self._find_of_parts)
+        self._of_part = lru_cache(REMEMBERED)(self._slice_of_part)
 
     @classmethod
     def build(cls, text: str, world: World, *, version: int, rules: Rules | None = None) -> Engine:
@@ -101,7 +96,7 @@ class Engine:
         """The policies whose scope can match; none for what the snapshot does not know."""
         if agent not in self.world.agents or resource not in self.world.resources:
             return ()
-        return tuple([self._rules[policy] for policy in sorted(self._matching(agent, verb, resource))])
+        return tuple([self._rules[policy] for policy in sorted(self._all_matching(agent, verb, resource))])
 
     def wanted(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str]:
         """What differs from one action to the next and policies that can match look at: mostly nothing."""
@@ -131,7 +126,7 @@ class Engine:
         refusal = self._refusal(ask)
         if refusal:
             return combine([refusal], version=self.version, snapshot=self.snapshot)
-        rulings = [self._rule(ask, verb, context) for verb, context in ask.questions]
+        rulings = [ruling for verb, context in ask.questions for ruling in self._rule(ask, verb, context)]
         if len(rulings) == 1 and rulings[0].reasons:
             return self._alone(rulings[0])
         # 5. Deny beats hold beats allow.
@@ -153,49 +148,71 @@ class Engine:
             return refused(Code.UNKNOWN_RESOURCE, f"There is no resource {ask.resource}.")
         return next(filter(None, [_unfit(ask, context) for _, context in ask.questions]), None)
 
-    def _rule(self, ask: Ask, verb: str, said: Mapping[str, object]) -> Ruling:
-        # 2. Cedar looks at the slice; its ids are ours.
+    def _rule(self, ask: Ask, verb: str, said: Mapping[str, object]) -> Iterable[Ruling]:
+        # 2. Cedar looks at slices; their ids are ours.
         sliced = self._sliced(ask.agent, verb, ask.resource)
-        unlike = sliced.misfit(said)
-        if unlike:
-            return refused(
-                Code.MALFORMED_REQUEST, f"The argument {unlike[:60]} is not of the kind that a policy expects it to be."
-            )
-        context = {**sliced.needed(said), **sliced.needed(ask.ours)}
-        request: dict[str, object] = {
-            "principal": {"type": "Agent", "id": ask.agent},
-            "action": {"type": "Action", "id": verb},
-            "resource": {"type": "Resource", "id": ask.resource},
-        }
-        answer = self._evaluate(request, context, sliced)
+        whole = About(("Resource", ask.resource), sliced, self._entities, ask, verb=verb, said=said)
+        if not self._index.of_parts or not self._of_parts(ask.agent, verb, ask.resource):
+            return (self._judge(ask, verb, said, (whole,)),)
+        try:
+            chains = parts.touched(ask.resource, verb, said)
+        except ValueError as error:
+            return (refused(Code.MALFORMED_REQUEST, f"What it touches cannot be told: {error}."),)
+        met: dict[Uid, About | None] = {}
+        asked: dict[tuple[About, ...], Uid | None] = {}  # parts that the same policies look at are answered alike
+        for chain in chains:
+            asked.setdefault((whole, *self._within(ask, verb, said, chain, met)), chain[0])
+        rulings = (self._judge(ask, verb, said, abouts, part) for abouts, part in (asked or {(whole,): None}).items())
+        return dict.fromkeys(rulings)
+
+    def _judge(
+        self, ask: Ask, verb: str, said: Mapping[str, object], abouts: Sequence[About], part: Uid | None = None
+    ) -> Ruling:
+        """What is ruled of one part with all that it lies in, or of the whole."""
+        for about in abouts:
+            unlike = about.sliced.misfit(said)
+            if unlike:
+                why = f"The argument {unlike[:60]} is not of the kind that a policy expects it to be."
+                return refused(Code.MALFORMED_REQUEST, why)
+        answer = answer_about(abouts)
         if answer.allows or not answer.policies or not all(self._rules[one].terms.hold for one in answer.policies):
-            return self._ruling(answer, ask, verb, said)
+            return self._ruling(answer, ask, verb, said, part)
         # 4. It would be a hold: ask again as if people had approved.
-        approved = self._evaluate(request, {**context, "approval": True}, sliced)
+        approved = answer_about(abouts, approved=True)
         if approved.allows:
             return self._ruled(answer.policies, approved.policies, verb in ARRANGING)
-        return _never(self._ruling(approved, ask, verb, said), self._ruling(answer, ask, verb, said))
+        return _never(self._ruling(approved, ask, verb, said, part), self._ruling(answer, ask, verb, said, part))
 
-    def _evaluate(self, request: dict[str, object], context: Mapping[str, object], sliced: Slice) -> _Answer:
-        request["context"] = json.dumps(context) if context else "{}"
-        answer = cedarpy.is_authorized(request, sliced.handle, self._entities)
-        decision, found = answer.decision, answer.diagnostics
-        # 3. No answer, or an answer beside an error, denies.
-        if decision is cedarpy.Decision.NoDecision:
-            why = f"The request does not fit the schema: {_first(answer)}."
-            return _Answer(False, (), refused(Code.MALFORMED_REQUEST, why))
-        if found.errors:
-            why = f"A policy could not be evaluated: {_first(answer)}."
-            return _Answer(False, (), refused(Code.EVALUATION_ERROR, why))
-        return _Answer(decision is cedarpy.Decision.Allow, tuple(sorted(found.reasons)))
+    def _within(
+        self, ask: Ask, verb: str, said: Mapping[str, object], chain: Chain, met: dict[Uid, About | None]
+    ) -> Iterator[About]:
+        """The part that a chain begins with and what it lies in, as far as policies speak of them. `met` are those of chains before."""
+        for place, part in enumerate(chain):
+            if part not in met:
+                innermost = not place or chain[place - 1][0] != part[0]
+                met[part] = self._about_part(ask, verb, said, chain[place:], innermost)
+            about = met[part]
+            if about is not None:
+                yield about
 
-    def _ruling(self, answer: _Answer, ask: Ask, verb: str, said: Mapping[str, object]) -> Ruling:
+    def _about_part(
+        self, ask: Ask, verb: str, said: Mapping[str, object], chain: Chain, innermost: bool
+    ) -> About | None:
+        """The first part of a chain; None where no policy speaks of it."""
+        sliced = self._of_part(ask.agent, verb, ask.resource, chain, innermost)
+        if sliced is None:
+            return None
+        agent, resource = self.world.agents[ask.agent], self.world.resources[ask.resource]
+        tags = parts.tags_of(chain[0], said) if chain[0][0] == COLUMN else frozenset[str]()
+        return About(chain[0], sliced, entities_of(agent, resource, chain, tags), ask, verb=verb, said=said)
+
+    def _ruling(self, answer: Answer, ask: Ask, verb: str, said: Mapping[str, object], part: Uid | None) -> Ruling:
         """What an answer alone comes to; a denial without a forbid has nothing to wait for."""
         if answer.refusal:
             return answer.refusal
         if answer.allows:
             return self._ruled((), answer.policies, verb in ARRANGING)
-        return self._ruled(answer.policies, (), False) if answer.policies else self._unmatched(ask, verb, said)
+        return self._ruled(answer.policies, (), False) if answer.policies else self._unmatched(ask, verb, said, part)
 
     def _rule_by(self, forbids: tuple[str, ...], permits: tuple[str, ...], arranging: bool) -> Ruling:
         """The ruling of the policies that determined an answer: a hold where they are both."""
@@ -208,30 +225,40 @@ class Engine:
     def _terms(self, names: Iterable[str]) -> list[Terms]:
         return [self._rules[name].terms for name in names]
 
-    def _unmatched(self, ask: Ask, verb: str, said: Mapping[str, object]) -> Ruling:
+    def _unmatched(self, ask: Ask, verb: str, said: Mapping[str, object], part: Uid | None) -> Ruling:
         """No forbid and no permit matched. Arranging a session goes with whatever else is permitted there."""
         if verb in ARRANGING:
             others = VERBS if verb != MCP_SESSION else [other for other in VERBS if other.startswith("mcp:")]
-            near = {policy for other in others for policy in self._matching(ask.agent, other, ask.resource)}
+            near = {policy for other in others for policy in self._all_matching(ask.agent, other, ask.resource)}
             permits = tuple(one for one in sorted(near) if self._rules[one].terms.effect == "permit")
             if permits:
                 return self._ruled((), permits, True)
         return refused(
-            Code.NO_MATCH, f"No policy allows {ask.agent} to do {_named(ask, verb, said)} at {ask.resource}."
+            Code.NO_MATCH, f"No policy allows {ask.agent} to do {_named(ask, verb, said, part)} at {ask.resource}."
         )
 
     def _slice_for(self, agent: str, verb: str, resource: str) -> Slice:
         return self._slice(self._matching(agent, verb, resource))
 
     def _find(self, agent: str, verb: str, resource: str) -> frozenset[str]:
-        lineages = self.world.agents[agent].lineage, action_lineage(verb), self.world.resources[resource].lineage
-        return self._index.matching(*lineages)
+        return self._index.matching(*self._lineages(agent, verb, resource))
 
+    def _find_of_parts(self, agent: str, verb: str, resource: str) -> frozenset[str]:
+        return self._index.of_any_part(*self._lineages(agent, verb, resource), parts.types_of(verb))
 
-@lru_cache(2)
-def _entities(document: str) -> cedarpy.Entities:
-    """The registry in Cedar's hands: a new version of the policies mostly decides over the registry that the one before did."""
-    return cedarpy.Entities.from_json_str(document, schema.handle())
+    def _slice_of_part(self, agent: str, verb: str, resource: str, chain: Chain, innermost: bool) -> Slice | None:
+        found = self._index.of_part(*self._lineages(agent, verb, resource), chain, innermost=innermost)
+        if verb in parts.UNBOUNDED:
+            found = frozenset(one for one in found if self._rules[one].terms.effect == "forbid")
+        return self._slice(found) if found else None
+
+    def _all_matching(self, agent: str, verb: str, resource: str) -> frozenset[str]:
+        """Those of the whole, and those of any part."""
+        whole = self._matching(agent, verb, resource)
+        return whole | self._of_parts(agent, verb, resource) if self._index.of_parts else whole
+
+    def _lineages(self, agent: str, verb: str, resource: str) -> tuple[Lineage, Lineage, Lineage]:
+        return self.world.agents[agent].lineage, action_lineage(verb), self.world.resources[resource].lineage
 
 
 def _arranging(permits: Sequence[Terms]) -> Ruling:
@@ -244,12 +271,10 @@ def _never(once_approved: Ruling, ruling: Ruling) -> Ruling:
     return ruling if once_approved.code is Code.FORBIDDEN else once_approved
 
 
-def _first(answer: cedarpy.AuthzResult) -> str:
-    return str(answer.diagnostics.errors[0]).rstrip(".") if answer.diagnostics.errors else "no reason given"
-
-
-def _named(ask: Ask, verb: str, said: Mapping[str, object]) -> str:
+def _named(ask: Ask, verb: str, said: Mapping[str, object], part: Uid | None) -> str:
     """The verb and, of what comes down to several parts, which of them it is about."""
+    if part is not None:
+        return f"{verb} ({part[1].partition('/')[2]})"
     args = said.get("args") if ask.each else None
     what = said.get("operation") or (args.get("path") if isinstance(args, Mapping) else None)
     return f"{verb} ({what})" if args is not None and isinstance(what, str) else verb

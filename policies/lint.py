@@ -14,8 +14,9 @@ from typing import Final
 from accounts.quorum import Requirement, Seat, could_fill
 from core.words import listing, plural
 from policies.parse import Policy
+from policies.parts import Uid, chain, is_part
 from policies.verbs import VERBS
-from policies.world import Uid, World, action_lineage
+from policies.world import World, action_lineage
 
 MOST_FINDINGS: Final = 100
 NOBODY: Final = "No active agent at any resource can meet it."
@@ -102,9 +103,12 @@ def _beaten(rules: Mapping[str, Policy], world: World) -> Iterator[Finding]:
     ]
     inside: dict[tuple[Uid | None, Uid | None], dict[tuple[Uid | None, ...], str]] = {}
     for forbid in plain:
-        inside.setdefault(forbid.scope.sides, {}).setdefault(forbid.scope.actions, forbid.terms.id)
+        if not forbid.scope.of:
+            key = forbid.scope.agent, forbid.scope.resource
+            inside.setdefault(key, {}).setdefault(forbid.scope.actions, forbid.terms.id)
     for name, permit in sorted(rules.items()) if plain else ():
         who, where = (_around(side, lineages) for side in permit.scope.sides)
+        where |= _holding(permit.scope.resource)
         over = (named for one in who for other in where for named in inside.get((one, other), {}).items())
         beating = [forbid for actions, forbid in over if _verbs(permit.scope.actions) <= _verbs(actions)]
         if permit.terms.effect == "permit" and beating:
@@ -114,6 +118,11 @@ def _beaten(rules: Mapping[str, Policy], world: World) -> Iterator[Finding]:
 def _around(side: Uid | None, lineages: Mapping[Uid, frozenset[Uid]]) -> frozenset[Uid | None]:
     """What a scope may name on one side to hold whatever `side` holds: everybody, that itself, and what it is in."""
     return frozenset({None, side, *(lineages.get(side, ()) if side else ())})
+
+
+def _holding(place: Uid | None) -> frozenset[Uid | None]:
+    """A part that a scope names, and the parts that it lies in."""
+    return frozenset(chain(place)) if place is not None and is_part(place) else frozenset()
 
 
 @lru_cache(4_096)

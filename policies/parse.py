@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeAlias
 
 import cedarpy
 from cedarpy import pst
 
 from core import collecting
 from core.errors import Invalid
-from policies import arguments, schema
+from policies import arguments, heads, schema
 from policies.arguments import Kinds
 from policies.context import for_cedar
 from policies.expressions import asked_of_principal
+from policies.parts import Uid
 from policies.slicing import Scope, ScopeIndex, reads, scope_of
 from policies.source import statements, too_nested
 from policies.terms import Terms, terms_of
-from policies.world import Uid
 
 LONGEST_TEXT: Final = 16 * 1024 * 1024
 AT_ONCE: Final = 50
@@ -222,6 +222,8 @@ def _bodies(text: str) -> Iterator[str]:
 
 
 def _understood(text: str, body: str, template: pst.Template) -> Policy:
+    for problem in heads.problems(template):
+        raise problem
     return Policy(
         text,
         body,
@@ -245,24 +247,30 @@ def _validate(parsed: Sequence[pst.Template], pieces: Sequence[str]) -> None:
 def problems(parsed: Sequence[pst.Template], pieces: Sequence[str]) -> Iterator[tuple[int, str]]:
     """What Cedar's validator says against policies, one a piece: the place of each among them, and its words.
 
-    Those that look at the same arguments, mostly at none, are validated together, a few at a time: Cedar holds the
+    Those that look at the same arguments, mostly at none, of parts or of wholes, are validated together, a few at a time: Cedar holds the
     interpreter meanwhile.
     """
-    alike: dict[str, list[int]] = {}
+    alike: dict[_Alike, list[int]] = {}
     for place, template in enumerate(parsed):
-        alike.setdefault(arguments.cedar_type(arguments.kinds_of(template)), []).append(place)
-    for kind, places in _few(alike):
-        result = cedarpy.validate_policies("\n".join(pieces[place] for place in places), schema.handle(kind))
+        key = arguments.cedar_type(arguments.kinds_of(template)), bool(scope_of(template).part)
+        alike.setdefault(key, []).append(place)
+    for (kind, of_parts), places in _few(alike):
+        against = schema.handle(kind, of_parts=of_parts)
+        result = cedarpy.validate_policies("\n".join(pieces[place] for place in places), against)
         of_policy = {f"policy{number}": place for number, place in enumerate(places)}
         yield from ((of_policy.get(error.policy_id, places[0]), error.error) for error in result.errors)
         if not result.validation_passed and not result.errors:
             yield places[0], "it does not fit the schema"
 
 
-def _few(alike: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, Sequence[int]]]:
-    for kind, places in alike.items():
+_Alike: TypeAlias = tuple[str, bool]
+"""The arguments that policies look at, and whether they speak of parts."""
+
+
+def _few(alike: Mapping[_Alike, Sequence[int]]) -> Iterator[tuple[_Alike, Sequence[int]]]:
+    for key, places in alike.items():
         for begin in range(0, len(places), AT_ONCE):
-            yield kind, places[begin : begin + AT_ONCE]
+            yield key, places[begin : begin + AT_ONCE]
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from cedarpy import pst
 from core.errors import Invalid
 from policies import schema
 from policies.parse import LONGEST_TEXT, Policy, Rules, known, remember
+from policies.parts import Uid
 from policies.slicing import Scope, ScopeIndex
 from policies.terms import checked_terms_of
-from policies.world import Uid
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 LARGEST: Final = 16 * LONGEST_TEXT
 """Bytes of a plan that is not packed."""
 
@@ -134,15 +134,15 @@ def _json(said: object) -> str:
 
 def _policy(text: str, line: str) -> Policy:
     try:
-        effect, notes, (agent, actions, resource), reads, arguments, names, of_agent, conditional, body = json.loads(
-            line
+        effect, notes, (agent, actions, resource, of), reads, arguments, names, of_agent, conditional, body = (
+            json.loads(line)
         )
         return Policy(
             text,
             body,
             notes,
             checked_terms_of(_Noted(effect, notes)),
-            Scope(_uid(agent), tuple([_uid(action) for action in actions]), _uid(resource)),
+            Scope(_uid(agent), tuple([_uid(action) for action in actions]), _uid(resource), of),
             None if reads is None else frozenset(reads),
             arguments,
             frozenset([(kind, name) for kind, name in names]),

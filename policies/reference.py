@@ -10,6 +10,7 @@ from typing import Final
 
 from policies import moment
 from policies.context import CEDAR_TYPES, MAX_CHARACTERS, MAX_VALUES, ON_DEMAND
+from policies.parts import DECLARED, WRITTEN, types_of
 from policies.schema import text
 from policies.terms import KNOWN
 from policies.verbs import GROUPS, VERBS, groups_of
@@ -57,8 +58,17 @@ CONTEXT_SAYS: Final[Mapping[str, str]] = {
     "shape": "The statement without its constants, as a fingerprint.",
     "source": 'The address the agent connects from: `context.source.isInRange(ip("10.0.0.0/8"))`.',
     "tables": 'The tables that are read or written, as `"public.customers"`.',
+    "tagged": 'Which of those columns have which tag, as `"public.customers.email email"`; a policy of columns has it in `resource.tags`.',
     "tags": "The tags of those columns.",
     "where": "Whether every UPDATE and DELETE in the statement has a WHERE.",
+}
+PARTS_SAY: Final[Mapping[str, str]] = {
+    "Schema": "A schema of a database, in its resource; has `name`.",
+    "Table": "A table or view, in its schema; has `name`, without the schema.",
+    "Column": "A column, in its table; has `name` and `tags`. Only forbidden, never permitted.",
+    "Operation": "An operation of an API, by its name in the API's description, or one that an agent asks for; has `name`.",
+    "Tool": "A tool of a tool server; has `name`.",
+    "Path": 'A file or directory of a host, in the directories above it; has `name`, the whole path. `Path::"web-1/"` is the root.',
 }
 OURS_SAY: Final[Mapping[str, str]] = {
     "risk": 'The agent\'s risk, `score` from 0 to 100 and `band`: `"quiet"`, `"low"`, `"raised"`, `"high"` or `"severe"`.',
@@ -104,14 +114,23 @@ Everything a policy can name, from the schema that every version is checked agai
 
 def page() -> str:
     """The page, as Markdown."""
-    return HEAD + "".join([*_who(), *_verbs(), *_groups(), *_context(), *_annotations(), _schema()])
+    return HEAD + "".join([*_who(), *_parts(), *_verbs(), *_groups(), *_context(), *_annotations(), _schema()])
 
 
 def _who() -> Iterator[str]:
     yield "\n## Who and where\n\n| | |\n|---|---|\n"
     yield "| `principal` | an `Agent`, in a `Function` (the first part of its name) and a `Segment`; has `name`, `environment`, `purpose` |\n"
     yield "| `action` | one verb, in its groups; a statement with several verbs is asked about each |\n"
-    yield "| `resource` | a `Resource`, in a `Segment`; has `name`, `kind` |\n"
+    yield "| `resource` | a `Resource`, in a `Segment`; has `name`, `kind`; or a part of one |\n"
+
+
+def _parts() -> Iterator[str]:
+    yield "\n## Parts of a resource\n\nA policy whose head names one, or says `resource is Table` and the like, is asked about each that an action touches. "
+    yield "Every part touched has to be permitted. [How that is decided](policy.md#12-permit-parts-of-a-resource).\n\n"
+    yield "| part | verbs | what it is |\n|---|---|---|\n"
+    for kind in DECLARED:
+        verbs = [verb for verb in sorted(VERBS) if kind in types_of(verb)]
+        yield f'| `{kind}::"{WRITTEN[kind]}"` | {", ".join(f"`{verb}`" for verb in verbs)} | {PARTS_SAY[kind]} |\n'
 
 
 def _verbs() -> Iterator[str]:

@@ -6,12 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeAlias
 
+from policies.parts import Uid
 from policies.verbs import VERBS, groups_of
-
-Uid: TypeAlias = tuple[str, str]
-"""An entity: its type and its id, as in `Agent::"support.production.01"`."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +63,10 @@ class World:
 
     def entities_json(self) -> str:
         """The world as Cedar's JSON entities document, in a stable order."""
+        return json.dumps(self.entities())
+
+    def entities(self) -> list[dict[str, object]]:
+        """The world as Cedar's JSON has entities, in a stable order."""
         attributes: dict[Uid, dict[str, str]] = {uid: {} for uid in self.uids() if uid[0] in {"Function", "Segment"}}
         parents: dict[Uid, frozenset[Uid]] = {}
         for agent in self.agents.values():
@@ -76,7 +77,7 @@ class World:
             own = ("Resource", resource.name)
             attributes[own] = {"name": resource.name, "kind": resource.kind}
             parents[own] = resource.lineage - {own}
-        return json.dumps([_entity(uid, attributes[uid], parents.get(uid, ())) for uid in sorted(attributes)])
+        return [_entity(uid, attributes[uid], parents.get(uid, ())) for uid in sorted(attributes)]
 
 
 def action_lineage(verb: str) -> frozenset[Uid]:

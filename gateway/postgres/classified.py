@@ -120,6 +120,11 @@ class Classified:
         return strongest(self.verbs)
 
     @cached_property
+    def tagged(self) -> frozenset[str]:
+        """The columns with a tag that it touches, each with its tag behind a space."""
+        return frozenset(f"{use.table}.{use.column} {use.tag}" for use in self.tag_uses)
+
+    @cached_property
     def shape(self) -> str:
         """PostgreSQL's fingerprint: equal for statements that differ only in their constants."""
         return describe.shape(self.sql)

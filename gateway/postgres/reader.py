@@ -28,6 +28,7 @@ LONG_TEXT = 65_536
 """Characters above which a text is not read on the event loop."""
 UNKNOWN_VERB = "unknown"
 ONLY_SESSION = frozenset({SESSION})
+NO_TAGS = frozenset[str]()
 LONGEST_SHOWN = 20_000
 """Characters of a text in the record; the digest covers all of it."""
 USES_NAMES = frozenset({"execute", "fetch", "move"})
@@ -81,6 +82,7 @@ class Reader:
             "" if shared else classified.summary,
             classified.has_where,
             shared,
+            tagged=classified.tagged if classified.tag_uses else NO_TAGS,
         )
 
     def unread(self, sql: str) -> Action:

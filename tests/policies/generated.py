@@ -60,6 +60,63 @@ CONDITIONS = (
 )
 
 
+TABLES = ("public.t", "public.u", "audit.t")
+COLUMNS = tuple(f"{table}.{column}" for table in TABLES for column in ("id", "email"))
+NAMED = (
+    *(f'== Table::"shop/{table}"' for table in TABLES),
+    *(f'in Table::"{name}/{table}"' for name in RESOURCES for table in TABLES),
+    *(f'in Schema::"{name}/{schema}"' for name in RESOURCES for schema in ("public", "audit")),
+)
+TYPED = (
+    "is Schema",
+    "is Table",
+    *(f'is Table in Resource::"{name}"' for name in RESOURCES),
+    *(f'is Table in Segment::"{name}"' for name in SEGMENTS),
+    'is Table in Schema::"shop/public"',
+)
+COLUMNAR = ("is Column", 'is Column in Table::"shop/public.t"', 'in Column::"shop/public.u.email"')
+OF_PART = (
+    'when { resource.name == "t" }',
+    'unless { resource.name like "*a*" }',
+    'when { resource in Schema::"shop/public" }',
+)
+OF_COLUMN = (*OF_PART, 'when { resource.tags.contains("email") }')
+
+
+def of_parts(chosen: random.Random) -> tuple[list[str], list[str], list[str]]:
+    """Policies of whole resources, of parts by their names, and of types of parts; each at most four."""
+    names = iter(range(100))
+
+    def made(heads: tuple[str, ...], conditions: tuple[str, ...], effect: str = "") -> str:
+        effect = effect or chosen.choice(("permit", "permit", "forbid"))
+        place = chosen.choice(heads)
+        action = chosen.choice(ACTIONS if "Column" not in place else ("action", 'action in Action::"sql:read"'))
+        head = f"{chosen.choice(PRINCIPALS)}, {action}, resource {place}"
+        return f'@id("p{next(names)}") {effect} ({head}) {chosen.choice(("", *conditions))};'
+
+    wholes = [made(('== Resource::"shop"', 'in Segment::"staging"'), ()) for _ in range(chosen.randint(0, 2))]
+    named = [made(NAMED, ("when { context has where && context.where }",)) for _ in range(chosen.randint(0, 4))]
+    typed = [made(TYPED, OF_PART) for _ in range(chosen.randint(0, 2))]
+    columnar = [made(COLUMNAR[2:], (), "forbid") for _ in range(chosen.randint(0, 1))]
+    typed += [made(COLUMNAR[:2], OF_COLUMN, "forbid") for _ in range(chosen.randint(0, 1))]
+    return wholes, named + columnar, typed
+
+
+def touching(chosen: random.Random, count: int) -> Iterator[Ask]:
+    """Requests that touch tables and columns, each with one verb."""
+    for _ in range(count):
+        columns = frozenset(chosen.sample(COLUMNS, chosen.randint(0, 3)))
+        tables = {".".join(column.split(".")[:2]) for column in columns}
+        said = {
+            "where": chosen.random() < 0.5,
+            "tables": frozenset(tables | set(chosen.sample(TABLES, chosen.randint(0, 1)))),
+            "columns": columns,
+            "tagged": frozenset(f"{column} email" for column in columns if chosen.random() < 0.5),
+        }
+        verb = frozenset({chosen.choice(("sql:select", "sql:delete", "sql:ddl"))})
+        yield Ask(chosen.choice(AGENTS).name, verb, chosen.choice(RESOURCES), said)
+
+
 def texts(chosen: random.Random) -> str:
     """One to eight policies."""
     return "\n".join(

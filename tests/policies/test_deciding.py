@@ -178,7 +178,7 @@ def test_a_failure_inside_denies(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("out of luck")
 
     broken = engine(READS)
-    monkeypatch.setattr("policies.evaluate.cedarpy.is_authorized", fails)
+    monkeypatch.setattr("policies.cedar.cedarpy.is_authorized", fails)
     decision = broken.decide(ask("sql:select"))
     assert (decision.verdict, decision.code) == (Verdict.DENY, Code.ENGINE_ERROR)
     monkeypatch.undo()

@@ -61,4 +61,5 @@ def test_every_attribute_of_the_schema_can_be_given() -> None:
         "on_behalf_of",
         "operation",
         "args",
+        "tagged",
     }

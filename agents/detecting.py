@@ -59,9 +59,15 @@ class Detectors:
     said: Mapping[UUID, Mapping[str, str]] = field(default_factory=dict)
     own: tuple[tuple[Own, str], ...] = ()
     """Each with what it does where a resource says nothing."""
+    _known: dict[UUID, Detecting] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, resource: UUID) -> Detecting:
         """What acts at a resource."""
+        if resource not in self._known:
+            self._known[resource] = self._at(resource)
+        return self._known[resource]
+
+    def _at(self, resource: UUID) -> Detecting:
         wished = {**USUAL, **{one.name: usual for one, usual in self.own}, **self.said.get(resource, {})}
         acting = tuple([(name, Strategy(strategy)) for name, strategy in wished.items() if strategy != OFF])
         return _detecting(resource, acting, tuple([one for one, _ in self.own]))

@@ -84,7 +84,8 @@ def caller_of(identity: Identity, credential: Credential, resource: Resource, so
 
 def as_proved(caller: Caller, identity: Identity) -> Caller:
     """The caller of a session, for a request that brought a proof of its own, or none."""
-    return replace(caller, proved=identity.proved_at.timestamp() if identity.proved_at else 0.0)
+    proved = identity.proved_at.timestamp() if identity.proved_at else 0.0
+    return caller if proved == caller.proved else replace(caller, proved=proved)
 
 
 def _acts_for(identity: Identity) -> str:

@@ -54,9 +54,6 @@ class Door(BaseHandler):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 -- ASGI's
         """Answer a request, once it has arrived, in a thread that is free."""
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close"})  # before it is accepted: 403
-            return
         if scope["type"] != "http":
             raise ValueError(f"The door speaks HTTP alone, not {scope['type']}.")
         way = next((way for begins, way in self._ways.items() if scope["path"].startswith(begins)), None)

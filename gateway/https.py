@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from activity import actions
 from gateway.door import Door
+from gateway.ending import LEFT, Ending
 from gateway.postgres.tls import Conversation, Handshake
 from gateway.threads import in_thread
 
@@ -68,6 +69,52 @@ def context(certificate: Path, key: Path, password: str, agents_ca: Path) -> ssl
     return made
 
 
+class Gathering(asyncio.Transport):
+    """A transport that gathers what is written in one turn of the loop: an answer that is there whole is one record of TLS, not three."""
+
+    def __init__(self, inner: asyncio.Transport) -> None:
+        super().__init__()
+        self._inner, self._loop = inner, asyncio.get_running_loop()
+        self._pieces: list[bytes | bytearray | memoryview[Any]] = []
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        """Write it soon."""
+        if not self._pieces:
+            self._loop.call_soon(self._flush)
+        self._pieces.append(data)
+
+    def _flush(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if pieces:
+            self._inner.write(b"".join(pieces))
+
+    def close(self) -> None:
+        """Write what was gathered, then end."""
+        self._flush()
+        self._inner.close()
+
+    def abort(self) -> None:
+        """End at once."""
+        self._pieces = []
+        self._inner.abort()
+
+    def is_closing(self) -> bool:
+        """As the transport within says."""
+        return self._inner.is_closing()
+
+    def pause_reading(self) -> None:
+        """As within."""
+        self._inner.pause_reading()
+
+    def resume_reading(self) -> None:
+        """As within."""
+        self._inner.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 -- asyncio's
+        """As within."""
+        return self._inner.get_extra_info(name, default)
+
+
 class Conversing(HttpToolsProtocol):
     """HTTP within TLS: the application is told what certificate the connection showed, and whether it proved the key.
 
@@ -77,18 +124,24 @@ class Conversing(HttpToolsProtocol):
     _unread = 0
     _late: asyncio.TimerHandle | None = None
 
+    def __init__(self, *given: Any, **more: Any) -> None:  # noqa: ANN401 -- uvicorn's own
+        super().__init__(*given, **more)
+        self._left = Ending()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         """Take the encrypted transport, whose handshake is over."""
         tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True)
-        self.app = _told(self.app, {CERTIFICATE: certificate, PROVED: _proved(tls) if certificate else None})
-        super().connection_made(transport)
+        proved = _proved(tls) if certificate else None
+        self.app = _told(self.app, {CERTIFICATE: certificate, PROVED: proved, LEFT: self._left})
+        super().connection_made(Gathering(transport))
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the head that will not come."""
+        """Forget the head that will not come; whoever works for the client hears of it."""
         self._end_head()
         super().connection_lost(exc)
+        self._left.set()
 
     def data_received(self, data: bytes) -> None:
         """Parse, and refuse a head that has become too long."""
@@ -116,6 +169,14 @@ class Conversing(HttpToolsProtocol):
         self._end_head()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """The body is over: from here on nothing comes but the next request, or the end."""
+        super().on_message_complete()
+        self.flow.resume_reading()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: whoever asks for another protocol is answered in this one."""
+
     def _expect_head(self) -> None:
         self._unread, self._late = 0, self.loop.call_later(HEAD_WITHIN, self._is_late)
 
@@ -133,7 +194,7 @@ class Server(uvicorn.Server):
     """uvicorn, with each connection accepted and its TLS begun here. Signals are left to whoever runs it."""
 
     def __init__(self, door: Door, tls: ssl.SSLContext, **options: Any) -> None:  # noqa: ANN401 -- uvicorn's own
-        quiet = {"lifespan": "off", "log_config": None, "access_log": False, "server_header": False}
+        quiet = {"lifespan": "off", "log_config": None, "access_log": False, "server_header": False, "ws": "none"}
         # No header says where a request comes from: whoever sends one could be anywhere.
         super().__init__(uvicorn.Config(door, **{**options, **quiet, "proxy_headers": False}))
         self._door = door

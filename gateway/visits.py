@@ -16,6 +16,7 @@ from activity import actions
 from agents.access import Identity
 from gateway.action import Caller
 from gateway.callers import caller_of, is_alive, live, opening_of, require_known, why_over
+from gateway.ending import Ending
 from gateway.refusal import Refusal
 from gateway.snapshot import Watch
 from gateway.threads import in_thread
@@ -53,7 +54,7 @@ class Visit:
     secret_recorded: bool = False
     """Whether the ledger says that it is served with a credential of the vault."""
     heard: float = field(default_factory=time.monotonic)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: Ending = field(default_factory=Ending)
     because: str = ""
 
     def next(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from io import BytesIO
@@ -16,12 +16,13 @@ from django.core.handlers.asgi import ASGIRequest
 from activity import actions
 from agents.access import Identity
 from core.errors import Invalid, NarrowgateError
+from gateway.ending import LEFT, Ending
 from gateway.presented import Challenge, identify
 from gateway.refusal import Refusal
 from gateway.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -110,12 +111,13 @@ def problem_of(error: Refusal | NarrowgateError, action: str = "") -> Problem:
     return Problem(error.status, error.code, error.message, remedy=error.remedy, field=named)
 
 
-@dataclass
 class Request:
     """A request whose head has arrived. `path` is as it was sent, escapes and all."""
 
-    scope: Scope
-    receive: Receive
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope, self.receive = scope, receive
+        self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        """Names in small letters, with values, as often as they came."""
 
     @property
     def method(self) -> str:
@@ -131,11 +133,6 @@ class Request:
     def query(self) -> str:
         """What comes after the first question mark."""
         return bytes(self.scope["query_string"]).decode("latin-1")
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """Names in small letters, with values, as often as they came."""
-        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.scope["headers"]]
 
     @property
     def source(self) -> str:
@@ -164,8 +161,15 @@ class Request:
             actions.refuse_session, agent=agent, resource=resource, source=self.source, code=code, because=because
         )
 
+    @property
+    def has_body(self) -> bool:
+        """Whether a body follows the head (RFC 9112, section 6.3)."""
+        return any(name in {"content-length", "transfer-encoding"} for name, _ in self.headers)
+
     async def body(self, most: int, within: float) -> bytes:
         """All of the body. Raises Problem where it is longer than `most` bytes or takes more than `within` seconds."""
+        if not self.has_body:
+            return b""
         try:
             async with asyncio.timeout(within):
                 return await self._whole(most)
@@ -187,24 +191,9 @@ class Request:
             if not message.get("more_body"):
                 return b"".join(parts)
 
-    @asynccontextmanager
-    async def watched(self, ended: asyncio.Event) -> AsyncIterator[asyncio.Event]:
-        """Watch, once the body is read, for the client's leaving and for the session's end: the event is set at the first of them."""
-        left = asyncio.Event()
-
-        async def leaves() -> None:
-            while (await self.receive())["type"] != "http.disconnect":
-                pass
-            left.set()
-
-        async def ends() -> None:
-            await ended.wait()
-            left.set()
-
-        tasks = [asyncio.create_task(leaves()), asyncio.create_task(ends())]
-        try:
+    @contextmanager
+    def watched(self, ended: Ending) -> Iterator[Ending]:
+        """Watch, once the body is read, for the client's leaving and for the session's end: what is given is set at the first of them."""
+        left, connection = Ending(), self.scope[LEFT]
+        with connection.calls(left.set), ended.calls(left.set):
             yield left
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)

@@ -136,6 +136,8 @@ def frozen(value: object) -> Hashable:
 
 def plain(value: object) -> object:
     """Turn a context value that fits into what JSON can say; sets in a stable order."""
+    if isinstance(value, (str, int)):  # before the mappings: looking those up is slow
+        return value
     if isinstance(value, COLLECTIONS):
         return sorted(value)
     return {name: plain(inner) for name, inner in value.items()} if isinstance(value, Mapping) else value

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -50,9 +49,9 @@ def question_of(ask: Ask, agent: AgentFacts, resource: ResourceFacts | None, sec
     of one process is the same text, and no text leads to another's salt.
     """
     said: dict[str, object] = {
-        "agent": asdict(agent),
+        "agent": vars(agent),
         "context": {name: plain(value) for name, value in ask.context.items()},
-        "resource": asdict(resource) if resource else ask.resource,
+        "resource": vars(resource) if resource else ask.resource,
         "verbs": sorted(ask.verbs),
     }
     if ask.each:

@@ -145,9 +145,9 @@ class AskedDoor:
             return await self._followed(found, hold, request, identity)
         if hold is None or hold.status not in _UNDECIDED:
             return _told(found, hold)
-        with await self._visits.begun_by(request, identity, protocol=ASK) as visit:
-            async with request.watched(visit.ended) as left:
-                await self._settled(as_proved(visit.caller, identity), found, hold, wait, left)
+        visit = await self._visits.begun_by(request, identity, protocol=ASK)
+        with visit, request.watched(visit.ended) as left:
+            await self._settled(as_proved(visit.caller, identity), found, hold, wait, left)
         return _told(*await in_thread(own_action, action_id, identity))
 
     async def _followed(self, found: Action, hold: Hold | None, request: Request, identity: Identity) -> Answer:

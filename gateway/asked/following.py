@@ -101,14 +101,13 @@ class Following:
     async def send(self, send: Send) -> None:
         """Answer with it."""
         try:
-            with self.visit:
-                async with self.request.watched(self.visit.ended) as left:
-                    ends = max(0.0, (self.identity.expires_at - datetime.now(UTC)).total_seconds())
-                    timer = asyncio.get_running_loop().call_later(ends, left.set)
-                    try:
-                        await self._follow(send, left)
-                    finally:
-                        timer.cancel()
+            with self.visit, self.request.watched(self.visit.ended) as left:
+                ends = max(0.0, (self.identity.expires_at - datetime.now(UTC)).total_seconds())
+                timer = asyncio.get_running_loop().call_later(ends, left.set)
+                try:
+                    await self._follow(send, left)
+                finally:
+                    timer.cancel()
         finally:
             self.followers.go(self.visit.caller.agent_id)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +18,7 @@ from activity.hotpath import Outcome
 from approvals.models import Hold
 from gateway.action import Caller
 from gateway.callers import as_proved
+from gateway.ending import Ending
 from gateway.holds import Left
 from gateway.http.answering import Passing, Plan
 from gateway.http.connection import Sending, head
@@ -73,13 +75,12 @@ class HttpDoor:
             raise Problem(403, "wrong_resource", because, remedy=f"Ask for one for {name}.")
         body = await request.body(LONGEST_BODY, WITHIN)
         asked = Asked(request.method, path, request.query, tuple(request.headers), body)
-        with await self._visits.begun_by(request, identity, protocol=HTTP) as visit:
-            async with request.watched(visit.ended) as left:
-                caller = as_proved(visit.caller, identity)
-                return await self._carried(asked, visit, caller, left, send, wait=wait)
+        visit = await self._visits.begun_by(request, identity, protocol=HTTP)
+        with visit, request.watched(visit.ended) as left:
+            return await self._carried(asked, visit, as_proved(visit.caller, identity), left, send, wait=wait)
 
     async def _carried(
-        self, asked: Asked, visit: Visit, caller: Caller, left: asyncio.Event, send: Send, *, wait: int
+        self, asked: Asked, visit: Visit, caller: Caller, left: Ending, send: Send, *, wait: int
     ) -> Reply | None:
         # 2. Classify.
         waited = asyncio.Event()
@@ -97,44 +98,42 @@ class HttpDoor:
             raise problem_of(refusal, party.action.id) from None
         if isinstance(admitted, Reply):
             return admitted
-        if visit.ended.is_set():
-            self._finish(admitted, visit, "failed", message=f"Not sent: {visit.because}")
+        if left.is_set():
+            self._finish(admitted, visit, "failed", message=f"Not sent: {visit.because or 'the client left.'}")
             raise Problem(403, "session_ended", visit.because, action=admitted.action_id)
         # 7. and 8.
         return await self._sent(admitted, party, visit, left, send)
 
     async def _collected(
-        self, hold: Hold, caller: Caller, party: Asking, left: asyncio.Event, wait: int
+        self, hold: Hold, caller: Caller, party: Asking, left: Ending, wait: int
     ) -> Admission[Plan] | Reply:
         """What people said, if they say it in time; else where the agent can ask for it."""
         if hold.status != Hold.Status.APPROVED and not wait:
             return _held(hold)
         timer = asyncio.get_running_loop().call_later(max(wait, 1), party.left.set)
-        gone = asyncio.create_task(_follow(left, party.left))
         try:
-            return await self._pipeline.collect(caller, hold, party)
+            with left.calls(party.left.set):
+                return await self._pipeline.collect(caller, hold, party)
         except Left:
             return _held(hold)
         finally:
             timer.cancel()
-            gone.cancel()
 
     # ---- 6. to 8. ----
     async def _sent(
-        self, begun: Admission[Plan], party: Asking, visit: Visit, left: asyncio.Event, send: Send
+        self, begun: Admission[Plan], party: Asking, visit: Visit, left: Ending, send: Send
     ) -> Reply | None:
-        relaying = asyncio.create_task(self._relayed(begun, party, visit, send))
-        leaving = asyncio.create_task(left.wait())
-        try:
-            await asyncio.wait({relaying, leaving}, timeout=LONGEST, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            if not relaying.done():
-                relaying.cancel()
-        await asyncio.gather(relaying, return_exceptions=True)
-        if relaying.cancelled():
-            return None
-        return relaying.result()
+        """6. Send it up and the answer down, for LONGEST seconds, or until the client leaves or the session ends."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST) as limit:
+
+                def cut() -> None:
+                    if not limit.expired():
+                        limit.reschedule(0)
+
+                with left.calls(cut):
+                    return await self._relayed(begun, party, visit, send)
+        return None
 
     async def _relayed(self, begun: Admission[Plan], party: Asking, visit: Visit, send: Send) -> Reply | None:
         """Send the request up and the answer down, and say what came of it.
@@ -226,11 +225,6 @@ def _wait(request: Request) -> int:
     given = [part.strip().lower() for part in request.header("prefer").split(",")]
     found = next((match for part in given if (match := _WAIT.match(part))), None)
     return min(int(found[1]), LONGEST_WAIT) if found else 0
-
-
-async def _follow(one: asyncio.Event, other: asyncio.Event) -> None:
-    await one.wait()
-    other.set()
 
 
 def _held(hold: Hold) -> Reply:

@@ -169,14 +169,14 @@ class McpDoor:
         down = Down(send, {}, session.server.secrets)
         caller = as_proved(visit.caller, identity)
         if message.method in METHODS and session.version == TASKS_SINCE:
-            async with request.watched(visit.ended) as left:
+            with request.watched(visit.ended) as left:
                 said = await self._tasks.answer(message, session.who, left)
             await (down.finish(said) if said is not None else down.end())
             return None
         if message.method == "tools/call" and isinstance(message.params.get("task"), dict):
             await down.finish(await self._as_task(message, session, visit, caller))
             return None
-        async with request.watched(visit.ended) as left:
+        with request.watched(visit.ended) as left:
             exchange = self._exchange(message, session, visit, caller, down, left)
             task = asyncio.create_task(self._carry(exchange, visit, down))
             self._carrying.add(task)
@@ -256,7 +256,7 @@ class McpDoor:
         await request.body(0, WITHIN)
         session.listening += 1
         try:
-            async with request.watched(visit.ended) as left:
+            with request.watched(visit.ended) as left:
                 await down.begin()
                 relaying = asyncio.create_task(self._relayed(session, visit, down, left))
                 ending = [asyncio.create_task(one.wait()) for one in (left, session.ended)]

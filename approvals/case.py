@@ -25,6 +25,7 @@ from approvals.board import Row, rows, with_relations
 from approvals.eligibility import Standing
 from approvals.forms import ALIKE, LASTS, OFTEN
 from approvals.models import BrokenGlass, Hold, HoldQuestion, Review
+from approvals.sampled import Sampled, sampled, why_none
 from approvals.story import Step, story, verdict
 from core import words
 from ledger.models import Entry
@@ -90,6 +91,16 @@ class Case:
     def touch(self) -> presentation.Touch:
         """How much it would touch."""
         return presentation.touch(self.hold)
+
+    @property
+    def sampled(self) -> Sampled | None:
+        """A few of the rows that it would touch."""
+        return sampled(self.hold)
+
+    @property
+    def no_rows(self) -> str:
+        """Why none are shown."""
+        return why_none(self.hold)
 
     @property
     def locks(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from gateway.postgres import counting, describe
+from gateway.postgres import counting, describe, sampling
 from gateway.postgres.catalog import Catalog
 
 SESSION, SELECT, LOCK, INSERT, COPY_IN = "sql:session", "sql:select", "sql:lock", "sql:insert", "sql:copy_in"
@@ -143,6 +143,11 @@ class Classified:
     def counting(self) -> counting.Count | None:
         """How to count, without changing anything, the rows it would touch; None where that cannot be done safely."""
         return counting.count(self.sql, self.catalog) if self._is_one_of("update", "delete") else None
+
+    @cached_property
+    def sampling(self) -> sampling.Sample | None:
+        """How to look at a few of those rows."""
+        return sampling.sample(self.sql, self.catalog, self.columns) if self.counting else None
 
     @property
     def count(self) -> str | None:

@@ -13,7 +13,7 @@ from pglast import ast, enums, parse_sql
 from pglast.stream import RawStream
 from pglast.visitors import Visitor
 
-from gateway.postgres.catalog import Catalog
+from gateway.postgres.catalog import Catalog, Relation
 from gateway.postgres.functions import is_immutable, is_immutable_operator, user_type
 from gateway.postgres.tree import Node, kind_of, parse, strings
 from gateway.refusal import Refusal
@@ -33,6 +33,20 @@ class Count:
 
 def count(sql: str, catalog: Catalog) -> Count | None:
     """The count for a text of one UPDATE or DELETE; None where it cannot be made safely."""
+    relation = touched(sql, catalog)
+    if relation is None:
+        return None
+    star = ast.FuncCall(
+        funcname=(ast.String("pg_catalog"), ast.String("count")),
+        agg_star=True,
+        funcformat=enums.CoercionForm.COERCE_EXPLICIT_CALL,
+    )
+    found = rewritten(sql, relation.schema, (ast.ResTarget(val=star),))
+    return Count(found[0], relation.full_name, found[1]) if found else None
+
+
+def touched(sql: str, catalog: Catalog) -> Relation | None:
+    """The one plain table that a text of one UPDATE or DELETE is about; None where finding its rows might do anything but read."""
     if len(sql) > LONGEST_COUNTED:
         return None
     nodes = parse(sql)
@@ -41,14 +55,10 @@ def count(sql: str, catalog: Catalog) -> Count | None:
         return None
     try:
         relation = catalog.relation(fields["relation"].get("schemaname"), fields["relation"]["relname"])
-        if relation.kind not in {"r", "p"} or not _is_safe(fields.get("whereClause"), catalog):
-            return None
+        safe = relation.kind in {"r", "p"} and _is_safe(fields.get("whereClause"), catalog)
     except Refusal:
         return None
-    try:
-        return _rewritten(sql, relation.schema, relation.full_name)
-    except RecursionError:
-        return None
+    return relation if safe else None
 
 
 def explain(sql: str) -> str:
@@ -128,30 +138,34 @@ class _Renumber(Visitor):
         node.number = self.numbers.setdefault(node.number or 0, len(self.numbers) + 1)
 
 
-def _rewritten(sql: str, schema: str, table: str) -> Count | None:
-    statement = parse_sql(sql)[0].stmt
-    if not isinstance(statement, (ast.UpdateStmt, ast.DeleteStmt)) or statement.relation is None:
+def rewritten(
+    sql: str, schema: str, targets: tuple[ast.ResTarget, ...], most: int | None = None
+) -> tuple[str, tuple[int, ...]] | None:
+    """A SELECT of `targets` from what an UPDATE or DELETE is about, at most so many rows, and the numbers of its parameters.
+
+    None where it cannot be written so that it reads as it was meant.
+    """
+    try:
+        statement = parse_sql(sql)[0].stmt
+        if not isinstance(statement, (ast.UpdateStmt, ast.DeleteStmt)) or statement.relation is None:
+            return None
+        relation = statement.relation
+        relation.schemaname = schema
+        option = enums.LimitOption.LIMIT_OPTION_DEFAULT if most is None else enums.LimitOption.LIMIT_OPTION_COUNT
+        select = ast.SelectStmt(
+            targetList=targets,
+            fromClause=(relation,),
+            whereClause=statement.whereClause,
+            limitCount=None if most is None else ast.A_Const(val=ast.Integer(most)),
+            op=enums.SetOperation.SETOP_NONE,
+            limitOption=option,
+        )
+        renumber = _Renumber()
+        renumber(select)
+        text = RawStream()(select)
+    except RecursionError:
         return None
-    relation = statement.relation
-    relation.schemaname = schema
-    star = ast.FuncCall(
-        funcname=(ast.String("pg_catalog"), ast.String("count")),
-        agg_star=True,
-        funcformat=enums.CoercionForm.COERCE_EXPLICIT_CALL,
-    )
-    select = ast.SelectStmt(
-        targetList=(ast.ResTarget(val=star),),
-        fromClause=(relation,),
-        whereClause=statement.whereClause,
-        op=enums.SetOperation.SETOP_NONE,
-        limitOption=enums.LimitOption.LIMIT_OPTION_DEFAULT,
-    )
-    renumber = _Renumber()
-    renumber(select)
-    text = RawStream()(select)
-    if not _says_the_same(text, select):
-        return None
-    return Count(text, table, tuple(renumber.numbers))
+    return (text, tuple(renumber.numbers)) if _says_the_same(text, select) else None
 
 
 def _says_the_same(text: str, select: ast.SelectStmt) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from agents.detectors.scanner import Scanner
 from gateway.postgres.classified import Classified
 from gateway.postgres.fetching import FetchError, Fetching
 from gateway.postgres.reader import Parameters
@@ -23,14 +24,20 @@ log = structlog.get_logger()
 
 
 async def estimate(keeper: Keeper, classified: Classified, parameters: Parameters) -> Mapping[str, object] | None:
-    """`{"rows", "of", "table", "exact", "ms"}` of what it would touch; None where nobody can tell."""
+    """`{"rows", "of", "table", "exact", "ms", "sample"}` of what it would touch; None where nobody can tell.
+
+    `sample`, of a few of the rows, is `{"columns", "hidden", "rows", "more"}`, and None where they cannot be read.
+    """
     try:
         connection = await keeper.fetching()
     except UpstreamError as error:
         log.warning("estimate_failed", error=error.message)
         return None
     try:
-        return await _counted(connection, classified, parameters) or await _planned(connection, classified, parameters)
+        counted = await _counted(connection, classified, parameters)
+        if counted is None:
+            return await _planned(connection, classified, parameters)
+        return {**counted, "sample": await _sampled(connection, classified, parameters, keeper.detecting().scanner)}
     finally:
         connection.close()
 
@@ -55,7 +62,7 @@ async def _counted(connection: Fetching, classified: Classified, parameters: Par
     counting = classified.counting
     if counting is None:
         return None
-    chosen = tuple(parameters[number - 1] for number in counting.parameters if number <= len(parameters))
+    chosen = _chosen(counting.parameters, parameters)
     began = time.monotonic()
     rows = await _read_only(connection, counting.sql, chosen)
     if not rows or rows[0][0] is None:
@@ -68,6 +75,27 @@ async def _counted(connection: Fetching, classified: Classified, parameters: Par
         "exact": True,
         "ms": round((time.monotonic() - began) * 1000),
     }
+
+
+async def _sampled(
+    connection: Fetching, classified: Classified, parameters: Parameters, scanner: Scanner
+) -> Mapping[str, object] | None:
+    how = classified.sampling
+    if how is None:
+        return None
+    rows = await _read_only(connection, how.sql, _chosen(how.parameters, parameters))
+    if not rows:
+        return None
+    return {
+        "columns": list(how.columns),
+        "hidden": [name for name in how.columns if name in how.hidden],
+        "rows": how.shown(rows, scanner),
+        "more": how.more,
+    }
+
+
+def _chosen(numbers: Sequence[int], parameters: Parameters) -> Parameters:
+    return tuple(parameters[number - 1] for number in numbers if number <= len(parameters))
 
 
 async def _planned(connection: Fetching, classified: Classified, parameters: Parameters) -> Mapping[str, object] | None:

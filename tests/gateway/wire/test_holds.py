@@ -122,6 +122,9 @@ def test_it_is_estimated_without_running(world: World, asked: Ask) -> None:
     estimate = eventually(lambda: Hold.objects.get(id=hold.id).estimate)
     assert estimate is not None
     assert (estimate["rows"], estimate["of"], estimate["exact"]) == (5, 500, True)
+    sample = estimate["sample"]
+    assert len(sample["rows"]) == 5
+    assert set(sample["hidden"]) < set(sample["columns"])
 
 
 def test_denied_it_does_not_run(world: World, asked: Ask) -> None:

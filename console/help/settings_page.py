@@ -37,6 +37,8 @@ SAYS: Final[Mapping[str, str]] = {
     "VAULT_KEY_PIN": "the PIN of that HSM's user",
     "POLICY_REPOSITORY": "the Git repository that versions of the policies are fetched from: `https://git.example/policies.git#folder`, or `ssh://`, `file://`. An authority of your own, that the machine does not know, is the file that `SSL_CERT_FILE` names",
     "POLICY_REPOSITORY_TOKEN": "what opens that repository over HTTPS",
+    "POLICY_REPOSITORY_KEY": "the private key, without a passphrase, that opens that repository over SSH",
+    "POLICY_REPOSITORY_HOST_KEY": "the key of that repository's host over SSH, as `ssh-keyscan` prints it, once compared with what its owner publishes; a host that shows another is not read",
     "LEDGER_WITNESSES": "a file that names the witnesses of the ledger, and how many of which make a checkpoint final (C2SP tlog-policy)",
     "LEDGER_FOLDER": "a folder that checkpoints are written into",
     "LEDGER_STORE": "an S3-compatible store with object lock that checkpoints are put into: `s3://BUCKET/PREFIX`",

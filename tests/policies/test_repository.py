@@ -15,11 +15,14 @@ from cli.policy_files import commit_of, repository_of
 from core.errors import Invalid, NarrowgateError, Refused, Stale
 from ledger import attested
 from policies import actions, cases, repository
+from policies import git as gits
+from policies.git import Opens
 from policies.models import PolicyVersion
 from policies.queries import active
 from policies.repository import Repository
 from tests.bring.callers import Caller, browser
 from tests.cast import Cast
+from tests.gateway.ssh.host import Host, free_port, make_key, running_host
 from tests.policies.git_server import TOKEN, serving
 from tests.policies.worlds import READS, WRITES
 
@@ -121,7 +124,7 @@ def test_bounds(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "MOST_FILES", 1)
     with pytest.raises(Invalid, match="more than 1 files"):
         at(kept).read()
-    monkeypatch.setattr(repository, "WITHIN", 0.0)
+    monkeypatch.setattr(gits, "WITHIN", 0.0)
     with pytest.raises(NarrowgateError, match="did not answer"):
         at(kept).read()
 
@@ -130,7 +133,7 @@ def test_what_git_writes_is_bounded(kept: Path, monkeypatch: pytest.MonkeyPatch)
     (kept / "policies" / "c.cedar").write_bytes(os.urandom(100_000))
     git(kept, "add", ".")
     git(kept, "commit", "--quiet", "-m", "Large")
-    monkeypatch.setattr(repository, "_BOUNDED", (*repository._BOUNDED[:3], "16"))
+    monkeypatch.setattr(gits, "_BOUNDED", (*gits._BOUNDED[:3], "16"))
     with pytest.raises(NarrowgateError, match="cannot be read"):
         at(kept).read()
 
@@ -157,12 +160,13 @@ def test_no_hook_or_configuration_of_anybody_runs(kept: Path, tmp_path: Path, mo
 
 
 def test_a_credential_is_in_no_argument_and_no_address() -> None:
-    opened = Repository.at("https://git.example/policies.git", "hush-hush")
-    settings = repository._settings(opened)
+    opened = Repository.at("https://git.example/policies.git", Opens("hush-hush"))
+    settings = gits.settings_of(opened.opens)
     assert "hush-hush" not in opened.address
+    assert "hush-hush" not in repr(opened)
     assert settings["GIT_CONFIG_COUNT"] == "5"
     assert settings["GIT_CONFIG_KEY_4"] == "http.extraHeader"
-    assert repository._settings(Repository.at("https://git.example/policies.git"))["GIT_CONFIG_COUNT"] == "4"
+    assert gits.settings_of(Opens())["GIT_CONFIG_COUNT"] == "4"
 
 
 @pytest.mark.django_db
@@ -210,7 +214,7 @@ def remote(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 def test_a_repository_is_read_over_https(kept: Path, remote: str) -> None:
-    found = Repository.at(remote, TOKEN).read("next")
+    found = Repository.at(remote, Opens(TOKEN)).read("next")
     assert (found.commit, found.repository) == (git(kept, "rev-parse", "next"), remote)
     assert READS in found.text
     assert TOKEN not in str(found)
@@ -226,14 +230,67 @@ def test_what_a_remote_answers_badly_is_said_with_what_to_do(remote: str, monkey
         (moved, TOKEN, "cannot be read"),
     ):
         with pytest.raises(NarrowgateError, match=words) as refused:
-            Repository.at(address, token).read()
+            Repository.at(address, Opens(token)).read()
         assert TOKEN not in str(refused.value)
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(NarrowgateError, match="certificate"):
-        Repository.at(remote, TOKEN).read()
+        Repository.at(remote, Opens(TOKEN)).read()
 
 
 def test_a_remote_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "WITHIN", 0.3)
+    monkeypatch.setattr(gits, "WITHIN", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(NarrowgateError, match="did not answer"):
-        Repository.at(f"https://localhost:{silent.getsockname()[1]}/x.git", TOKEN).read()
+        Repository.at(f"https://localhost:{silent.getsockname()[1]}/x.git", Opens(TOKEN)).read()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """A machine with an sshd of its own."""
+    with running_host(tmp_path / "host") as one:
+        yield one
+
+
+def by_ssh(kept: Path, host: Host) -> str:
+    return f"ssh://{host.user}@127.0.0.1:{host.port}{kept}/.git#policies"
+
+
+def test_a_repository_is_read_over_ssh(kept: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/nonexistent")
+    public = (host.folder / "host.pub").read_text()
+    for host_keys in (public, f"# scanned\n[127.0.0.1]:{host.port} {public}"):
+        found = Repository.at(by_ssh(kept, host), Opens(key=host.login_key, host_keys=host_keys)).read("next")
+        assert (found.commit, found.repository) == (git(kept, "rev-parse", "next"), by_ssh(kept, host))
+    assert host.login_key not in repr(Opens(key=host.login_key))
+
+
+def test_a_host_is_believed_by_its_key_alone_and_told_apart_from_a_key_that_it_does_not_take(
+    kept: Path, host: Host, tmp_path: Path
+) -> None:
+    make_key(tmp_path / "other")
+    make_key(tmp_path / "locked")
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "a passphrase", "-f", str(tmp_path / "locked")], check=True)
+    public, other = (host.folder / "host.pub").read_text(), (tmp_path / "other.pub").read_text()
+    for key, host_keys, words in (
+        (host.login_key, "", "No key of the host 127.0.0.1 is set"),
+        (host.login_key, other, "shows another key than the one that is set"),
+        (host.login_key, "SHA256:abc", "What is set as the host's key is none"),
+        ((tmp_path / "other").read_text(), public, "does not take the key that is set"),
+        ((tmp_path / "locked").read_text(), public, "cannot be read|does not take the key"),
+        ("no key at all", public, "cannot be read"),
+        ("", public, "asks for a key, and none is set"),
+    ):
+        with pytest.raises(NarrowgateError, match=words) as refused:
+            Repository.at(by_ssh(kept, host), Opens(key=key, host_keys=host_keys)).read()
+        assert "POLICY_REPOSITORY_" in refused.value.remedy
+    gone = by_ssh(kept, host).replace("/kept/", "/gone/")
+    for address, words in ((gone, "cannot be read"), (f"ssh://me@127.0.0.1:{free_port()}/x.git", "cannot be read")):
+        with pytest.raises(NarrowgateError, match=words):
+            Repository.at(address, Opens(key=host.login_key, host_keys=public)).read()
+
+
+def test_no_address_becomes_an_option_of_ssh(tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    for address in (f"ssh://-oProxyCommand=touch%20{mark}/x.git", f"ssh://-oProxyCommand=touch {mark}@h/x.git"):
+        with pytest.raises(NarrowgateError):
+            Repository.at(address, Opens(key="x", host_keys="ssh-ed25519 AAAA")).read()
+    assert not mark.exists()

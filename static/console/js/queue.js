@@ -39,21 +39,32 @@ async function refreshList(highlight = false) {
 
 function refreshDetail() {
   const hold = document.querySelector('#detail .hold');
-  if (hold) htmx.ajax('GET', hold.dataset.url, { target: '#detail', swap: 'innerMorph' });
-  else if (rows()[0] && innerWidth > 760) htmx.ajax('GET', rows()[0].getAttribute('href'), { target: '#detail', swap: 'innerHTML' });
+  if (hold) return htmx.ajax('GET', hold.dataset.url, { target: '#detail', swap: 'innerMorph' });
+  if (rows()[0] && innerWidth > 760) return htmx.ajax('GET', rows()[0].getAttribute('href'), { target: '#detail', swap: 'innerHTML' });
+  return null;
 }
 
-let pending = null;
+const SOON = 15, PAUSE = 100; // ms: what is said in a row is fetched once; and between the beginnings of two fetches
+let pending = null, fetching = false, next = 0, tells = false;
 const changed = new Set();
 function soon(hold, highlight = true) {
   changed.add(hold);
-  pending ??= setTimeout(async () => {
-    const mine = openedAll().some(one => changed.has(one)) || changed.has(undefined) || !opened();
-    pending = null;
-    changed.clear();
+  tells ||= highlight;
+  if (!fetching) pending ??= setTimeout(fetchChanged, Math.max(SOON, next - Date.now()));
+}
+
+async function fetchChanged() {
+  const mine = openedAll().some(one => changed.has(one)) || changed.has(undefined) || !opened();
+  const highlight = tells;
+  [pending, fetching, next, tells] = [null, true, Date.now() + PAUSE, false];
+  changed.clear();
+  try {
     await refreshList(highlight);
-    if (mine) refreshDetail();
-  }, 60);
+    if (mine) await refreshDetail();
+  } finally {
+    fetching = false;
+    if (changed.size) pending = setTimeout(fetchChanged, Math.max(0, next - Date.now()));
+  }
 }
 
 // An outcome is recorded a moment after the answer went to the agent, and nobody is told of it: ask for it.

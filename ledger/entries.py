@@ -138,7 +138,10 @@ def _is_plain(value: object) -> bool:
     if kind is int:
         return -LARGEST_INTEGER <= value <= LARGEST_INTEGER  # type: ignore[operator]  # it is an int
     if isinstance(value, dict):
-        return all(type(key) is str and key.isascii() and _is_plain(part) for key, part in value.items())
+        for key, part in value.items():  # written out: a generator costs twice as much
+            if type(key) is not str or not key.isascii() or not (type(part) is str or _is_plain(part)):
+                return False
+        return True
     return kind in {list, tuple} and all(map(_is_plain, value))  # type: ignore[call-overload]  # it is a sequence
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -70,8 +71,16 @@ def test_the_salt_cannot_be_had_from_anything_that_is_kept() -> None:
     kept = question_of(asked, agent, resource, SECRET)
     assert kept.id == identifier_of(kept.text)
     assert kept.id != question_of(asked, agent, resource, b"another process").id
-    assert canonical(json.loads(kept.text)).decode() == kept.text
     assert read(kept.text).ask.keyed == asked.keyed
+
+
+def test_a_question_is_canonical_whatever_is_in_it() -> None:
+    agent, shop, asked = WORLD.agents[AGENT], WORLD.resources["shop"], ask("sql:select", claimed={"purpose": 'J"ä'})
+    parts = (("ssh:run", {"args": {"b": "2", "a": 1}}), ("ssh:read", {}))
+    for one in (asked, replace(asked, each=parts), replace(asked, each=parts, ours={"risk": 7, "time": "1"})):
+        for resource in (shop, None):
+            kept = question_of(one, agent, resource, SECRET)
+            assert canonical(json.loads(kept.text)).decode() == kept.text
 
 
 def test_its_own_world_decides_as_the_registry_did() -> None:

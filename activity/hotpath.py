@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING, LiteralString, TypedDict
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -218,6 +218,15 @@ class Outcome:
     entry_id: Identifier | None = field(default=None)
     detected: Mapping[str, int] | None = None
     """How many values each detector has found in what came back; None where none did."""
+    sent: Sent | None = None
+    """What passed of a body that was not seen before it went up; None where there was none."""
+
+
+class Sent(TypedDict):
+    """A body that went up as it came, or as much of it as did."""
+
+    bytes: int
+    digest: str
 
 
 def outcome_record(outcome: Outcome | Action) -> bytes:
@@ -240,13 +249,18 @@ def _counts(detected: Mapping[str, int]) -> str:
 
 def outcome_details(outcome: Outcome) -> dict[str, object]:
     """What an entry says of one outcome."""
-    return ({"detected": dict(outcome.detected)} if outcome.detected else {}) | {
-        "bytes": outcome.bytes,
-        "masked": outcome.masked_values,
-        "rows": outcome.rows,
-        "sqlstate": outcome.sqlstate,
-        "status": outcome.status,
-    }
+    detected = {"detected": dict(outcome.detected)} if outcome.detected else {}
+    return (
+        detected
+        | ({"sent": dict(outcome.sent)} if outcome.sent else {})
+        | {
+            "bytes": outcome.bytes,
+            "masked": outcome.masked_values,
+            "rows": outcome.rows,
+            "sqlstate": outcome.sqlstate,
+            "status": outcome.status,
+        }
+    )
 
 
 def outcome_columns(rows: Sequence[Outcome]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from gateway.refusal import Refusal
 from gateway.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -103,6 +103,10 @@ def _json(said: Mapping[str, object]) -> bytes:
     return json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
 
 
+def _late() -> Problem:
+    return Problem(408, "invalid_request", "The request did not arrive in time.", headers={"connection": "close"})
+
+
 def problem_of(error: Refusal | NarrowgateError, action: str = "") -> Problem:
     """A refusal of an action, or what went wrong in it, in the form of HTTP."""
     if isinstance(error, Refusal):
@@ -174,9 +178,7 @@ class Request:
             async with asyncio.timeout(within):
                 return await self._whole(most)
         except TimeoutError:
-            raise Problem(
-                408, "invalid_request", "The request did not arrive in time.", headers={"connection": "close"}
-            ) from None
+            raise _late() from None
 
     async def _whole(self, most: int) -> bytes:
         parts, size = [], 0
@@ -190,6 +192,19 @@ class Request:
                 )
             if not message.get("more_body"):
                 return b"".join(parts)
+
+    async def pieces(self, within: float) -> AsyncIterator[bytes]:
+        """The body as it comes, or what came of it before the client left. Raises Problem where nothing comes for `within` seconds."""
+        more = True
+        while more:
+            try:
+                async with asyncio.timeout(within):
+                    message = await self.receive()
+            except TimeoutError:
+                raise _late() from None
+            more = message.get("more_body", False)
+            if message.get("body"):
+                yield message["body"]
 
     @contextmanager
     def watched(self, ended: Ending) -> Iterator[Ending]:

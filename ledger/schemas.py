@@ -18,7 +18,9 @@ FILTERS: Final = "… q:words?"
 DECIDED: Final = (
     "enforced:flag? operation:text? policies:list question:text? severity:text? snapshot:text tables:list verb:text"
 )
-OUTCOME: Final = "bytes:count? detected:object? enforced:flag? masked:count rows:count? sqlstate:text status:text"
+OUTCOME: Final = (
+    "bytes:count? detected:object? enforced:flag? masked:count rows:count? sent:object? sqlstate:text status:text"
+)
 SHARED: Final = "count:count root:text"
 CHANGED: Final = "change:text? changed:object? group:text?"
 NOTHING: Final = ""
@@ -32,7 +34,7 @@ FIELDS: Final[Mapping[str, str]] = {
     Event.ACTION_ERASED: "erasure:text",
     Event.ACTION_FAILED: OUTCOME,
     Event.ACTION_RELEASED: "enforced:flag? grant:text? hold:text node:text reviews:list snapshot:text",
-    Event.ACTION_UNCERTAIN: "bytes:count? detected:object? enforced:flag? masked:count? rows:count? sqlstate:text? status:text? verb:text?",
+    Event.ACTION_UNCERTAIN: "bytes:count? detected:object? enforced:flag? masked:count? rows:count? sent:object? sqlstate:text? status:text? verb:text?",
     Event.ACTIONS_ALLOWED: SHARED,
     Event.ACTIONS_DONE: SHARED,
     Event.AGENT_CHANGED: f"{CHANGED} because:list? reason:words? risk:object? status:text?",

@@ -80,7 +80,7 @@ STATEMENT: Final[Says] = {
     "unlisted_parameter": ("The operation lists no such query parameter.", "Leave it out, or have it listed."),
     "path_denied": ("The path or query could be read in two ways.", "Write it plainly: no dots, double or encoded slashes, semicolons."),
     "header_denied": ("A header is there twice, or too long.", "Send it once."),
-    "body_denied": ("The body is not of a media type that the operation lists, or is no strict JSON.", "Send what is listed, each name once, not compressed."),
+    "body_denied": ("The body is not of a media type that the operation lists, or is no strict JSON; or people would have to approve one of more than 1 MiB.", "Send what is listed, each name once, not compressed; what takes people in parts."),
     "unknown_cursor": ("The cursor is not there.", "DECLARE it again in this transaction."),
 }  # fmt: skip
 CONNECTION: Final[Says] = {

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from gateway.action import Action
 from gateway.http.answering import Plan
 from gateway.http.known import Targets
-from gateway.http.reading import Call, Request, action_of, understand
+from gateway.http.reading import LONGEST_BODY, Call, Request, action_of, understand
 from gateway.http.targets import Target
 from gateway.refusal import Refusal
 from gateway.visits import Visit
-from policies.decision import Decision
+from policies.decision import Decision, Verdict
 
 
 class Asking:
@@ -46,6 +46,12 @@ class Asking:
                 "Policy limits the rows that come back, and an API's answer has none.",
                 code="not_available",
                 remedy="Leave @limit out of policies about APIs.",
+            )
+        if decision.verdict is Verdict.HOLD and self.call.follows:
+            raise Refusal(
+                f"What people approve is pinned byte by byte, and a body of more than {LONGEST_BODY} bytes is not.",
+                code="body_denied",
+                remedy="Send it in parts; or policy has to allow it without people.",
             )
         tagged = self.target.tagged(self.call.operation.name)
         return Plan(

@@ -1,4 +1,7 @@
-"""Pure. Step 2 for HTTP: a request, whole, becomes an operation with arguments; its digest covers every byte that goes up."""
+"""Pure. Step 2 for HTTP: a request, whole, becomes an operation with arguments; its digest covers every byte that goes up.
+
+Of a long body that is no JSON it covers the length alone: such a request is allowed or denied, and never held (`party.py`).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from policies.arguments import readable
 from policies.verbs import HTTP_READ, HTTP_WRITE
 
 LONGEST_BODY: Final = 1024 * 1024
-"""Bytes of a request's body: what is decided is what is sent, so all of it is there first."""
+"""Bytes of a request's body that is there first, because what is decided is what is sent."""
 LONGEST_VALUE: Final = 4_096
 LONGEST_SHOWN: Final = 20_000
 JSON_TYPES: Final = ("application/json", "+json")
@@ -61,6 +64,8 @@ class Call:
     arguments: Mapping[str, Any]
     description: str
     """The digest of the document by which it was understood."""
+    follows: int = 0
+    """Bytes of a body that goes up as it comes, in place of one that is there."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ class Request:
     query: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    follows: int = 0
+    """Bytes of a body that is not read before it is decided."""
 
 
 def understand(request: Request, routes: Routes, base: str, description: str) -> Call:
@@ -90,7 +97,8 @@ def understand(request: Request, routes: Routes, base: str, description: str) ->
     arguments = {"path": dict(found.parameters), "query": _query(asked)}
     body = _body(request, found.operation)
     arguments |= {"body": body} if body is not None else {}
-    return Call(found.operation, target(base, parts, asked), headers, request.body, arguments, description)
+    up = target(base, parts, asked)
+    return Call(found.operation, up, headers, request.body, arguments, description, request.follows)
 
 
 def _query(asked: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -126,10 +134,10 @@ def is_json(media: str) -> bool:
 
 
 def _body(request: Request, operation: Operation) -> Any:  # noqa: ANN401 -- JSON
-    """The body as arguments; what is no JSON, by its hash. None where there is none."""
+    """The body as arguments; what is no JSON, by its hash, or by its length alone where that is known alone. None where there is none."""
     if any(name == "content-encoding" and value.lower() != "identity" for name, value in request.headers):
         raise Refusal("A compressed body is not read.", code="body_denied", remedy="Send it as it is.")
-    if not request.body:
+    if not request.body and not request.follows:
         return None
     media = media_type(request.headers)
     if media not in operation.media:
@@ -137,6 +145,14 @@ def _body(request: Request, operation: Operation) -> Any:  # noqa: ANN401 -- JSO
         raise Refusal(
             f"{operation.name} takes {listed}.", code="body_denied", remedy="Send that, with its Content-Type."
         )
+    if request.follows:
+        if operation.reads:
+            raise Refusal(
+                "A long body goes with what changes something.",
+                code="body_denied",
+                remedy=f"Send at most {LONGEST_BODY} bytes.",
+            )
+        return {"bytes": request.follows}
     if not is_json(media):
         return {"sha256": sha256(request.body).hexdigest(), "bytes": len(request.body)}
     try:
@@ -165,7 +181,7 @@ def _canonical(call: Call, caller: Caller) -> bytes:
     return canonical(
         {
             "agent": caller.agent,
-            "body": sha256(call.body).hexdigest(),
+            "body": f"{call.follows} bytes, as they come" if call.follows else sha256(call.body).hexdigest(),
             "description": call.description,
             "headers": [list(pair) for pair in sorted(call.headers)],
             "method": call.operation.method,

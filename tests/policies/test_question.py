@@ -76,7 +76,7 @@ def test_the_salt_cannot_be_had_from_anything_that_is_kept() -> None:
 
 def test_a_question_is_canonical_whatever_is_in_it() -> None:
     agent, shop, asked = WORLD.agents[AGENT], WORLD.resources["shop"], ask("sql:select", claimed={"purpose": 'J"ä'})
-    parts = (("ssh:run", {"args": {"b": "2", "a": 1}}), ("ssh:read", {}))
+    parts: tuple[tuple[str, dict[str, object]], ...] = (("ssh:run", {"args": {"b": "2", "a": 1}}), ("ssh:read", {}))
     for one in (asked, replace(asked, each=parts), replace(asked, each=parts, ours={"risk": 7, "time": "1"})):
         for resource in (shop, None):
             kept = question_of(one, agent, resource, SECRET)

@@ -58,6 +58,12 @@ unless { context has operation && context.operation == "deleteCustomer" };
 forbid (principal, action == Action::"http:write", resource)
 when { context has args && context.args has body && context.args.body has amount && context.args.body.amount > 1000 }
 unless { context has approval };
+@id("signing") @hold("dba:1") @ttl("5m") @why("A signature takes a person.")
+forbid (principal, action == Action::"http:write", resource)
+when { context has operation && context.operation == "signFile" } unless { context has approval };
+@id("huge-files") @why("Nobody keeps more than 5 MB.")
+forbid (principal, action == Action::"http:write", resource)
+when { context has args && context.args has body && context.args.body has bytes && context.args.body.bytes > 5000000 };
 @id("tools") @why("Support uses tools.")
 permit (principal in Function::"support", action in Action::"mcp:use", resource)
 unless { context has operation && context.operation == "wipe" };

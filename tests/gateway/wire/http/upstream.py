@@ -42,6 +42,10 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def handle_any(self) -> None:
+        if self.path.endswith("/refused"):  # before it is read
+            self.reply(413, b'{"error": "too long"}')
+            self.close_connection = True
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.api.seen.append(Seen(self.requestline, list(self.headers.items()), body))
         path = self.path.removeprefix("/v1").partition("?")[0]
@@ -79,6 +83,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_transfers(self, body: bytes) -> None:
         self.reply(201, b'{"id": "t1", "got": %d}' % len(body))
+
+    def do_files(self, body: bytes) -> None:
+        self.reply(201, b'{"got": %d}' % len(body))
 
     def do_echo(self, _body: bytes) -> None:
         said = "\n".join(f"{name}: {value}" for name, value in self.headers.items()).encode()
@@ -182,6 +189,11 @@ DOCUMENT = {
                 "parameters": [{"name": "X-Reason", "in": "header"}, {"name": "Host", "in": "header"}],
                 "requestBody": {"content": {"application/json": {}, "text/csv": {}}},
             }
+        },
+        "/files/{name}": {
+            "put": {"operationId": "putFile", "requestBody": {"content": {"application/octet-stream": {}}}},
+            "get": {"operationId": "getFile", "requestBody": {"content": {"application/octet-stream": {}}}},
+            "post": {"operationId": "signFile", "requestBody": {"content": {"application/octet-stream": {}}}},
         },
         "/secrets/{how}": {"get": {"operationId": "secrets"}},
         "/echo": {"get": {"operationId": "echo"}},

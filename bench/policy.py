@@ -3,7 +3,8 @@
 A set has a share of functions, each with two permits, a hold and a plain denial; a question is of a random agent, and each is
 new: nothing is remembered, and building the request is on the clock. Ours evaluates the policies whose scope can match. Peers:
 cedarpy with all policies (parsed before), casbin (RBAC with deny-override), and the evaluator of the Microsoft toolkit
-(agent-os-kernel). The peers know no holds: a hold is a denial there.
+(agent-os-kernel). The peers know no holds: a hold is a denial there. Besides: how long a new version takes to come into force, and a
+trial of one on what happened (`policy_trial.py`).
 
     python bench/policy.py --json [--quick]
 """
@@ -16,6 +17,7 @@ import json
 import os
 import random
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -37,6 +39,7 @@ VERBS = {"allow": "sql:select", "hold": "sql:update", "deny": "sql:ddl"}
 SAMPLES, MOST_SECONDS = 10_000, 1.0  # more than agents, of whom each is met for a first time
 GROWN, MOST_GROWTH, MOST_US, MOST_ACTIVATION = 10_000, 1.3, 80.0, 2.0
 MOST_PAUSE, RUNS = 100, 3  # ms; activations, of which the median counts
+MOST_TRIAL = 60.0  # seconds, of 100,000 past actions
 OURS, CEDAR, CASBIN, TOOLKIT = "ours", "cedarpy, all policies", "casbin", "agent-os-kernel"
 Decide = Callable[[str, str, str, str], str]
 """Agent, resource, verb and a purpose that no other question has: the verdict."""
@@ -304,6 +307,16 @@ def figures(found: dict[tuple[str, int, str], float], sizes: tuple[int, ...]) ->
     return [*result, active, by_text, pause]
 
 
+def trials(*, quick: bool) -> list[dict[str, Any]]:
+    """How long a trial takes on what happened, in a process of its own: Django is set up once in a process."""
+    command = [sys.executable, str(Path(__file__).with_name("policy_trial.py")), *(["--quick"] if quick else [])]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return [
+        _figure("trial_s", case, "s", took, {}) | {"mark": f"< {MOST_TRIAL:.0f}", "holds": took < MOST_TRIAL}
+        for case, took in json.loads(done.stdout).items()
+    ]
+
+
 def _figure(metric: str, case: str, unit: str, mine: float, by: dict[str, float]) -> dict[str, Any]:
     best = min(by.values(), default=None)
     return {
@@ -333,7 +346,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)  # the peers write a line a decision
     began = time.monotonic()
     sizes = QUICK_SIZES if asked.quick else SIZES
-    found = figures(measured(sizes), sizes)
+    found = figures(measured(sizes), sizes) + trials(quick=asked.quick)
     if asked.json:
         seconds = round(time.monotonic() - began, 1)
         print(json.dumps({"bench": "policy", "figures": found, "seconds": seconds, "cpus": os.cpu_count()}))

@@ -56,6 +56,7 @@ def draft(
 ) -> PolicyVersion:
     """Keep `text` as a version of `actor`'s, its test cases with it, signed. Raises Refused (not an engineer) and Invalid."""
     require_role(actor, Role.ENGINEER, Role.ADMINISTRATOR)
+    sealing.lend(active())
     require_valid(text)
     cases.parse(tests)
     packed = plan.write(policies(text))

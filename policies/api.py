@@ -235,6 +235,7 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
     def check(self, request: Request) -> Response:
         """Say everything that is wrong with a text; nothing is kept."""
         require_role(self.person, *CHECKERS)
+        sealing.lend(active())
         text = _read(TextBody, request)["text"]
         problems = check(text, registry())
         return Response(CheckedSerializer({"problems": problems, "findings": [] if problems else findings(text)}).data)
@@ -244,6 +245,7 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
     def test(self, request: Request) -> Response:
         """Run test cases against a text, over today's agents and resources; nothing is kept."""
         require_role(self.person, *CHECKERS)
+        sealing.lend(active())
         given = _read(TestsBody, request)
         actions.require_valid(given["text"])
         return Response(TestedSerializer(testing.run(given["text"], given["tests"])).data)
@@ -260,8 +262,9 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         """Say in words what a text allows, holds and denies otherwise than a version; nothing is kept."""
         require_role(self.person, *CHECKERS)
         given = _read(AgainstBody, request)
-        actions.require_valid(given["text"])
         other = self._against(given["against"])
+        sealing.lend(other)
+        actions.require_valid(given["text"])
         found = differences(policies(other.text if other else ""), policies(given["text"]))
         said = {"against": other.number if other else 0, "in_short": in_short(found), "differences": found}
         return Response(PolicyDifferencesSerializer(said).data)

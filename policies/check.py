@@ -15,9 +15,10 @@ from core.errors import Invalid, NarrowgateError
 from policies import heads, terms
 from policies.context import CEDAR_TYPES, OURS
 from policies.expressions import asked_of_context
-from policies.parse import LONGEST_TEXT, Policy, Rules, known, policies, templates
+from policies.parse import LONGEST_TEXT, Policy, Rules, known, names_in, policies, templates
 from policies.parse import problems as refused_by_cedar
 from policies.parts import Uid, is_part, resource_of
+from policies.slicing import scope_of
 from policies.source import Statement, statements
 
 MOST_PROBLEMS: Final = 200
@@ -112,13 +113,13 @@ def _names(line: int, read: Policy, registry: Registry) -> Iterator[Problem]:
 
 
 def _meaning(item: _Parsed, registry: Registry) -> Iterator[Problem]:
-    wrong = [*terms.problems(item.policy), *heads.problems(item.policy)]
+    names = names_in(item.policy)
+    wrong = [*terms.problems(item.policy), *heads.problems(item.policy, scope_of(item.policy), names)]
     yield from (_problem(item.line, error) for error in wrong)
     if not wrong:
         yield from _unknown_in(item.line, terms.terms_of(item.policy), registry)
     yield from _unknown(item.line, "attribute of the context", sorted(asked_of_context(item.policy)), CONTEXT)
-    uids = [(str(uid.type), uid.id) for uid in pst.entity_uids(item.policy)]
-    yield from _unknown_entities(item.line, uids, registry.uids)
+    yield from _unknown_entities(item.line, names, registry.uids)
 
 
 def unknown_names(read: Rules, registry: Registry) -> Iterator[Problem]:

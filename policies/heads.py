@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cedarpy import pst
 
 from core.errors import Invalid
 from policies.expressions import types_in, uses_resource
 from policies.parts import COLUMN, DECLARED, UNBOUNDED, WRITTEN, Uid, is_part, types_of, well_named
-from policies.slicing import Scope, scope_of
+from policies.slicing import Scope
 from policies.verbs import VERBS
 from policies.world import action_lineage
 
 
-def problems(policy: pst.Template) -> Iterator[Invalid]:
-    """Everything wrong with the parts in a policy's head and conditions, each with what to write instead."""
-    scope = scope_of(policy)
-    yield from _misnamed(policy)
+def problems(policy: pst.Template, scope: Scope, names: Iterable[Uid]) -> Iterator[Invalid]:
+    """Everything wrong with the parts in a policy's head and conditions, each with what to write instead. `names` are the entities in it."""
+    yield from _misnamed(names)
     if not scope.part:
         yield from _whole(policy)
         return
@@ -53,9 +52,8 @@ def _verbs(scope: Scope) -> Iterator[str]:
     return (verb for verb in VERBS if None in scope.actions or action_lineage(verb) & set(scope.actions))
 
 
-def _misnamed(policy: pst.Template) -> Iterator[Invalid]:
-    for uid in pst.entity_uids(policy):
-        part: Uid = (str(uid.type), uid.id)
+def _misnamed(names: Iterable[Uid]) -> Iterator[Invalid]:
+    for part in names:
         if is_part(part) and not well_named(part):
             yield Invalid(
                 "resource",
@@ -66,6 +64,8 @@ def _misnamed(policy: pst.Template) -> Iterator[Invalid]:
 
 def _whole(policy: pst.Template) -> Iterator[Invalid]:
     """A policy about whole resources that names parts in its conditions: a whole is never in a part."""
+    if not policy.clauses:
+        return
     named = sorted(types_in(policy) & DECLARED.keys())
     if named:
         yield Invalid(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,6 +100,8 @@ class Rules(Mapping[str, Policy]):
 
 _known: dict[str, Policy] = {}
 """Policies by their text, which is all that they are made of."""
+_lent: deque[Callable[[str], Policy | None]] = deque(maxlen=4)
+"""Where else what was read in a text is found: in the plans that were used last."""
 
 
 def templates(text: str) -> tuple[pst.Template, ...]:
@@ -163,8 +166,18 @@ def all_read(some: Iterable[Policy]) -> frozenset[str] | None:
 
 
 def known(piece: str) -> Policy | None:
-    """What was read in that text of one policy before, if it is still remembered."""
+    """What was read in that text of one policy before, if it is still remembered or in a plan that was used lately."""
+    return _known.get(piece) or next(filter(None, (find(piece) for find in _lent)), None)
+
+
+def remembered(piece: str) -> Policy | None:
+    """What was read in that text of one policy before, in this process."""
     return _known.get(piece)
+
+
+def lend(find: Callable[[str], Policy | None]) -> None:
+    """Look for what was read in a text there as well: a new version is mostly the one before it, whose plan knows it."""
+    _lent.appendleft(find)
 
 
 def remember(policy: Policy) -> Policy:
@@ -177,6 +190,7 @@ def remember(policy: Policy) -> Policy:
 def forget() -> None:
     """Remember nothing: as in a process that has just begun."""
     _known.clear()
+    _lent.clear()
 
 
 @contextmanager
@@ -222,20 +236,26 @@ def _bodies(text: str) -> Iterator[str]:
 
 
 def _understood(text: str, body: str, template: pst.Template) -> Policy:
-    for problem in heads.problems(template):
+    scope, names = scope_of(template), names_in(template)
+    for problem in heads.problems(template, scope, names):
         raise problem
     return Policy(
         text,
         body,
         dict(template.annotations),
         terms_of(template),
-        scope_of(template),
-        reads(template),
+        scope,
+        reads(template, scope),
         arguments.kinds_of(template),
-        frozenset((str(uid.type), uid.id) for uid in pst.entity_uids(template)),
+        names,
         asked_of_principal(template),
         bool(template.clauses),
     )
+
+
+def names_in(policy: pst.Template) -> frozenset[Uid]:
+    """Every entity in it."""
+    return frozenset((str(uid.type), uid.id) for uid in pst.entity_uids(policy))
 
 
 def _validate(parsed: Sequence[pst.Template], pieces: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from cedarpy import pst
 
 from core.errors import Invalid
 from policies import schema
-from policies.parse import LONGEST_TEXT, Policy, Rules, known, remember
+from policies.parse import LONGEST_TEXT, Policy, Rules, lend, remember, remembered
 from policies.parts import Uid
 from policies.slicing import Scope, ScopeIndex
 from policies.terms import checked_terms_of
@@ -49,6 +49,7 @@ class Planned(Rules):
         ends = list(accumulate(sizes))
         self._text, self._lines, self._ends = text, lines, ends
         self._met: dict[str, Policy] = {}
+        self._by_text: dict[str, str] | None = None
         self._places = dict(zip(names, range(len(names)), strict=True))
         if not len(self._places) == len(sizes) == len(lines) or (ends and ends[-1] > len(text)):
             raise ValueError("it is not of this text")
@@ -64,8 +65,18 @@ class Planned(Rules):
         return policy
 
     def _read(self, place: int) -> Policy:
-        piece = self._text[self._ends[place - 1] if place else 0 : self._ends[place]]
-        return known(piece) or remember(_policy(piece, self._lines[place]))
+        piece = self._piece(place)
+        return remembered(piece) or remember(_policy(piece, self._lines[place]))
+
+    def of_text(self, piece: str) -> Policy | None:
+        """The policy that is written so; None where none is."""
+        if self._by_text is None:
+            self._by_text = {self._piece(place): name for name, place in self._places.items()}
+        name = self._by_text.get(piece)
+        return None if name is None else self[name]
+
+    def _piece(self, place: int) -> str:
+        return self._text[self._ends[place - 1] if place else 0 : self._ends[place]]
 
     def __contains__(self, name: object) -> bool:
         return name in self._places
@@ -104,9 +115,11 @@ def read(text: str, packed: bytes) -> Rules | None:
         first, *lines = plan.split("\n")
         if first != made_by():
             return None
-        return Planned(text, json.loads(lines[0]), lines[1:])
+        planned = Planned(text, json.loads(lines[0]), lines[1:])
     except (zlib.error, ValueError, TypeError, KeyError, IndexError) as error:
         raise _damaged(error) from None
+    lend(planned.of_text)
+    return planned
 
 
 def _damaged(error: Exception) -> Invalid:

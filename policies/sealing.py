@@ -7,10 +7,12 @@ else denies everything.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 
@@ -85,6 +87,20 @@ def rules(version: PolicyVersion, rest: Callable[[], object] = lambda: None) -> 
     packed = require_sealed(version)
     planned = plan.read(version.text, packed) if packed else None
     return policies(version.text, rest) if planned is None else planned
+
+
+def lend(*versions: PolicyVersion | None) -> None:
+    """Have what was read in versions at hand by their plans, for texts that are mostly theirs; of one that cannot be used nothing."""
+    for version in versions:
+        if version is not None:
+            with suppress(NarrowgateError):
+                _lent(version.id, version.digest)
+
+
+@lru_cache(4)
+def _lent(version_id: UUID, _digest: str) -> None:
+    """Once for each: reading a plan lends it."""
+    rules(PolicyVersion.objects.get(id=version_id))
 
 
 def engine(version: PolicyVersion, world: World) -> Engine:

@@ -131,12 +131,12 @@ def _uid(entity: pst.EntityUid) -> Uid:
     return str(entity.type), entity.id
 
 
-def reads(policy: pst.Template) -> frozenset[str] | None:
+def reads(policy: pst.Template, scope: Scope) -> frozenset[str] | None:
     """The context attributes that `policy` looks at, those that tell its parts among them; None when it uses the context as a whole."""
     said = _said(policy)
     if said is None:
         return None
-    kind = scope_of(policy).part
+    kind = scope.part
     tags = {TAGGED} if kind and "tags" in asked_of_resource(policy) else frozenset()
     return said | READS.get(kind, frozenset()) | tags
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import User
 from accounts.requests import person_of
 from core.errors import Invalid, NarrowgateError
-from policies import actions, trial_actions
+from policies import actions, sealing, trial_actions
 from policies.check import check
 from policies.forms import DraftForm, RollbackForm, RollbackReviewForm
 from policies.linting import findings
@@ -89,6 +89,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """Write a version: check it as often as one likes, then propose it."""
     user = person_of(request, *WRITERS)
     now, start = active(), request.GET.get("from", "")
+    sealing.lend(now)
     base = found_version(user, int(start)) if start.isdecimal() and len(start) < 10 else now
     form = DraftForm(request.POST or None, initial=_begin(base, request.GET.get("pack", "")))
     text = request.POST.get("text", "").replace("\r\n", "\n") if request.method == "POST" else ""
@@ -122,6 +123,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def check_text(request: HttpRequest) -> HttpResponse:
     """What is wrong with a text, by line, for the editor while somebody types."""
     person_of(request, *WRITERS)
+    sealing.lend(active())
     problems = check(request.POST.get("text", "").replace("\r\n", "\n"), registry())
     return JsonResponse({"problems": [asdict(problem) for problem in problems]})
 
@@ -150,6 +152,7 @@ def _write(user: User, given: Mapping[str, str], *, first: bool) -> PolicyVersio
 def worth_a_look(request: HttpRequest, number: int) -> HttpResponse:
     """What lint finds in a version, fetched when its page is there: it looks at every agent."""
     version = found_version(person_of(request), number)
+    sealing.lend(version)
     try:
         found = findings(version.text)
     except Invalid:  # its page says what is wrong
@@ -187,6 +190,7 @@ def rollback(request: HttpRequest, number: int) -> HttpResponse:
     user = person_of(request, *WRITERS)
     found = found_version(user, number)
     form, now = RollbackForm(request.POST or None), active()
+    sealing.lend(now, found)
     if request.method == "POST" and form.is_valid():
         made = form.act(lambda: actions.rollback(found.number, actor=user, reason=form.cleaned_data["reason"]))
         if made:
@@ -222,6 +226,7 @@ def show_version(
 ) -> HttpResponse:
     """The page of a version, with what was refused of it, if anything was."""
     now = active()
+    sealing.lend(now, found)
     older = visible_to(user).filter(number__lt=found.number).order_by("-number").first()
     against = older if now is None or now.id == found.id else now
     context = {

@@ -105,3 +105,20 @@ def test_a_damaged_line_denies_whatever_meets_its_policy(line: str) -> None:
         damaged["reads"]
     decision = Engine.build(READS, WORLD, version=1, rules=damaged).decide(ask("sql:select"))
     assert (decision.verdict, decision.code) == (Verdict.DENY, Code.ENGINE_ERROR)
+
+
+def test_a_plan_that_was_used_knows_the_texts_of_its_policies_for_the_next_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    packed = plan.write(policies(READS + WRITES))
+    parse.forget()
+    assert plan.read(READS + WRITES, packed) is not None
+    read: list[str] = []
+    monkeypatch.setattr(parse, "templates", read.append)
+    assert list(policies(READS + WRITES)) == ["reads", "writes"]
+    assert read == []  # Cedar read nothing
+    monkeypatch.undo()
+    new = policies(WRITES + HELD)
+    assert (list(new), new["writes"].scope.resource) == (["writes", "held"], ("Resource", "shop"))
+    parse.forget()
+    assert parse.known(READS) is None

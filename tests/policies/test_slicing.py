@@ -4,7 +4,7 @@ import cedarpy
 
 from policies.context import CEDAR_TYPES
 from policies.evaluate import Ask, Engine, Verdict
-from policies.slicing import reads
+from policies.slicing import reads, scope_of
 from tests.policies.generated import WORLD
 
 
@@ -31,7 +31,7 @@ def test_what_a_policy_reads_of_the_context_is_known() -> None:
         (policy,) = cedarpy.policies_to_pst(
             f"permit (principal, action, resource) {condition};"
         ).static_policies.values()
-        names = reads(policy)
+        names = reads(policy, scope_of(policy))
         return None if names is None else set(names)
 
     assert of("") == set()

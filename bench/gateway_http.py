@@ -12,6 +12,7 @@ nginx and wrk are Debian's (nginx-light, wrk); mitmproxy is installed for the ru
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -26,6 +27,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -40,6 +42,8 @@ ROUNDS = 3
 GATE, NGINX, MITM, DIRECT = "gate", "nginx", "mitmproxy", "direct"
 LEAST = 2_000
 """Requests a second of the gate at the last of CASES, on two cores."""
+IDLE = 1_000
+MOST_MB = 300
 NAME = "api"
 PATH = "/customers/7"
 DOCUMENT = {
@@ -144,6 +148,49 @@ def _figure(metric: str, clients: int, unit: str, values: dict[str, float]) -> d
     }
 
 
+# ---- what idle connections take ----
+def idle(process: int, peer: Peer, tls: ssl.SSLContext) -> dict[str, Any]:
+    """The gate's memory with IDLE connections that have asked something and are kept."""
+    before = _resident(process)
+    with_them = asyncio.run(_kept_open(process, peer, tls))
+    return {
+        "metric": "idle_mb",
+        "case": f"{IDLE} connections",
+        "unit": "MB resident",
+        "ours": round(with_them, 1),
+        "peers": {},
+        "each_kb": round((with_them - before) * 1_024 / IDLE, 1),
+        "ratio": None,
+        "mark": f"<= {MOST_MB}",
+        "holds": with_them <= MOST_MB,
+    }
+
+
+async def _kept_open(process: int, peer: Peer, tls: ssl.SSLContext) -> float:
+    url = urlsplit(peer.address)
+    head = "".join([f"{name}: {value}\r\n" for name, value in {"Host": url.netloc, **peer.headers}.items()])
+    kept = []
+    for _ in range(IDLE):
+        reader, writer = await asyncio.open_connection(url.hostname, url.port, ssl=tls)
+        writer.write(f"GET {url.path} HTTP/1.1\r\n{head}\r\n".encode())
+        if b" 200 " not in await reader.readline():
+            raise SystemExit("The gate refuses a connection.")
+        kept.append((reader, writer))
+    found = _resident(process)
+    still = sum(not reader.at_eof() for reader, _ in kept)
+    for _, writer in kept:
+        writer.transport.abort()
+    if still < IDLE:
+        raise SystemExit(f"The gate kept {still} of {IDLE} connections.")
+    return found
+
+
+def _resident(process: int) -> float:
+    """The memory of a process, in MB."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1_024
+
+
 # ---- what is measured ----
 @contextmanager
 def nginx(name: str, port: int, inside: str, folder: Path) -> Iterator[None]:
@@ -218,7 +265,7 @@ def compared(quick: bool) -> list[dict[str, Any]]:
         inside = PROXY.format(up=up, port=proxy, certificate=world.certificate, key=world.plain_key)
         stack.enter_context(nginx("proxy", proxy, inside, folder))
         mitm = stack.enter_context(mitmproxy(up, folder))
-        stack.enter_context(gateway_world.process("door", port))
+        door = stack.enter_context(gateway_world.process("door", port))
         gateway_world.wait_for_port(port)
         _put_behind(up)
         peers = {
@@ -227,8 +274,9 @@ def compared(quick: bool) -> list[dict[str, Any]]:
             MITM: Peer(f"https://localhost:{mitm}{PATH}"),
             GATE: Peer(f"https://localhost:{port}/http/{NAME}{PATH}", world.token(NAME)),
         }
-        _wait_until_known(peers[GATE], ssl.create_default_context(cafile=str(world.ca)))
-        return figures(measure(peers, 1 if quick else 5))
+        tls = ssl.create_default_context(cafile=str(world.ca))
+        _wait_until_known(peers[GATE], tls)
+        return [*figures(measure(peers, 1 if quick else 5)), idle(door, peers[GATE], tls)]
 
 
 def main() -> None:

@@ -212,13 +212,13 @@ def _enrol(folder: Path, shop: Cluster) -> World:
 
 
 @contextmanager
-def process(part: str, port: int, module: str = "bench.gateway_world") -> Iterator[None]:
-    """A part of the product, or what it is measured with, as a process of its own."""
+def process(part: str, port: int, module: str = "bench.gateway_world") -> Iterator[int]:
+    """A part of the product, or what it is measured with, as a process of its own, and its number."""
     command = [sys.executable, "-c", f"from {module} import {part}; {part}({port})"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(15)

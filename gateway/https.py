@@ -33,6 +33,8 @@ PROVED = "narrowgate.proved"
 HANDSHAKE_WITHIN = 10.0
 """Seconds from connecting to the end of the TLS handshake."""
 GOODBYE_WITHIN = 1.0
+KEPT = 60
+"""Seconds that a connection is kept after an answer: to begin another costs both sides more than to keep one."""
 HEAD_WITHIN = 10.0
 """Seconds that the head of a request has to arrive whole."""
 LONGEST_HEAD = 65_536
@@ -196,7 +198,8 @@ class Server(uvicorn.Server):
     def __init__(self, door: Door, tls: ssl.SSLContext, **options: Any) -> None:  # noqa: ANN401 -- uvicorn's own
         quiet = {"lifespan": "off", "log_config": None, "access_log": False, "server_header": False, "ws": "none"}
         # No header says where a request comes from: whoever sends one could be anywhere.
-        super().__init__(uvicorn.Config(door, **{**options, **quiet, "proxy_headers": False}))
+        own = {**quiet, "timeout_keep_alive": KEPT, "proxy_headers": False}
+        super().__init__(uvicorn.Config(door, **{**options, **own}))
         self._door = door
         self._tls = tls
         self._accepting: list[asyncio.Task[None]] = []

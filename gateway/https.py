@@ -168,6 +168,8 @@ class Conversing(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is over."""
+        if self.parser.get_http_version() not in {"1.0", "1.1"}:
+            raise ValueError("Another version is read otherwise.")
         self._end_head()
         super().on_headers_complete()
 

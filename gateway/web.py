@@ -165,6 +165,16 @@ class Request:
             actions.refuse_session, agent=agent, resource=resource, source=self.source, code=code, because=because
         )
 
+    def require_one_length(self) -> None:
+        """Raise Problem where two readers could find two ends of the body (RFC 9112, section 6.3)."""
+        coded = [value for name, value in self.headers if name == "transfer-encoding"]
+        is_old = self.scope["http_version"] == "1.0"  # which knows no chunks
+        if coded and (is_old or any(name == "content-length" for name, _ in self.headers)):
+            raise Problem(400, "invalid_request", "The request says its length in two ways.", field="content-length")
+        if coded and [value.lower() for value in coded] != ["chunked"]:
+            words = "The gate reads no transfer coding but chunked."
+            raise Problem(501, "invalid_request", words, field="transfer-encoding", headers={"connection": "close"})
+
     @property
     def has_body(self) -> bool:
         """Whether a body follows the head (RFC 9112, section 6.3)."""

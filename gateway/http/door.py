@@ -120,12 +120,10 @@ def _read_path(request: Request) -> tuple[str, str]:
     found = _PATH.match(request.path)
     if found is None:
         raise Problem(404, "not_found", "There is no such address at this door.", remedy="/http/RESOURCE/…")
-    names = [name for name, _ in request.headers]
-    if "upgrade" in names:
+    if any(name == "upgrade" for name, _ in request.headers):
         words = "The gate carries no other protocol within HTTP."
         raise Problem(501, "upgrade_denied", words, field="upgrade", headers={"connection": "close"})
-    if "transfer-encoding" in names and "content-length" in names:
-        raise Problem(400, "invalid_request", "The request says its length in two ways.", field="content-length")
+    request.require_one_length()
     return found[1], found[2] or "/"
 
 

@@ -303,10 +303,8 @@ def _require_address(request: HttpRequest) -> str:
             headers={"allow": "POST, GET, DELETE"},
         )
     _require_origin(request.header("origin"))
-    names = {name for name, _ in request.headers}
-    if {"transfer-encoding", "content-length"} <= names:
-        raise Problem(400, "invalid_request", "The request says its length in two ways.", field="content-length")
-    if "content-encoding" in names:
+    request.require_one_length()
+    if any(name == "content-encoding" for name, _ in request.headers):
         raise Problem(415, "body_denied", "A compressed body is not read.", field="content-encoding")
     return found[1]
 

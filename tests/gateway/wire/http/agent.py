@@ -38,14 +38,17 @@ class Agent:
         ):
             yield stream
 
-    def written(self, head: str) -> bytes:
-        """A head with this agent's token, and lines that end as HTTP's do."""
-        return head.replace("TOKEN", self.token).replace("\n", "\r\n").encode("latin-1")
+    def written(self, head: str, end: str = "\r\n") -> bytes:
+        """A head with this agent's token, and lines that end as HTTP's do, or as said."""
+        return head.replace("TOKEN", self.token).replace("\n", end).encode("latin-1")
 
     def raw(self, head: str, body: bytes = b"", *, at_once: int = 1_000_000) -> bytes:
         """Bytes as no client would send them, in pieces of so many; what came back."""
+        return self.sent(self.written(head) + body, at_once=at_once)
+
+    def sent(self, sent: bytes, *, at_once: int = 1_000_000) -> bytes:
+        """What comes back for these bytes."""
         with self.stream() as stream:
-            sent = self.written(head) + body
             for at in range(0, len(sent), at_once):
                 stream.sendall(sent[at : at + at_once])
             got = b""

@@ -12,17 +12,22 @@ from tests.gateway.wire.http.agent import Agent
 
 @pytest.mark.parametrize("case", cases("http"))
 def test_the_api_sees_nothing_of_it(agent: Agent, case: dict[str, Any]) -> None:
-    answer = _sent(agent, case["head"], case.get("body", "").encode(), half=case.get("half", False))
+    head = agent.written(_closing(case["head"]), end="\n" if case.get("bare") else "\r\n")
+    answer = _sent(agent, head, case.get("body", "").encode(), half=case.get("half", False))
     status = int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else 400
     assert status in case["comes"], answer[:300]
     assert not agent.api.seen
 
 
-def _sent(agent: Agent, head: str, body: bytes, *, half: bool) -> bytes:
+def _closing(head: str) -> str:
+    return head if "Connection" in head else head.replace("\n\n", "\nConnection: close\n\n")
+
+
+def _sent(agent: Agent, head: bytes, body: bytes, *, half: bool) -> bytes:
     if not half:
-        return agent.raw(head if "Connection" in head else head.replace("\n\n", "\nConnection: close\n\n"), body)
+        return agent.sent(head + body)
     with agent.stream() as stream:
-        stream.sendall(agent.written(head) + body)
+        stream.sendall(head + body)
         stream.unwrap()
     return b""
 

@@ -210,6 +210,13 @@ def test_a_head_that_does_not_arrive_is_not_waited_for(agent: Agent, monkeypatch
     assert not agent.api.seen
 
 
+def test_a_body_that_does_not_arrive_is_not_waited_for(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.http.door.WITHIN", 0.3)
+    head = "POST /http/bank/transfers HTTP/1.1\nHost: x\nAuthorization: Bearer TOKEN\nContent-Type: application/json\nContent-Length: 9\n\n"
+    assert agent.raw(head, b"{").startswith(b"HTTP/1.1 408 ")
+    assert not agent.api.seen
+
+
 def test_a_field_after_the_body_is_no_field_of_the_head(agent: Agent) -> None:
     head = (
         "POST /http/bank/transfers HTTP/1.1\nHost: localhost\nAuthorization: Bearer TOKEN\nContent-Type: application/json\n"

@@ -85,18 +85,26 @@ class Routes:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         # A path without parameters is meant before one with (OpenAPI, "Path Templating Matching").
-        ordered = sorted(operations, key=lambda one: len(_BRACES.findall(one.path)))
-        self._routes = [(one, _compiled(one.path)) for one in ordered]
+        self._plain: dict[tuple[str, str], Operation] = {}
+        self._templates: dict[tuple[str, int], list[tuple[Operation, list[str], re.Pattern[str]]]] = {}
+        for one in sorted(operations, key=lambda one: len(_BRACES.findall(one.path))):
+            names = _BRACES.findall(one.path)
+            if names:
+                where = one.method, one.path.count("/")
+                self._templates.setdefault(where, []).append((one, names, _compiled(one.path)))
+            else:
+                self._plain.setdefault((one.method, one.path), one)
 
     def find(self, method: str, parts: tuple[str, ...]) -> Found:
         """The operation that a request is. Raises Refusal for one that is not listed."""
-        for operation, (names, patterns) in self._routes:
-            if operation.method != method or len(patterns) != len(parts):
-                continue
-            matches = [pattern.fullmatch(part) for pattern, part in zip(patterns, parts, strict=True)]
-            if all(matches):
-                values = [value for match in matches if match for value in match.groups()]
-                return Found(operation, dict(zip(names, values, strict=True)))
+        path = "/" + "/".join(parts)  # no part holds a slash
+        plain = self._plain.get((method, path))
+        if plain is not None:
+            return Found(plain, {})
+        for operation, names, pattern in self._templates.get((method, len(parts)), ()):
+            match = pattern.fullmatch(path)
+            if match:
+                return Found(operation, dict(zip(names, match.groups(), strict=True)))
         raise Refusal(
             f"The API's description lists no {method} at this path.",
             code="unlisted_operation",
@@ -104,14 +112,10 @@ class Routes:
         )
 
 
-def _compiled(template: str) -> tuple[list[str], list[re.Pattern[str]]]:
-    patterns = []
-    for part in template[1:].split("/"):
-        pieces = _BRACES.split(part)
-        patterns.append(
-            re.compile("".join("(.+)" if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)))
-        )
-    return _BRACES.findall(template), patterns
+def _compiled(template: str) -> re.Pattern[str]:
+    """A parameter is anything but a slash, and never nothing."""
+    pieces = _BRACES.split(template)
+    return re.compile("".join("([^/]+)" if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)))
 
 
 def _denied(why: str) -> Refusal:

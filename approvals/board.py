@@ -15,7 +15,7 @@ from accounts.models import Role, User
 from approvals import alike, presentation
 from approvals.eligibility import Bench, Standing
 from approvals.models import Hold, Review
-from approvals.queries import RELATED, WITH_REVIEWS, visible_to
+from approvals.queries import NEAR, RELATED, WITH_REVIEWS, visible_to, with_people
 from approvals.seating import Chair, chairs_of, memberships_of
 
 _MOST = 100
@@ -150,6 +150,14 @@ def with_relations(holds: QuerySet[Hold], reader: User) -> QuerySet[Hold]:
     """`holds` with whatever a row says of them, and the accounts of the `reader`: asked for on the way, not in a query of its own."""
     accounts = ArraySubquery(User.objects.filter(person=reader.person).values("id"))
     return holds.select_related(*RELATED).prefetch_related(WITH_REVIEWS).annotate(readers=accounts)
+
+
+def one_with_relations(hold_id: UUID, reader: User) -> Hold | None:
+    """The same for one hold, if `reader` may see it."""
+    accounts = ArraySubquery(User.objects.filter(person=reader.person).values("id"))
+    near = visible_to(reader).filter(id=hold_id).select_related(*NEAR)
+    hold = near.prefetch_related(WITH_REVIEWS).annotate(readers=accounts).first()
+    return with_people(hold) if hold else None
 
 
 def _settled_since(moment: datetime) -> Q:

@@ -21,7 +21,7 @@ from agents.locking import answerable
 from agents.models import Credential
 from agents.tool_models import ToolDefinition
 from approvals import commands, glass_actions, granting, presence, presentation, queries
-from approvals.board import Row, rows, with_relations
+from approvals.board import Row, one_with_relations, rows
 from approvals.eligibility import Standing
 from approvals.forms import ALIKE, LASTS, OFTEN
 from approvals.models import BrokenGlass, Hold, HoldQuestion, Review
@@ -314,7 +314,7 @@ class Case:
 
 def case(hold_id: UUID, reader: User) -> Case:
     """The hold for `reader`. Raises Http404 for one that they may not see."""
-    hold = with_relations(queries.visible_to(reader), reader).filter(id=hold_id).first()
+    hold = one_with_relations(hold_id, reader)
     if hold is None:
         raise Http404
     return Case(rows([hold], reader)[0], reader)

@@ -10,7 +10,7 @@ from django.db import connection
 
 from accounts.models import User
 from approvals.models import Hold
-from approvals.queries import RELATED, visible_to
+from approvals.queries import NEAR, visible_to, with_people
 from core.errors import NotFound
 from ledger.entries import Actor, Subject
 from ledger.events import Event
@@ -21,9 +21,11 @@ CHANNEL: Final = "narrowgate_settled"
 
 def locked(hold_id: UUID) -> Hold:
     """The hold, locked until the transaction ends. Raises NotFound."""
-    hold = Hold.objects.select_for_update(of=("self",)).select_related(*RELATED).filter(id=hold_id).first()
+    of_itself = Hold.objects.select_for_update(of=("self",)).select_related(*NEAR)
+    hold = of_itself.filter(id=hold_id).first()
     if hold is None:
         raise NotFound("There is no such hold, or none that you may see.")
+    with_people(hold)
     return hold
 
 

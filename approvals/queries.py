@@ -22,8 +22,28 @@ WITH_REVIEWS: Prefetch[str, QuerySet[Review], str] = Prefetch(
 )
 """To prefetch holds' reviews and their reviewers with: one query."""
 RELATED = (
-    "agent__owner__manager", "manager", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "resource__owner", "on_behalf_of", "grant", "handed_to", "resubmits",
+    "agent__owner__manager", "manager", "agent__deputy", "agent__enroller", "agent__segment", "resource__segment", "resource__owner", "on_behalf_of", "grant", "handed_to",
 )  # fmt: skip
+
+NEAR = ("agent__segment", "resource__segment", "grant")
+"""What one hold is read with where its people come after (`with_people`)."""
+
+
+def with_people(hold: Hold) -> Hold:
+    """`hold`, read with NEAR, and whom it is about, in one query more: joined to it with all else, they take the database longer to
+    plan than everything that is done with them.
+    """
+    places = (
+        *((hold.agent, name) for name in ("owner", "deputy", "enroller")),
+        (hold.resource, "owner"),
+        *((hold, name) for name in ("manager", "on_behalf_of", "handed_to")),
+    )
+    people = User.objects.select_related("manager").in_bulk(
+        {getattr(one, f"{name}_id") for one, name in places} - {None}
+    )
+    for one, name in places:
+        setattr(one, name, people.get(getattr(one, f"{name}_id")))
+    return hold
 
 
 def visible_to(user: User) -> QuerySet[Hold]:

@@ -18,6 +18,7 @@ from approvals.board import Board, board, last_settled
 from approvals.case import Case, Together, case
 from approvals.forms import WHY, ApproveForm, DenyForm, WithdrawForm
 from approvals.granting import JUST_ONCE
+from approvals.queries import visible_to
 from core.errors import NarrowgateError
 
 KEYS = (
@@ -135,7 +136,8 @@ def withdraw(request: HttpRequest, hold_id: UUID) -> HttpResponse:
 def do(request: HttpRequest, hold_id: UUID, act: Callable[[User], object], **context: object) -> HttpResponse:
     """Act, then show the hold as it now is; a refusal is recorded and said, and keeps what was typed."""
     user = person_of(request)
-    case(hold_id, user)
+    if not visible_to(user).filter(id=hold_id).exists():
+        raise Http404
     try:
         act(user)
     except NarrowgateError as error:

@@ -32,6 +32,7 @@ from agents.models import Agent, Resource  # noqa: E402
 from approvals import actions  # noqa: E402
 from approvals.asking import HoldRequest  # noqa: E402
 from bench.approvals_world import AGENTS  # noqa: E402
+from console.serve import TURN  # noqa: E402
 from core.ids import new_id  # noqa: E402
 from core.live import set_loop  # noqa: E402
 from policies.decision import Code, Decision, Reason, Verdict  # noqa: E402
@@ -96,4 +97,5 @@ async def _gateway(port: int) -> Any:  # noqa: ANN401 -- gateway.service.Service
 
 
 if __name__ == "__main__":
+    sys.setswitchinterval(TURN)
     uvloop.run(main(*map(int, sys.argv[1:])))

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEFAULT_STATE = REPOSITORY / ".narrowgate"
+TURN = 0.001
+"""Seconds after which a thread of this process gives way to another that waits: a page being drawn must not keep the gate from its turn."""
 DATABASE_ERRORS = (psycopg.Error, DatabaseError)
 
 
@@ -122,6 +124,7 @@ def _run(folder: StateFolder, doors: Doors, main: Cluster, shop: Cluster | None 
             typer.echo(f"\n  {told}\n")
 
     parts = running.Parts(doors.console, doors.http, doors.postgres, doors.ssh, identity, signer, ready)
+    sys.setswitchinterval(TURN)
     uvloop.run(running.run(parts))
 
 

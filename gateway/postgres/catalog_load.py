@@ -45,8 +45,7 @@ async def load(
     has; without it, as for the connection's own. The path is emptied while view definitions are read, so that every
     name in them is written in full, and restored afterwards.
     """
-    database, path, user = (str(value) for value in (await connection.fetch(queries.SESSION))[0])
-    effective = await _effective(connection, path, role or user)
+    database, effective = await searched(connection, role)
     await connection.fetch(queries.EMPTY_PATH)
     try:
         texts = {name: await connection.fetch(sql) for name, sql in queries.ALL.items()}
@@ -54,6 +53,12 @@ async def load(
         await connection.fetch(queries.RESTORE_PATH)
     rows = {name: [json.loads(str(row[0])) for row in found] for name, found in texts.items()}
     return _assembled(database, effective, rows, tags or {})
+
+
+async def searched(connection: Connection, role: str | None) -> tuple[str, tuple[str, ...]]:
+    """The database, and the schemas that are searched in it for `role` (`load`)."""
+    database, path, user = (str(value) for value in (await connection.fetch(queries.SESSION))[0])
+    return database, await _effective(connection, path, role or user)
 
 
 async def _effective(connection: Connection, path: str, role: str) -> tuple[str, ...]:

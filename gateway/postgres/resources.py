@@ -10,7 +10,7 @@ import structlog
 
 from agents.detectors.acting import Detecting
 from gateway.postgres.catalog import Catalog, Tag
-from gateway.postgres.catalog_load import load
+from gateway.postgres.catalog_load import load, searched
 from gateway.postgres.classified import Classified
 from gateway.postgres.fetching import FetchError, Fetching
 from gateway.postgres.remembered import Remembered
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOOK_EVERY = 1.0
 """Seconds between looks at whether the schema changed."""
 FIRST_USER_OID = 16384
-# Every change of the schema gives a row of the system catalogs another xmin.
+# Every change of the schema, and of who is in which role, gives a row of the system catalogs another xmin.
 VERSION_SQL = " UNION ALL ".join(
     f"SELECT '{table}', count(*)::text, coalesce(sum(hashtextextended(ctid::text || xmin::text, 0)), 0)::text "  # noqa: S608 -- our own names
     f"FROM pg_catalog.{table} WHERE {oid} >= {FIRST_USER_OID}"
@@ -39,6 +39,7 @@ VERSION_SQL = " UNION ALL ".join(
         ("pg_cast", "oid"),
         ("pg_inherits", "inhrelid"),
         ("pg_trigger", "tgrelid"),
+        ("pg_policy", "polrelid"),
     )
 )
 log = structlog.get_logger()
@@ -77,9 +78,26 @@ class Keeper:
     async def reloaded(self, *, since: float) -> Catalog:
         """The catalog as it was read after `since` (`time.monotonic()`), if need be now. Raises Refusal."""
         async with self._lock:
-            if self._catalog is None or not self._is_current() or self._loaded < since:
+            if self._catalog is None or not self._is_current():
+                return await self._load()
+            if self._loaded < since and not await self._is_unchanged():
                 return await self._load()
             return self._catalog
+
+    async def _is_unchanged(self) -> bool:
+        """Whether reading the catalog again would give what is known already; if so it counts as read now."""
+        asked = time.monotonic()
+        try:
+            unchanged = await self._versioned(await self._connected()) == self._version
+        except (UpstreamError, FetchError, OSError):
+            return False
+        if unchanged and not self._stale:
+            self._loaded = asked
+        return unchanged and not self._stale
+
+    async def _versioned(self, connection: Fetching) -> object:
+        """What a catalog that is read now follows from: the rows that make it up, and the schemas that the role may use."""
+        return await connection.fetch(VERSION_SQL), await searched(connection, self.role)
 
     def recalled(self, sql: str) -> Classified | None:
         """The reading of a text like one read before by the catalog of now, if there is one. Raises Refusal."""
@@ -109,7 +127,7 @@ class Keeper:
             tagged = self._watch.current().tags.get(self.name, ())
             tags = {(row.schema, row.table, row.column): Tag(row.tag, row.lookup) for row in tagged}
             self._stale, self._loaded, self._tagged = False, time.monotonic(), tagged
-            self._version = await connection.fetch(VERSION_SQL)
+            self._version = await self._versioned(connection)
             self._catalog = await load(connection, tags=tags, role=self.role)
             if self._catalog.missing_tags:
                 log.warning("tagged_columns_missing", resource=self.name, columns=self._catalog.missing_tags)
@@ -137,7 +155,7 @@ class Keeper:
             try:
                 async with self._lock:
                     connection = await self._connected()
-                    if await connection.fetch(VERSION_SQL) != self._version:
+                    if await self._versioned(connection) != self._version:
                         self._stale = True
             except (UpstreamError, FetchError, OSError) as error:
                 log.warning("catalog_unreadable", resource=self.name, error=str(error))

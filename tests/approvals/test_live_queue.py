@@ -11,8 +11,10 @@ from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db import DatabaseError
 from django.test import Client
 
+from accounts import pipes
 from accounts.models import User
 from accounts.signed_in import signed_in
 from approvals import consumers, live, presence
@@ -96,6 +98,49 @@ def test_who_may_see_a_change_is_asked_once_however_many_queues_are_open(
     heard = async_to_sync(many)()
     assert all({"type": "hold", "hold": str(hold.id)} in one for one in heard)
     assert asked == [hold.id]
+
+
+def test_who_is_still_signed_in_is_asked_for_all_at_once(fresh_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counting(keys: Any) -> dict[str, User]:
+        asked.append(len(keys))
+        return signed_in(keys)
+
+    hold = held(fresh_world)
+    cookies = [_cookie(person) for person in (fresh_world.cast.reviewer, fresh_world.cast.teammate) * 10]
+
+    async def many() -> list[Any]:
+        sockets = [await _open(cookie) for cookie in cookies]
+        monkeypatch.setattr(pipes, "signed_in", counting)
+        await sync_to_async(hold_changed)(hold.id)
+        return [[json.loads((await socket.receive_output(5))["text"]) for _ in range(2)] for socket in sockets]
+
+    heard = async_to_sync(many)()
+    assert all({"type": "hold", "hold": str(hold.id)} in one for one in heard)
+    assert len(asked) < 8  # of 20 pages; those of one person are told at the same time
+    assert sum(asked) == 20
+
+
+def test_where_nobody_can_be_asked_every_page_hears_of_it_and_the_next_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the error the server closes the websocket: the page comes back and fetches what it did not hear."""
+
+    def lost(_keys: Any) -> dict[str, User]:
+        raise DatabaseError
+
+    async def told() -> list[Any]:
+        porter = pipes.Porter.here()
+        monkeypatch.setattr(pipes, "signed_in", lost)
+        both = await asyncio.gather(porter.person("a"), porter.person("b"), return_exceptions=True)
+        monkeypatch.setattr(pipes, "signed_in", lambda _keys: {})
+        return [*both, await porter.person("a")]
+
+    first, second, nobody = async_to_sync(told)()
+    assert isinstance(first, DatabaseError)
+    assert isinstance(second, DatabaseError)
+    assert nobody is None
 
 
 def test_whoever_signs_out_hears_nothing_more_and_is_closed(

@@ -21,6 +21,8 @@ from approvals.granting import Wider
 from approvals.models import Hold, Scope
 from core.db import db_now
 from gateway import holds as waiting
+from gateway.postgres import catalog_load, resources
+from gateway.postgres.catalog import Catalog
 from ledger.models import Outbox
 from tests.gateway.wire.world import World, eventually
 
@@ -125,6 +127,33 @@ def test_it_is_estimated_without_running(world: World, asked: Ask) -> None:
     sample = estimate["sample"]
     assert len(sample["rows"]) == 5
     assert set(sample["hidden"]) < set(sample["columns"])
+
+
+@pytest.mark.parametrize(
+    ("change", "reads"),
+    [("", 0), ("CREATE POLICY late ON orders USING (true)", 1), ("COMMENT ON TABLE orders IS 'Nothing of it'", 0)],
+)
+def test_the_catalog_is_read_again_at_the_release_only_where_it_changed(
+    world: World, asked: Ask, monkeypatch: pytest.MonkeyPatch, change: str, reads: int
+) -> None:
+    client = asked()
+    hold = client.hold()
+    eventually(lambda: Hold.objects.get(id=hold.id).estimate)
+    read: list[float] = []
+    load = catalog_load.load
+
+    async def counted(*given: Any, **named: Any) -> Catalog:
+        read.append(time.monotonic())
+        return await load(*given, **named)
+
+    monkeypatch.setattr(resources, "LOOK_EVERY", 60.0)
+    monkeypatch.setattr(resources, "load", counted)
+    if change:
+        with world.target() as target:
+            target.execute(change)
+    approvals.approve(hold.id, actor=world.cast.reviewer, seen=hold.digest)
+    client.result.exception(20)
+    assert len(read) == reads
 
 
 def test_denied_it_does_not_run(world: World, asked: Ask) -> None:

@@ -18,7 +18,8 @@ from policies.parts import Uid, chain, is_part
 from policies.verbs import VERBS
 from policies.world import World, action_lineage
 
-MOST_FINDINGS: Final = 100
+MOST_OF_A_KIND: Final = 25
+"""Findings of one kind that are told one by one: of ten thousand alike, nobody reads more, and what is of another kind has to be seen."""
 NOBODY: Final = "No active agent at any resource can meet it."
 NAMED: Final = 3
 """Names given as examples in one sentence."""
@@ -53,7 +54,7 @@ class People:
 
 
 def lint(rules: Mapping[str, Policy], world: World, people: People | None = None) -> list[Finding]:
-    """Everything worth a look, by kind; at most MOST_FINDINGS. Who could approve is looked at where it is given."""
+    """What is worth a look, by kind: so many of each, and how many more there are. Who could approve is looked at where it is given."""
     met = _met(rules, world)
     found = [
         *(Finding(Kind.UNREACHABLE, NOBODY, name) for name in sorted(rules.keys() - met)),
@@ -62,7 +63,17 @@ def lint(rules: Mapping[str, Policy], world: World, people: People | None = None
         *_idle([rules[name] for name in met if rules[name].terms.effect == "permit"], world),
         *(_hopeless(rules, people) if people is not None else ()),
     ]
-    return found[:MOST_FINDINGS]
+    kinds = ([one for one in found if one.kind is kind] for kind in Kind)
+    return [one for same in kinds for one in _some(same)]
+
+
+def _some(same: list[Finding]) -> list[Finding]:
+    """The first of one kind, and a sentence for the others."""
+    more = len(same) - MOST_OF_A_KIND
+    if more <= 0:
+        return same
+    told = same[:MOST_OF_A_KIND]
+    return [*told, Finding(told[0].kind, f"The same goes for {plural(more, 'more policy', 'more policies')}.")]
 
 
 def _met(rules: Mapping[str, Policy], world: World) -> frozenset[str]:

@@ -11,6 +11,7 @@ from policies.world import AgentFacts, World
 from tests.policies.worlds import HELD, READS, WORLD, WRITES
 
 ENOUGH = [Seat("a", frozenset({"dba"})), Seat("b", frozenset({"dba"})), Seat("c", frozenset({"security"}))]
+WIDE = '@id("wide") permit (principal, action in Action::"sql:read", resource in Segment::"staging");'
 REPORTS = '@id("reports") permit (principal in Function::"report", action in Action::"sql:read", resource in Segment::"staging");'
 
 
@@ -107,3 +108,15 @@ def test_ten_thousand_policies_take_moments() -> None:
     lint(rules, WORLD)
     after = _verbs.cache_info()
     assert after.hits + after.misses - before.hits - before.misses <= 4 * len(rules)
+
+
+def test_thousands_of_one_kind_leave_room_for_another() -> None:
+    many = "".join(
+        f'@id("n{place:03}") permit (principal in Function::"f{place}", action, resource == Resource::"shop");\n'
+        for place in range(100)
+    )
+    told = lint(policies(many + WIDE), WORLD)
+    alike = [one for one in told if one.kind is Kind.UNREACHABLE]
+    assert (len(alike), alike[0].policy, alike[-1].policy) == (26, "n000", "")
+    assert alike[-1].says == "The same goes for 75 more policies."
+    assert (Kind.WIDE, "wide") in [(one.kind, one.policy) for one in told]

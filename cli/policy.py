@@ -27,7 +27,9 @@ policy = typer.Typer(
     no_args_is_help=True,
 )
 EVERY: Final = 0.5
-"""Seconds between two looks at how far a trial is."""
+"""Seconds between two looks at how far something is."""
+MANY: Final = 1_000
+"""Policies, of which more are not checked before they are pushed: reading them once is enough."""
 NOTHING: Final[dict[str, Any]] = {"results": [], "uncovered": [], "unmet": []}
 OutputOption = Annotated[Output, typer.Option(help="text, or json and sarif for pipelines.")]
 Files = Annotated[list[Path], typer.Argument(help="Cedar files, or folders of them: together the whole text.")]
@@ -90,7 +92,8 @@ def try_version(
 ) -> None:
     """Try a version on what happened: what would have been allowed, masked, held or denied otherwise."""
     api = connect(state, token_file, person)
-    trial = _wait(api, number, api.post(f"policies/{number}/trials", {"period": period}))
+    asked = api.post(f"policies/{number}/trials", {"period": period})
+    trial = _wait(api, f"policies/{number}/trials/{asked['id']}", asked, "Trying", ("tried", "actions"))
     if trial["status"] != "ready":
         raise NarrowgateError(f"The trial is {trial['status']}. {trial['why']}".strip())
     changes = trial["found"]["changes"]
@@ -151,15 +154,14 @@ def push(  # noqa: PLR0917 -- typer reads options from parameters
 ) -> None:
     """Propose the files as the next version. Somebody else approves it; then it is activated."""
     api, bundle, tests = connect(state, token_file, person), gather(files), gather_tests(files)
-    problems = _problems(api, bundle)
-    if problems:
-        raise NarrowgateError(printed(problems, Output.TEXT, well=""))
+    if first or bundle.text.count(";") <= MANY:
+        _require_well(api, bundle)
     body = {"text": bundle.text, "tests": tests.text, "note": note, "commit": commit_of(files)}
     body |= {"repository": repository_of(files)} if body["commit"] else {}
     if first:
         typer.echo(f"Version {api.post('policies/install', body)['number']} is in force.")
         return
-    number = api.post("policies", body)["number"]
+    number = _drafted(api, bundle, api.post("policies", body))
     api.post(f"policies/{number}/propose")
     typer.echo(f"Version {number} is proposed. Somebody else approves it: narrowgate policy approve {number}")
 
@@ -291,6 +293,23 @@ def show(
     typer.echo(_version(connect(state, token_file, person), number)[1], nl=False)
 
 
+def _require_well(api: Api, bundle: Bundle) -> None:
+    problems = _problems(api, bundle)
+    if problems:
+        raise NarrowgateError(printed(problems, Output.TEXT, well=""))
+
+
+def _drafted(api: Api, bundle: Bundle, made: dict[str, Any]) -> int:
+    """The number of the draft, at once or when the console has read a text of many policies; meanwhile a terminal shows how far it is."""
+    if "number" in made:
+        return int(made["number"])
+    taken = _wait(api, f"policies/intakes/{made['id']}", made, "Reading", ("read", "of"))
+    if taken["version"] is None:
+        _require_well(api, bundle)  # each problem, by file and line
+        raise NarrowgateError(taken["why"], taken["remedy"])
+    return int(taken["version"])
+
+
 def _problems(api: Api, bundle: Bundle) -> list[Finding]:
     return _wrong(bundle, api.post("policies/check", {"text": bundle.text}))
 
@@ -309,16 +328,16 @@ def _worth_a_look(bundle: Bundle, checked: dict[str, Any]) -> list[Finding]:
     ]
 
 
-def _wait(api: Api, number: int, trial: dict[str, Any]) -> dict[str, Any]:
-    """The trial once it is made or will not be; meanwhile a terminal shows how far it is."""
+def _wait(api: Api, path: str, job: dict[str, Any], doing: str, counts: tuple[str, str]) -> dict[str, Any]:
+    """What is at `path` once it is made or will not be; meanwhile a terminal shows how far it is."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        bar = shown.add_task("Trying", total=None)
-        while trial["status"] in {"queued", "making"}:
+        bar, (done, of) = shown.add_task(doing, total=None), counts
+        while job["status"] in {"queued", "making", "reading"}:
             time.sleep(EVERY)
-            trial = api.get(f"policies/{number}/trials/{trial['id']}")
-            shown.update(bar, completed=trial["tried"], total=trial["actions"] or None)
-    return trial
+            job = api.get(path)
+            shown.update(bar, completed=job[done], total=job[of] or None)
+    return job
 
 
 def _in_words(found: dict[str, Any]) -> None:

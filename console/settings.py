@@ -148,6 +148,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-due-holds": {"task": "approvals.tasks.expire_due", "schedule": 1.0, "options": {"expires": 1}},
     "recount": {"task": "monitoring.tasks.recount", "schedule": 600.0, "options": {"expires": 600}},
     "make-reports": {"task": "audit.tasks.make_reports", "schedule": 1.0, "options": {"expires": 1}},
+    "take-in-policies": {"task": "policies.tasks.take_in", "schedule": 1.0, "options": {"expires": 1}},
     "make-trials": {"task": "policies.tasks.make_trials", "schedule": 1.0, "options": {"expires": 1}},
     "chase-rollbacks": {"task": "policies.tasks.chase_rollbacks", "schedule": 60.0, "options": {"expires": 60}},
     "chase-glass": {"task": "approvals.tasks.chase_glass", "schedule": 60.0, "options": {"expires": 60}},

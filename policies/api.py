@@ -18,14 +18,15 @@ from accounts.api import Visible
 from accounts.models import Role
 from accounts.scopes import POLICIES_WRITE
 from core.errors import NotFound
-from policies import actions, cases, rollback_actions, sealing, testing, trial_actions
+from policies import actions, cases, intake_actions, rollback_actions, sealing, testing, trial_actions
 from policies.check import Problem, check
 from policies.difference import ALLOW, DENY, HOLD, NARROWER, OTHER, WIDER, Difference, Part, differences, in_short
+from policies.intake import is_large
 from policies.lint import Kind
 from policies.linting import Placed, findings
-from policies.models import PolicyTrial, PolicyVersion
+from policies.models import PolicyIntake, PolicyTrial, PolicyVersion
 from policies.parse import LONGEST_TEXT, policies
-from policies.queries import active, registry, trials_visible_to, unreviewed, visible_to
+from policies.queries import active, intakes_visible_to, registry, trials_visible_to, unreviewed, visible_to
 from policies.starters import packs
 
 CHECKERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
@@ -212,6 +213,18 @@ class TrialSerializer(serializers.ModelSerializer[PolicyTrial]):
         ]  # fmt: skip
 
 
+class IntakeSerializer(serializers.ModelSerializer[PolicyIntake]):
+    """A text that is being read: how many of its new policies so far, and the number of the draft once it is one."""
+
+    version = serializers.IntegerField(source="version.number", allow_null=True, default=None)
+
+    class Meta:
+        """What is shown."""
+
+        model = PolicyIntake
+        fields: ClassVar = ["id", "status", "read", "of", "version", "why", "remedy", "asked_at", "finished_at"]
+
+
 class PolicyVersionViewSet(Visible[PolicyVersion]):
     """Versions of the policies, by number."""
 
@@ -224,10 +237,14 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
     filters: ClassVar = {"status": "status"}
     ordering: tuple[str, ...] = ("-number",)
 
-    @extend_schema(request=DraftBody, responses={201: PolicyVersionSerializer})
+    @extend_schema(request=DraftBody, responses={201: PolicyVersionSerializer, 202: IntakeSerializer})
     def create(self, request: Request) -> Response:
-        """Keep a text as a draft. One that has problems is refused with the first."""
-        version = actions.draft(**_read(DraftBody, request), actor=self.person)
+        """Keep a text as a draft. One that has problems is refused with the first; one of many policies that are new is read meanwhile (202)."""
+        given = _read(DraftBody, request)
+        if is_large(given["text"]):
+            taken = intake_actions.ask(**given, actor=self.person)
+            return Response(IntakeSerializer(taken).data, status=status.HTTP_202_ACCEPTED)
+        version = actions.draft(**given, actor=self.person)
         return self._said(version, status.HTTP_201_CREATED)
 
     @extend_schema(request=TextBody, responses=CheckedSerializer)
@@ -249,6 +266,12 @@ class PolicyVersionViewSet(Visible[PolicyVersion]):
         given = _read(TestsBody, request)
         actions.require_valid(given["text"])
         return Response(TestedSerializer(testing.run(given["text"], given["tests"])).data)
+
+    @extend_schema(responses=IntakeSerializer, filters=False)
+    @action(detail=False, methods=["get"], url_path="intakes/<uuid:intake>", pagination_class=None)
+    def intake(self, request: Request, intake: UUID) -> Response:
+        """A text of one's own that is being read: how far it is, the draft that it became, or why it did not."""
+        return Response(IntakeSerializer(get_object_or_404(intakes_visible_to(self.person), id=intake)).data)
 
     @extend_schema(responses=PackSerializer(many=True), filters=False)
     @action(detail=False, methods=["get"], pagination_class=None)

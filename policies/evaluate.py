@@ -59,7 +59,7 @@ class Engine:
         self._entities = entities_in(entities or world.entities_json())
         self._remembered = lru_cache(REMEMBERED)(self._decide)
         self._matching = lru_cache(REMEMBERED)(self._find)
-        self._wanted = lru_cache(REMEMBERED)(self._look)
+        self._looks_at = lru_cache(REMEMBERED)(self._look)
         self._ruled = lru_cache(REMEMBERED)(self._rule_by)
         self._alone = lru_cache(REMEMBERED)(partial(alone, version=version, snapshot=snapshot))
         self._slice: Callable[[frozenset[str]], Slice] = lru_cache(4_096)(partial(slice_of, rules))
@@ -100,7 +100,20 @@ class Engine:
 
     def wanted(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str]:
         """What differs from one action to the next and policies that can match look at: mostly nothing."""
-        return self._wanted(agent, verbs, resource)
+        read = self._looks_at(agent, verbs, resource)
+        return ON_DEMAND if read is None else ON_DEMAND & read
+
+    def projected(self, ask: Ask) -> Ask:
+        """The same question without what no policy that can match looks at: it is answered alike, and asked once for many."""
+        read = self._looks_at(ask.agent, ask.verbs, ask.resource)
+        if read is None or any(_unfit(ask, context) for _, context in ask.questions):
+            return ask
+
+        def needed(said: Mapping[str, object]) -> dict[str, object]:
+            return {name: value for name, value in said.items() if name in read}
+
+        each = tuple([(verb, needed(own)) for verb, own in ask.each])
+        return Ask(ask.agent, ask.verbs, ask.resource, needed(ask.context), needed(ask.ours), each)
 
     def arguments_read(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str] | None:
         """The arguments, by their first names, that policies which can match look at; None where one looks at whatever there is."""
@@ -113,9 +126,8 @@ class Engine:
         """Whether any policy looks at that, one of `ON_DEMAND`."""
         return name in self._reads
 
-    def _look(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str]:
-        read = all_read(policy for verb in verbs for policy in self.concerning(agent, verb, resource))
-        return ON_DEMAND if read is None else ON_DEMAND & read
+    def _look(self, agent: str, verbs: frozenset[str], resource: str) -> frozenset[str] | None:
+        return all_read(policy for verb in verbs for policy in self.concerning(agent, verb, resource))
 
     def _deny(self, code: Code, why: str) -> Decision:
         return combine([refused(code, why)], version=self.version, snapshot=self.snapshot)

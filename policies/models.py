@@ -129,6 +129,66 @@ class PolicyRollback(models.Model):
         return f"Roll-back to {self.version}"
 
 
+class PolicyIntake(models.Model):
+    """A text of many policies that is read to become a draft. Every change is in `intake_actions.py`."""
+
+    class Status(models.TextChoices):
+        """queued → reading → ready | failed."""
+
+        QUEUED = "queued", "Queued"
+        READING = "reading", "Being read"
+        READY = "ready", "Ready"
+        FAILED = "failed", "Failed"
+
+    UNFINISHED: ClassVar = (Status.QUEUED, Status.READING)
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    text = models.TextField()  # these two are empty once they are a version
+    tests = models.TextField(blank=True)
+    note = models.CharField(max_length=300, blank=True)
+    repository = models.CharField(max_length=300, blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+    propose = models.BooleanField(default=False)  # at once, as a draft that its author has read
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(db_default=Now())
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
+    # Whoever reads it says so again and again; silence leaves it to another.
+    holder = models.UUIDField(null=True, blank=True)
+    beat_at = models.DateTimeField(null=True, blank=True)
+    begun = models.PositiveSmallIntegerField(default=0)
+    read = models.PositiveIntegerField(default=0)  # policies so far
+    of = models.PositiveIntegerField(default=0)  # that nobody has read before
+    version = models.ForeignKey(PolicyVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    why = models.CharField(max_length=500, blank=True)
+    remedy = models.CharField(max_length=300, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Oldest first."""
+
+        ordering: ClassVar = ["asked_at", "id"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["asked_at", "id"],
+                condition=models.Q(status__in=["queued", "reading"]),
+                name="intake_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"A text of {self.asked_by_id}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is still to be read."""
+        return self.status in self.UNFINISHED
+
+    @property
+    def percent(self) -> int:
+        """How far it is."""
+        return int(100 * self.read / self.of) if self.of else 0
+
+
 class PolicyTrial(models.Model):
     """A version tried on what happened in a period, beside the version that was in force. Every change is in `trial_actions.py`."""
 

@@ -10,7 +10,7 @@ from agents.detecting import names as detectors
 from agents.models import ColumnTag
 from core.words import listing
 from policies.check import Registry
-from policies.models import PolicyRollback, PolicyTrial, PolicyVersion
+from policies.models import PolicyIntake, PolicyRollback, PolicyTrial, PolicyVersion
 
 READERS = (Role.ENGINEER, Role.CISO, Role.AUDITOR, Role.ADMINISTRATOR, Role.REVIEWER)
 TRIERS = (Role.ENGINEER, Role.CISO, Role.ADMINISTRATOR)
@@ -27,6 +27,11 @@ def trials_visible_to(user: User) -> QuerySet[PolicyTrial]:
     """The trials `user` may read: all, for whoever may have one made. They name agents and resources."""
     trials = PolicyTrial.objects.select_related("version", "against", "asked_by")
     return trials if user.has_role(*TRIERS, Role.AUDITOR) else trials.none()
+
+
+def intakes_visible_to(user: User) -> QuerySet[PolicyIntake]:
+    """The texts that are being read for `user`: nobody else's, they are no versions yet."""
+    return PolicyIntake.objects.select_related("version").filter(asked_by=user)
 
 
 def unreviewed() -> QuerySet[PolicyRollback]:

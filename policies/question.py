@@ -81,18 +81,23 @@ def identifier_of(text: str) -> str:
     return f"{half[:8]}-{half[8:12]}-{half[12:16]}-{half[16:20]}-{half[20:]}"
 
 
+def whose(text: str) -> tuple[AgentFacts, ResourceFacts | None]:
+    """Who asked, and where, of what `question_of` wrote. Raises ValueError for any other text."""
+    try:
+        return _whose(json.loads(text))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is no question that was kept: {error}") from None
+
+
 def read(text: str) -> Asked:
     """What `question_of` wrote. Raises ValueError for any other text."""
     try:
         said: Mapping[str, Any] = json.loads(text)
-        agent = AgentFacts(**said["agent"])
-        resource = said["resource"]
-        facts = None if isinstance(resource, str) else ResourceFacts(**resource)
-        name = facts.name if facts else resource
+        agent, facts = _whose(said)
         ask = Ask(
             agent.name,
             frozenset(said["verbs"]),
-            name,
+            facts.name if facts else said["resource"],
             _again(said["context"]),
             _again(said.get("ours", {})),
             _each(said),
@@ -100,6 +105,11 @@ def read(text: str) -> Asked:
         return Asked(ask, agent, facts)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is no question that was kept: {error}") from None
+
+
+def _whose(said: Mapping[str, Any]) -> tuple[AgentFacts, ResourceFacts | None]:
+    resource = said["resource"]
+    return AgentFacts(**said["agent"]), None if isinstance(resource, str) else ResourceFacts(**resource)
 
 
 def _each(said: Mapping[str, Any]) -> tuple[tuple[str, Mapping[str, object]], ...]:

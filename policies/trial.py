@@ -92,10 +92,10 @@ class Trial:
         if not_kept(ask, self.after) or not_kept(ask, self.before):
             self.unknown += question.actions
             return
-        now = self.after.decide(ask)
+        now = self.after.decide(self.after.projected(ask))
         for policy in now.policies:
             self.determined[policy] += question.actions
-        before, after = effect(ask, self.before.decide(ask)), effect(ask, now)
+        before, after = effect(ask, self.before.decide(self.before.projected(ask))), effect(ask, now)
         if before == after:
             return
         self.moved[before.kind, after.kind] += question.actions
@@ -106,7 +106,8 @@ class Trial:
             if len(self._changes) >= MOST_CHANGES:
                 self.unlisted += question.actions
                 return
-            change = Change(ask.agent, ask.resource, verbs, before, after, now.policies, now.why)
+            why = self.after.decide(ask).why  # with all that was asked
+            change = Change(ask.agent, ask.resource, verbs, before, after, now.policies, why)
             self._changes[key] = change
         change.actions += question.actions
         change.newest = max(change.newest, question.newest)

@@ -6,8 +6,8 @@ registry is today's; an agent that is not active any more is taken as it was whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db.models import Count, Max, QuerySet, TextField
@@ -18,10 +18,11 @@ from core.errors import NarrowgateError
 from policies import sealing, snapshot, trial_actions
 from policies.evaluate import Engine
 from policies.models import PolicyTrial, PolicyVersion
-from policies.question import Asked, read
+from policies.question import read, whose
 from policies.trial import Question, Trial
 from policies.world import World
 
+T = TypeVar("T")
 AT_ONCE: Final = 500
 """Questions read together."""
 
@@ -80,7 +81,7 @@ def _read(asked: Sequence[_Asked]) -> Iterator[Question]:
     texts = _texts(asked)
     for one in asked:
         if one.id in texts:
-            yield Question(_parsed(texts[one.id]).ask, one.actions, one.newest)
+            yield Question(_parsed(texts[one.id], read).ask, one.actions, one.newest)
 
 
 def _texts(asked: Sequence[_Asked]) -> Mapping[UUID, str]:
@@ -88,9 +89,9 @@ def _texts(asked: Sequence[_Asked]) -> Mapping[UUID, str]:
     return dict(found.values_list("id", "text"))
 
 
-def _parsed(text: str) -> Asked:
+def _parsed(text: str, reader: Callable[[str], T]) -> T:
     try:
-        return read(text)
+        return reader(text)
     except ValueError as error:
         raise NarrowgateError(f"A question of the period cannot be read: {error}.") from None
 
@@ -101,10 +102,10 @@ def _world(asked: Sequence[_Asked]) -> World:
     agents, resources = dict(now.agents), dict(now.resources)
     for some in _parts(asked):
         for text in _texts(some).values():
-            kept = _parsed(text)
-            agents.setdefault(kept.agent.name, kept.agent)
-            if kept.resource is not None:
-                resources.setdefault(kept.resource.name, kept.resource)
+            agent, resource = _parsed(text, whose)
+            agents.setdefault(agent.name, agent)
+            if resource is not None:
+                resources.setdefault(resource.name, resource)
     return World.of(agents.values(), resources.values())
 
 

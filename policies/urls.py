@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from policies import pack_views, rollback_views, trial_views, views
+from policies import intake_views, pack_views, rollback_views, trial_views, views
 
 app_name = "policies"
 urlpatterns = [
     path("", views.versions, name="versions"),
     path("new/", views.new, name="new"),
     path("new/check/", views.check_text, name="check"),
+    path("intakes/<uuid:intake_id>/", intake_views.intake, name="intake"),
+    path("intakes/<uuid:intake_id>/progress/", intake_views.progress, name="intake_progress"),
     path("fetch/", views.fetch, name="fetch"),
     path("rollbacks/<uuid:rollback_id>/review/", rollback_views.review, name="rollback_review"),
     path("packs/", pack_views.index, name="packs"),

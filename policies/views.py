@@ -19,13 +19,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import User
 from accounts.requests import person_of
 from core.errors import Invalid, NarrowgateError
-from policies import actions, sealing, trial_actions
+from policies import actions, intake_actions, sealing, trial_actions
 from policies.check import check
 from policies.forms import DraftForm, RollbackForm, RollbackReviewForm
+from policies.intake import is_large
 from policies.linting import findings
 from policies.models import PolicyTrial, PolicyVersion
 from policies.presentation import WRITERS, changes, differing, next_step, placed, seal, shown
-from policies.queries import READERS, TRIERS, active, registry, trials_visible_to, visible_to
+from policies.queries import READERS, TRIERS, active, intakes_visible_to, registry, trials_visible_to, visible_to
 from policies.rollback_views import shown_to
 from policies.starters import packs
 from policies.testing import tested
@@ -91,7 +92,16 @@ def new(request: HttpRequest) -> HttpResponse:
     now, start = active(), request.GET.get("from", "")
     sealing.lend(now)
     base = found_version(user, int(start)) if start.isdecimal() and len(start) < 10 else now
-    form = DraftForm(request.POST or None, initial=_begin(base, request.GET.get("pack", "")))
+    form = DraftForm(request.POST or None, initial=_kept(user, request) or _begin(base, request.GET.get("pack", "")))
+    if (
+        request.POST.get("do") == "propose"
+        and now is not None
+        and form.is_valid()
+        and is_large(form.cleaned_data["text"])
+    ):
+        taken = form.act(lambda: intake_actions.ask(**form.cleaned_data, propose=True, actor=user))
+        if taken:
+            return redirect("policies:intake", taken.id)
     text = request.POST.get("text", "").replace("\r\n", "\n") if request.method == "POST" else ""
     problems = check(text, registry()) if text else []
     do = request.POST.get("do")
@@ -126,6 +136,15 @@ def check_text(request: HttpRequest) -> HttpResponse:
     sealing.lend(active())
     problems = check(request.POST.get("text", "").replace("\r\n", "\n"), registry())
     return JsonResponse({"problems": [asdict(problem) for problem in problems]})
+
+
+def _kept(user: User, request: HttpRequest) -> dict[str, str] | None:
+    """What somebody wrote that was read beside their request and refused."""
+    asked = request.GET.get("intake", "")
+    with suppress(ValueError):
+        found = intakes_visible_to(user).filter(id=UUID(asked)).first() if asked else None
+        return {"text": found.text, "tests": found.tests, "note": found.note} if found else None
+    return None
 
 
 def _begin(base: PolicyVersion | None, pack: str) -> dict[str, str]:

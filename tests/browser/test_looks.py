@@ -252,3 +252,26 @@ def test_the_theme_is_remembered_whatever_the_system_prefers(desk: Desk) -> None
         page.emulate_media(color_scheme="dark")
         page.emulate_media(color_scheme="light")
         assert page.locator("html").get_attribute("data-bs-theme") == "dark"
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_many_policies_are_read_beside_the_request_and_what_is_wrong_is_told(desk: Desk, size: tuple[int, int]) -> None:
+    many = "\n".join(
+        f'@id("n{n}") permit (principal in Function::"f{n}{size[0]}", action, resource);' for n in range(1_050)
+    )
+    with desk.signed_in("erik", java_script_enabled=False) as page:
+        page.goto(desk.address("/policies/new/"))
+        page.get_by_label("All policies").fill(
+            f'{many}\n@id("x") @hold("nobody:1") forbid (principal, action, resource);'
+        )
+        page.get_by_role("button", name="Propose it").click()
+        expect(page).to_have_url(re.compile("/policies/intakes/"))
+        where = page.url
+    with desk.signed_in("erik", size, reduced_motion="reduce") as page:
+        page.goto(where)
+        assert violations(page) == []
+        expect(page.get_by_text("Line 1051: There is no group")).to_be_visible(timeout=60_000)
+        assert violations(page) == []
+        assert sideways(page) == 0
+        page.get_by_role("link", name="Go on writing").click()
+        expect(page.get_by_role("textbox", name="All policies")).to_contain_text("n0")

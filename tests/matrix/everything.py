@@ -41,7 +41,7 @@ from ledger.signer import FileSigner
 from monitoring.models import Incident, Signal
 from monitoring.steps import SLUGS
 from policies import actions as policies
-from policies import rollback_actions, trial_actions
+from policies import intake_actions, rollback_actions, trial_actions
 from policies.decision import Ask
 from policies.question import question_of
 from policies.world import AgentFacts, ResourceFacts
@@ -69,6 +69,7 @@ class Everything:
         self._people()
         self.version = policies.install(POLICY, actor=cast.engineer)
         self.trial = trial_actions.ask(self.version.number, period="7d", actor=cast.engineer)
+        self.intake = intake_actions.ask('@id("x") permit (principal, action, resource);', actor=cast.engineer)
         self.rollback = rollback_actions.begin(self.version, None, actor=cast.owner, reason=WHY)
 
     def _halt(self) -> None:
@@ -164,7 +165,7 @@ class Everything:
         about = [word for word in words if word in named or word in identified][-1:] or [""]
         return {
             "what": "agents", "use": "actions", "form": "csv", "name": "csv" if "files" in words else named.get(about[0]), "pk": identified.get(about[0], 0),
-            "number": self.version.number, "trial_id": self.trial.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "figure": "detect", "question": self.question.id, "question_id": self.question.id, "kid": self.world.agent.keys.get().kid, "username": self.cast.owner.username, "server": "till", "membership_id": 1, "view_id": self.view.id,
+            "number": self.version.number, "trial_id": self.trial.id, "intake_id": self.intake.id, "intake": self.intake.id, "trial": self.trial.id, "index": 0, "after": 0, "slug": SLUGS[0], "how": "everything", "place": "000.p/1", "level": 0, "volume": "reviewer", "figure": "detect", "question": self.question.id, "question_id": self.question.id, "kid": self.world.agent.keys.get().kid, "username": self.cast.owner.username, "server": "till", "membership_id": 1, "view_id": self.view.id,
             **{f"{one}_id": identified.get(f"{one}s", self.hold.id) for one in _IDENTIFIED}, "delivery_id": self.delivery.id, "device_id": self.device.id,
         }  # fmt: skip
 

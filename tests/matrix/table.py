@@ -93,7 +93,7 @@ INVENTORY = [
 POLICIES = [
     *_pages(
         ("policies/", "RCAEM"), ("policies/<int:number>/", "RCAEM"),
-        ("policies/new/", "EM"), ("policies/<int:number>/rollback/", "EM"),
+        ("policies/new/", "EM"), ("policies/intakes/<uuid:intake_id>/", "E"), ("policies/intakes/<uuid:intake_id>/progress/", "E"), ("policies/<int:number>/rollback/", "EM"),
         ("policies/packs/", "RCAEM"), ("policies/packs/<slug:name>/", "RCAEM"),
         ("policies/<int:number>/worth-a-look/", "RCAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/", "CAEM"), ("policies/<int:number>/trials/<uuid:trial_id>/progress/", "CAEM"),
     ),
@@ -175,7 +175,7 @@ API = [
         ("api/v1/sessions/<uuid:pk>", ROLES), ("api/v1/sessions/<uuid:pk>/replay", ROLES), ("api/v1/actions/<uuid:pk>", ROLES), ("api/v1/actions/<uuid:pk>/decision", "RCAEM"), ("api/v1/holds/<uuid:pk>", ROLES), ("api/v1/grants/<uuid:pk>", ROLES),
         ("api/v1/agents/<str:name>/permissions", ROLES), ("api/v1/resources/<str:name>/reach", READERS), ("api/v1/crossings", READERS),
         ("api/v1/files/<str:what>", "EM"),
-        ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/<int:number>/bundle", "RCAEM"), ("api/v1/policies/packs", EVERYBODY), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/policies/<int:number>/trials", "RCAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
+        ("api/v1/policies/<int:number>", "RCAEM"), ("api/v1/policies/<int:number>/bundle", "RCAEM"), ("api/v1/policies/packs", EVERYBODY), ("api/v1/policies/intakes/<uuid:intake>", "E"), ("api/v1/policies/<int:number>/trials/<uuid:trial>", "CAEM"), ("api/v1/policies/<int:number>/trials", "RCAEM"), ("api/v1/incidents/<uuid:pk>", "CAEOM"),
         ("api/v1/ledger/entries/<int:pk>", READERS), ("api/v1/ledger/checkpoint", READERS), ("api/v1/ledger/proof", READERS),
     ),
     *_posts(

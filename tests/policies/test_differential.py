@@ -47,6 +47,7 @@ def test_sliced_is_what_cedar_says_of_all_policies(part: int) -> None:
                 verdict = Verdict.ALLOW if answer.allowed else Verdict.DENY
                 expected = (verdict, ours.code, set(found.id_annotations_by_reason.values()))
             assert (ours.verdict, ours.code, set(ours.policies)) == expected, (text, ask)
+            assert engine.decide(engine.projected(ask)) == ours, (text, ask)
             met[ours.code] += 1
     assert met.total() == CASES // PARTS
     assert {Code.PERMITTED, Code.FORBIDDEN, Code.NO_MATCH, Code.EVALUATION_ERROR} <= met.keys()
@@ -68,6 +69,8 @@ def test_parts_are_what_cedar_says_of_all_policies_of_each_part() -> None:
         for ask in touching(chosen, 50):
             ours = engine.decide(ask)
             assert (ours.verdict, set(ours.policies)) == _by_parts(ask, sets), (some, ask)
+            alike = engine.decide(engine.projected(ask))
+            assert (alike.verdict, alike.policies) == (ours.verdict, ours.policies), (some, ask)
             met[ours.verdict] += 1
     assert min(met[Verdict.ALLOW], met[Verdict.DENY]) > PARTED // 20, met
 

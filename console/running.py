@@ -22,7 +22,6 @@ from console.jobs import Jobs
 from core.errors import NarrowgateError
 from core.live import set_loop
 from gateway import https, service
-from gateway.door import Ways
 from ledger import keys
 from ledger.publishing.configured import destinations
 from ledger.publishing.publisher import Publisher
@@ -70,7 +69,7 @@ async def run(parts: Parts) -> None:
         writer = stack.enter_context(_sequencer(parts.signer))
         gate = await service.start(_gateway_config(parts))
         stack.push_async_callback(gate.stop)
-        await stack.enter_async_context(_serving(_door_server(parts.identity, gate.ways), parts.door))
+        await stack.enter_async_context(_serving(_door_server(parts.identity, gate), parts.door))
         await stack.enter_async_context(_serving(_console_server(), parts.console))
         stack.enter_context(_thread("detector", detector.run))
         publisher = Publisher(destinations(), TileFiles(tile_folder()))
@@ -154,12 +153,12 @@ def _console_server() -> Server:
     return Server(uvicorn.Config(application, http="h11", lifespan="off", log_config=None, access_log=False, **OPTIONS))
 
 
-def _door_server(identity: ServerIdentity, ways: Ways) -> https.Server:
+def _door_server(identity: ServerIdentity, gate: service.Service) -> https.Server:
     from gateway.door import Door
 
     agents_ca = certificates.authority().bundle
     tls = https.context(identity.certificate, identity.key, identity.passphrase, agents_ca)
-    return https.Server(Door(ways), tls, **OPTIONS)
+    return https.Server(Door(gate.ways), tls, gate.leave, **OPTIONS)
 
 
 def _gateway_config(parts: Parts) -> service.Config:

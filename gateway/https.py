@@ -195,15 +195,21 @@ class Conversing(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with each connection accepted and its TLS begun here. Signals are left to whoever runs it."""
+    """uvicorn, with each connection accepted and its TLS begun here. Signals are left to whoever runs it.
 
-    def __init__(self, door: Door, tls: ssl.SSLContext, **options: Any) -> None:  # noqa: ANN401 -- uvicorn's own
+    `leaving` is called once no more connections are accepted, before what is open gets its time to end.
+    """
+
+    def __init__(
+        self, door: Door, tls: ssl.SSLContext, leaving: Callable[[], object] = lambda: None, **options: Any,  # noqa: ANN401 -- uvicorn's own
+    ) -> None:  # fmt: skip
         quiet = {"lifespan": "off", "log_config": None, "access_log": False, "server_header": False, "ws": "none"}
         # No header says where a request comes from: whoever sends one could be anywhere.
         own = {**quiet, "timeout_keep_alive": KEPT, "proxy_headers": False}
         super().__init__(uvicorn.Config(door, **{**options, **own}))
         self._door = door
         self._tls = tls
+        self._leaving = leaving
         self._accepting: list[asyncio.Task[None]] = []
         self._entering: set[asyncio.Task[None]] = set()
 
@@ -224,6 +230,7 @@ class Server(uvicorn.Server):
         for task in (*self._accepting, *self._entering):
             task.cancel()
         await asyncio.gather(*self._accepting, *self._entering, return_exceptions=True)
+        self._leaving()
         await super().shutdown(sockets=sockets)
         await self._door.close()
 

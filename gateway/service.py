@@ -149,6 +149,10 @@ class Service:
             self.addresses["ssh"] = f"{shown}:{port}"
         log.info("gateway_listens", **self.addresses)
 
+    def leave(self) -> None:
+        """End the sessions of the HTTPS door, which closes before the rest: whoever waits there is told that the gate is shutting down."""
+        self._visits.leave()
+
     async def stop(self) -> None:
         """End every session, write what is queued, and leave nothing behind."""
         self._door.shut()

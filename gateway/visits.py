@@ -34,6 +34,7 @@ SWEEP = 5.0
 MOST = 10_000
 """Sessions of one gateway at a time; beyond it a new one is refused."""
 OVER = "Five minutes without a request."
+LEAVING = "The gate is shutting down."
 log = structlog.get_logger()
 
 Key = tuple[UUID, str]
@@ -86,18 +87,24 @@ class Visits:
         self._open: dict[Key, Visit] = {}
         self._opening: dict[Key, asyncio.Lock] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._leaving = False
 
     def start(self) -> None:
         """Begin to end those that are silent."""
         self._sweeper = asyncio.create_task(self._sweep(), name="visits")
 
+    def leave(self) -> None:
+        """End all of them, and begin no more: whoever waits is answered while there is still a door to answer by."""
+        self._leaving = True
+        for visit in self._open.values():
+            visit.end(LEAVING)
+
     async def stop(self) -> None:
-        """End all of them."""
+        """Leave, and close what is over."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for visit in self._open.values():
-            visit.end("The gate is shutting down.")
+        self.leave()
         await self._close_ended()
 
     @property
@@ -143,6 +150,8 @@ class Visits:
                 self._opening.pop(key, None)
 
     async def _begin(self, key: Key, identity: Identity, source: str, client: str) -> Visit:
+        if self._leaving:
+            raise Refusal(LEAVING, code="shutting_down", sqlstate="57P01", remedy="Ask again in a moment.")
         if len(self._open) >= MOST:
             raise Refusal("The gate takes no more sessions.", code="too_many_connections", sqlstate="53300")
         await self._watch.heard()

@@ -35,6 +35,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "credential_revoked": 401,
     "deaf": 503,
     "record_unavailable": 503,
+    "shutting_down": 503,
     "no_login": 502,
     "resource_unavailable": 502,
     "resource_timeout": 504,

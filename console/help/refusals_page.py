@@ -131,6 +131,7 @@ CONNECTION: Final[Says] = {
     "method_not_allowed": ("The address takes another method.", "The `Allow` header names it."),
     "invalid_request": ("The request cannot be read: a header twice, or a body that did not arrive in time.", "The problem names the part."),
     "record_unavailable": ("The gate cannot write its record, and releases nothing unrecorded.", "Try again in a moment; operators look at the database."),
+    "shutting_down": ("The gate stops, and begins nothing new.", "Ask again in a moment; what waits for people waits on."),
     "deaf": ("The gate has not heard from its own database for a second.", "Try again in a moment; operators look at the database."),
     "broken": ("Something broke at the gate, and was logged.", "Tell the operators when it was."),
 }  # fmt: skip

@@ -32,9 +32,9 @@ def served(world: World) -> Iterator[str]:
     try:
         yield settings.GATEWAY_URL
     finally:
-        settings.GATEWAY_URL = kept
         server.should_exit = True
         task.result(10)
+        settings.GATEWAY_URL = kept
 
 
 def trusting(world: World) -> ssl.SSLContext:

@@ -24,6 +24,7 @@ from approvals import actions as approvals
 from approvals.models import Hold
 from gateway import service, snapshot
 from ledger.models import Outbox
+from tests.gateway.wire.doors import client, served
 from tests.gateway.wire.world import Gateway, World, eventually
 
 SLOW = "SELECT count(*) FROM generate_series(1, 1000000000) a"
@@ -244,6 +245,23 @@ def test_killed_between_release_and_result_it_is_uncertain_and_never_runs_again(
         prepared.gateway.stop()
     action.refresh_from_db()
     assert action.status == "uncertain"
+
+
+def test_who_waits_at_the_https_door_is_told_that_the_gate_stops(world: World) -> None:
+    wish = {"operation": "payments.transfer", "arguments": {"amount": 5000}}
+    with served(world) as address, client(world, address) as http, ThreadPoolExecutor(1) as pool:
+        proven = {"Authorization": f"Bearer {world.token()}"}
+        asked = http.post("/v1/actions", json=wish, headers=proven | {"Idempotency-Key": "before"})
+        waits = pool.submit(http.get, f"/v1/actions/{asked.json()['id']}?wait=60", headers=proven)
+        service = world.gateway.service
+        assert eventually(lambda: service._holds._waiting)
+        world.gateway.loop.call_soon_threadsafe(service.leave)
+        answer = waits.result(10)
+        assert (answer.status_code, answer.json()["status"]) == (202, "held")
+        late = http.post("/v1/actions", json=wish, headers=proven | {"Idempotency-Key": "after"})
+    assert (late.status_code, late.json()["code"]) == (503, "shutting_down")
+    assert late.json()["remedy"] == "Ask again in a moment."
+    assert Hold.objects.get().status == "waiting"
 
 
 def test_stopping_in_order_leaves_nothing_open(prepared: World) -> None:

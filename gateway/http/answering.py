@@ -143,6 +143,11 @@ class Passing:
         """Whether the answer has to be read whole before any of it comes back."""
         return bool(self.plan.recording)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether all of the body has come already, and is as long as it will be."""
+        return self.answer.is_over and not self.answer.header(b"content-encoding")
+
     async def body(self) -> AsyncIterator[bytes]:
         """The body as the agent gets it. Raises Refusal for what cannot be read, or masked."""
         decoded = self._decoded()

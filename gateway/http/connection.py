@@ -130,6 +130,8 @@ class Connection(asyncio.Protocol):
         self._tell()
 
     def _look_whether_silent(self) -> None:
+        if self._reader is None or self._reader.is_over:
+            return
         now = self._loop.time()
         if self._is_held_back:  # it waits for us
             self._heard = now

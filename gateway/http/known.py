@@ -53,6 +53,7 @@ class Targets(Generic[T]):
 
     async def of(self, visit: Visit) -> T:
         """The resource that `visit` is at; that its credential is used is recorded once a session. Raises Refusal."""
+        await self._watch.heard()  # as long as an action waits for it, and no longer
         name, revision = visit.caller.resource, self._watch.current().revision
         known = self._known.get(name)
         if known is None or known[0] != revision:

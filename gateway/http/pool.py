@@ -38,6 +38,11 @@ class Answer:
         """The first value of a header; empty where there is none."""
         return next((value.decode("latin-1") for given, value in self.headers if given == name), "")
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it has come."""
+        return self._reader.is_over
+
     def body(self) -> AsyncIterator[bytes]:
         """The body as it comes. Raises Lost."""
         return self._connection.body(self._reader)

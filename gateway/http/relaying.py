@@ -13,6 +13,7 @@ import structlog
 from activity.hotpath import Outcome
 from gateway.ending import Ending
 from gateway.http.answering import Passing, Plan
+from gateway.http.answers import BODILESS
 from gateway.http.connection import Sending, head
 from gateway.http.lost import Elsewhere, Late, Lost, Unreached
 from gateway.http.party import Asking
@@ -87,7 +88,8 @@ class Relaying:
         with await target.pool.ask(sending, silent_for=SILENT_FOR) as answer:
             self.passing = passing = _passing(answer, self.begun, self.party, self.visit)
             headers = passing.head()
-            if passing.whole and call.operation.method != "HEAD":
+            bodiless = call.operation.method == "HEAD" or answer.status in BODILESS
+            if (passing.whole or passing.is_here) and not bodiless:
                 body = b"".join([part async for part in passing.body()])
                 headers.append((b"content-length", str(len(body)).encode()))
                 await self._start(send, headers)

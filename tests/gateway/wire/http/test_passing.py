@@ -215,6 +215,13 @@ def test_half_an_answer_is_not_passed_off_as_a_whole_one(agent: Agent) -> None:
     assert agent.send("GET", "/customers/1").status_code == 200
 
 
+def test_a_gate_that_has_not_heard_for_a_moment_waits_for_its_database(agent: Agent) -> None:
+    watch = agent.world.gateway.service._watch
+    for _ in range(5):
+        watch._heard -= 10
+        assert agent.send("GET", "/customers/1").status_code == 200
+
+
 # ---- what is kept between requests ----
 def test_the_use_of_a_credential_is_recorded_once_a_session(agent: Agent) -> None:
     before = Outbox.objects.filter(event=Event.SECRET_USED).count()

@@ -45,6 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.endswith("/refused"):  # before it is read
             self.reply(413, b'{"error": "too long"}')
             self.close_connection = True
+            with suppress(OSError):  # what is still coming is taken and dropped: a reset could overtake the answer
+                while self.rfile.read1():
+                    pass
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.api.seen.append(Seen(self.requestline, list(self.headers.items()), body))

@@ -7,7 +7,7 @@ happened, a trial says.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,13 +57,28 @@ class Difference:
     parts: tuple[Part, ...] = ()
 
 
-def differences(before: Mapping[str, Policy], after: Mapping[str, Policy]) -> list[Difference]:
+@dataclass(frozen=True)
+class Differing:
+    """A policy that is new, gone or says something else, and `reach`. Of ten thousand few are told in full."""
+
+    policy: str
+    reach: str
+    was: Policy | None
+    now: Policy | None
+
+
+def differing(before: Mapping[str, Policy], after: Mapping[str, Policy]) -> list[Differing]:
     """Every policy that differs: what allows more first."""
     found = [*_gone(before, after), *_new(before, after), *_changed(before, after)]
     return sorted(found, key=lambda one: (_ORDER.index(one.reach), one.policy))
 
 
-def in_short(found: list[Difference]) -> str:
+def differences(before: Mapping[str, Policy], after: Mapping[str, Policy]) -> list[Difference]:
+    """Every policy that differs, told in full."""
+    return [told(one) for one in differing(before, after)]
+
+
+def in_short(found: Sequence[Differing | Difference]) -> str:
     """How many of each: `1 policy allows more and 2 say something else`."""
     counts = {reach: sum(one.reach == reach for one in found) for reach in _ORDER}
     words = {WIDER: ("allows more", "allow more"), OTHER: ("says something else", "say something else")}
@@ -141,40 +156,49 @@ def _said(policy: Policy) -> dict[str, str]:
     }
 
 
-def _told(policy: Policy, reach: str, says: str, parts: tuple[Part, ...] = ()) -> Difference:
-    terms = policy.terms
-    return Difference(
-        terms.id, outcome(policy), reach, says, about(policy), condition(policy.text), terms.why, parts
-    )  # fmt: skip
+def told(one: Differing) -> Difference:
+    """What a difference comes to, in words."""
+    policy = one.now or one.was
+    if policy is None:
+        raise ValueError("a difference without a policy")
+    made = outcome(policy)
+    if one.was is None:
+        says = f"Becomes {_DONE[made]}"
+    elif one.now is None:
+        says = f"No longer {_DONE[made]} by this"
+    else:
+        once = outcome(one.was)
+        says = f"Becomes {_DONE[made]}, was {_DONE[once]}" if made != once else f"Changes what is {_DONE[made]}"
+    parts = _parts(one.was, one.now) if one.was and one.now else ()
+    return Difference(one.policy, made, one.reach, says, about(policy), condition(policy.text), policy.terms.why, parts)
 
 
-def _new(before: Mapping[str, Policy], after: Mapping[str, Policy]) -> Iterator[Difference]:
+def _new(before: Mapping[str, Policy], after: Mapping[str, Policy]) -> Iterator[Differing]:
     for name in after.keys() - before.keys():
-        made = outcome(after[name])
-        yield _told(after[name], WIDER if made == ALLOW else NARROWER, f"Becomes {_DONE[made]}")
+        yield Differing(name, WIDER if outcome(after[name]) == ALLOW else NARROWER, None, after[name])
 
 
-def _gone(before: Mapping[str, Policy], after: Mapping[str, Policy]) -> Iterator[Difference]:
+def _gone(before: Mapping[str, Policy], after: Mapping[str, Policy]) -> Iterator[Differing]:
     for name in before.keys() - after.keys():
-        made = outcome(before[name])
-        yield _told(before[name], NARROWER if made == ALLOW else WIDER, f"No longer {_DONE[made]} by this")
+        yield Differing(name, NARROWER if outcome(before[name]) == ALLOW else WIDER, before[name], None)
 
 
-def _changed(before: Mapping[str, Policy], after: Mapping[str, Policy]) -> Iterator[Difference]:
+def _changed(before: Mapping[str, Policy], after: Mapping[str, Policy]) -> Iterator[Differing]:
     for name in before.keys() & after.keys():
         one, other = before[name], after[name]
-        if one.text == other.text or (one.body == other.body and one.terms == other.terms):
-            continue
-        was, now = _said(one), _said(other)
-        same = _conditions(one) == _conditions(other)
-        parts = tuple(
-            Part(part, was[part], now[part])
-            for part in was
-            if was[part] != now[part] and not (part == "condition" and same)
-        )
-        made, once = outcome(other), outcome(one)
-        says = f"Becomes {_DONE[made]}, was {_DONE[once]}" if made != once else f"Changes what is {_DONE[made]}"
-        yield _told(other, OTHER, says, parts)
+        if one.text != other.text and (one.body != other.body or one.terms != other.terms):
+            yield Differing(name, OTHER, one, other)
+
+
+def _parts(one: Policy, other: Policy) -> tuple[Part, ...]:
+    """What a policy that stays says otherwise."""
+    was, now = _said(one), _said(other)
+    same = _conditions(one) == _conditions(other)
+    return tuple(
+        Part(part, was[part], now[part])
+        for part in was
+        if was[part] != now[part] and not (part == "condition" and same)
+    )
 
 
 def _conditions(policy: Policy) -> object:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from accounts.models import Role, User
 from core.errors import Invalid, NarrowgateError
-from policies import sealing
+from policies import difference, sealing
 from policies.check import Problem
-from policies.difference import differences, in_short
 from policies.models import PolicyVersion
 from policies.parse import policies
 
@@ -51,10 +50,11 @@ def changes(before: str, after: str) -> list[Line] | None:
 def differing(before: str, after: str) -> dict[str, object]:
     """What differs in words, for a page; nothing where one of the texts cannot be read, which the page says elsewhere."""
     try:
-        found = differences(policies(before), policies(after))
+        found = difference.differing(policies(before), policies(after))
     except Invalid:
         return {}
-    return {"differences": found[:MOST_DIFFERENCES], "in_short": in_short(found), "differ": len(found)}
+    told = [difference.told(one) for one in found[:MOST_DIFFERENCES]]
+    return {"differences": told, "in_short": difference.in_short(found), "differ": len(found)}
 
 
 def shown(text: str, *, whole: bool) -> dict[str, object]:

@@ -75,7 +75,8 @@ async def _connected(way: Way, tls: ssl.SSLContext | None, made: Callable[[], Co
     loop = asyncio.get_running_loop()
     for address in found:
         try:
-            return (await loop.create_connection(made, address, way.port, **secured))[1]
-        except OSError as error:  # ssl.SSLError is one
-            problem = Unreached(f"{address}: {error}")
+            async with asyncio.timeout(CONNECT_WITHIN / len(found)):  # one that says nothing leaves time for the next
+                return (await loop.create_connection(made, address, way.port, **secured))[1]
+        except OSError as error:  # ssl.SSLError is one, and TimeoutError
+            problem = Unreached(f"{address}: {error or 'nobody answers'}")
     raise problem

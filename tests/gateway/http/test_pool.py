@@ -14,6 +14,7 @@ import uvloop
 from agents import ca
 from agents.ca import ServerIdentity
 from gateway.http import pool as pools
+from gateway.http import reaching
 from gateway.http.connection import MOST_WAITING, Sending, head
 from gateway.http.lost import Elsewhere, Late, Lost, Unreached
 from gateway.http.pool import Pool
@@ -371,6 +372,29 @@ def test_an_address_is_looked_at_before_it_is_connected_to(host: str, error: typ
     async def run() -> None:
         with pytest.raises(error):
             await whole(Way(host, 1, False, "", 1).pool())
+
+    asyncio.run(run())
+
+
+def test_an_address_that_says_nothing_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reaching, "CONNECT_WITHIN", 1.0)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        connect = loop.create_connection
+
+        async def found(*_given: Any, **_more: Any) -> list[Any]:
+            return [(10, 1, 6, "", ("::1", 80, 0, 0)), (2, 1, 6, "", ("127.0.0.1", 80))]
+
+        async def connecting(made: Any, address: str, port: int, **more: Any) -> Any:
+            if address == "::1":
+                await asyncio.Event().wait()
+            return await connect(made, address, port, **more)
+
+        async with api(always, host="localhost") as pool:
+            monkeypatch.setattr(loop, "getaddrinfo", found)
+            monkeypatch.setattr(loop, "create_connection", connecting)
+            assert await whole(pool) == b"1"
 
     asyncio.run(run())
 

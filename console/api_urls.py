@@ -13,6 +13,7 @@ from approvals.api import HoldViewSet
 from approvals.grant_api import GrantViewSet
 from approvals.notifications.api import ChoicesView, NotificationViewSet
 from approvals.outbox.api import DeliveryViewSet, WebhookViewSet
+from approvals.outbox.device_api import DeviceViewSet
 from audit.api import ActionViewSet, SessionViewSet
 from audit.erasing_api import ErasureViewSet
 from audit.ledger_api import CheckpointView, EntryViewSet, EvidenceView, ProofView
@@ -37,6 +38,7 @@ router.register("actions", ActionViewSet, basename="actions")
 router.register("holds", HoldViewSet, basename="holds")
 router.register("grants", GrantViewSet, basename="grants")
 router.register("notifications", NotificationViewSet, basename="notifications")
+router.register("devices", DeviceViewSet, basename="devices")
 router.register("webhooks", WebhookViewSet, basename="webhooks")
 router.register("deliveries", DeliveryViewSet, basename="deliveries")
 router.register("people", PersonViewSet, basename="people")

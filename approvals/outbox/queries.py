@@ -1,4 +1,4 @@
-"""Reads of the outbox: for administrators, and nobody else."""
+"""Reads of the outbox: for administrators, and nobody else; of devices: for those whose they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db.models import Count, Q, QuerySet
 
 from accounts.models import Role, User
-from approvals.outbox.models import TEST, Delivery, Webhook
+from approvals.outbox.models import TEST, Delivery, Device, Webhook
 from core.cells import Value
 from core.db import db_now
 from core.keyset import newest_first
@@ -35,6 +35,11 @@ def visible_webhooks(user: User) -> QuerySet[Webhook]:
     if not user.has_role(Role.ADMINISTRATOR):
         return Webhook.objects.none()
     return Webhook.objects.filter(removed_at=None)
+
+
+def own_devices(user: User) -> QuerySet[Device]:
+    """The browsers that push to `user`: nobody else's concern."""
+    return Device.objects.filter(person=user)
 
 
 def visible_deliveries(user: User) -> QuerySet[Delivery]:

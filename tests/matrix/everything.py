@@ -159,7 +159,7 @@ class Everything:
             "tokens": self.token.id, "reports": self.report.id, "notifications": self.notification.id,
             "reinstatements": self.reinstatement.id, "delegations": self.delegation.id, "halts": self.halt.id, "erasures": self.erasure.id,
             "rollbacks": self.rollback.id, "grants": self.grant.id, "signals": self.signal.id, "views": self.view.id,
-            "webhooks": self.webhook.id, "deliveries": self.delivery.id,
+            "webhooks": self.webhook.id, "deliveries": self.delivery.id, "devices": self.device.id,
         }  # fmt: skip
         words = route.split("/")
         about = [word for word in words if word in named or word in identified][-1:] or [""]

@@ -259,15 +259,16 @@ NOTIFICATIONS = [
         ("notifications/", EVERYBODY), ("rail/", EVERYBODY), ("notifications/choices/", EVERYBODY),
         ("notifications/<uuid:notification_id>/", "R"),
         ("api/v1/notifications", EVERYBODY), ("api/v1/notifications/<uuid:pk>", "R"),
-        ("api/v1/notifications/choices", EVERYBODY),
+        ("api/v1/notifications/choices", EVERYBODY), ("api/v1/devices", EVERYBODY), ("api/v1/devices/<uuid:pk>", "R"),
     ),
     *_posts(
         ("notifications/choices/", EVERYBODY), ("notifications/read/", EVERYBODY),
         ("notifications/devices/", EVERYBODY), ("notifications/devices/<uuid:device_id>/remove/", "R"),
         ("notifications/<uuid:notification_id>/read/", "R"), ("notifications/<uuid:notification_id>/unread/", "R"),
         ("api/v1/notifications/read-all", EVERYBODY), ("api/v1/notifications/<uuid:pk>/read", "R"),
-        ("api/v1/notifications/<uuid:pk>/unread", "R"),
+        ("api/v1/notifications/<uuid:pk>/unread", "R"), ("api/v1/devices", EVERYBODY),
     ),
+    Row("delete", "api/v1/devices/<uuid:pk>", "R"),
 ]  # fmt: skip
 
 REPORTS = [

@@ -36,6 +36,7 @@ from core.db import db_now
 from core.errors import Invalid, NotFound, Refused
 from ledger.models import Entry
 from tests.approvals.world import held
+from tests.bring.callers import Caller
 from tests.cast import Cast
 from tests.notifications.conftest import Telling
 from tests.notifications.receiver import Receiver, receiving
@@ -236,6 +237,23 @@ def test_nobody_has_any_number(cast: Cast) -> None:
         _browser(str(number)).subscribe(cast.reviewer)
     with pytest.raises(Refused):
         _browser("more").subscribe(cast.reviewer)
+
+
+@pytest.mark.django_db
+def test_by_api(cast: Cast) -> None:
+    browser, mine, theirs = _browser(), Caller(cast.reviewer), Caller(cast.teammate)
+    given = {"endpoint": browser.endpoint, "p256dh": browser.p256dh, "auth": _text(AUTH), "name": "Firefox"}
+    status, made = mine.post("devices", given)
+    assert (status, made["name"], made["service"]) == (201, "Firefox", "push.example.com")
+    assert browser.endpoint not in str(made)  # its address lets one push
+    assert [one["id"] for one in mine.get("devices")[1]["results"]] == [made["id"]]
+    assert theirs.get("devices")[1]["results"] == []
+    assert theirs.get(f"devices/{made['id']}")[0] == 404
+    assert theirs.client.delete(f"/api/v1/devices/{made['id']}").status_code == 404
+    status, said = mine.post("devices", given | {"endpoint": "http://push.example.com/1"})
+    assert (status, said["field"]) == (422, "endpoint")
+    assert mine.client.delete(f"/api/v1/devices/{made['id']}").status_code == 204
+    assert not Device.objects.exists()
 
 
 def test_by_page(telling: Telling) -> None:

@@ -181,26 +181,25 @@ class Request:
         """Whether a body follows the head (RFC 9112, section 6.3)."""
         return any(name in {"content-length", "transfer-encoding"} for name, _ in self.headers)
 
-    async def body(self, most: int, within: float) -> bytes:
-        """All of the body. Raises Problem where it is longer than `most` bytes or takes more than `within` seconds."""
+    async def body(self, most: int, within: float, remedy: str = "") -> bytes:
+        """All of the body. Raises Problem where it is longer than `most` bytes, with that remedy, or takes more than `within` seconds."""
         if not self.has_body:
             return b""
         try:
             async with asyncio.timeout(within):
-                return await self._whole(most)
+                return await self._whole(most, remedy)
         except TimeoutError:
             raise _late() from None
 
-    async def _whole(self, most: int) -> bytes:
+    async def _whole(self, most: int, remedy: str) -> bytes:
         parts, size = [], 0
         while True:
             message = await self.receive()
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > most:
-                raise Problem(
-                    413, "too_long", f"The request has more than {most} bytes.", headers={"connection": "close"}
-                )
+                words = f"The request has more than {most} bytes."
+                raise Problem(413, "too_long", words, remedy=remedy, headers={"connection": "close"})
             if not message.get("more_body"):
                 return b"".join(parts)
 

@@ -31,6 +31,7 @@ from gateway.web import Problem, Receive, Reply, Request, Scope, Send, answer, p
 
 WITHIN: Final = 30.0
 """Seconds that a request has to arrive whole, or that the next piece of a long one has."""
+LONGER: Final = "Send less at a time. What is no JSON may be longer, and then says its Content-Length."
 LONGEST_WAIT: Final = 300
 _PATH: Final = re.compile(r"/http/([a-z0-9-]{1,60})(/.*)?\Z", re.DOTALL)
 _WAIT: Final = re.compile(r"wait=(\d{1,4})\Z", re.ASCII)
@@ -65,7 +66,7 @@ class HttpDoor:
             await request.refused(identity.agent, name, "wrong_resource", because)
             raise Problem(403, "wrong_resource", because, remedy=f"Ask for one for {name}.")
         upload = upload_of(request, WITHIN)
-        body = await request.body(LONGEST_BODY, WITHIN) if upload is None else b""
+        body = await request.body(LONGEST_BODY, WITHIN, LONGER) if upload is None else b""
         follows = upload.size if upload is not None else 0
         asked = Asked(request.method, path, request.query, tuple(request.headers), body, follows)
         visit = await self._visits.begun_by(request, identity, protocol=HTTP)

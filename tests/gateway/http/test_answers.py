@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.http.answers import LONGEST_HEAD, Reader
 from gateway.http.lost import Lost
@@ -143,3 +145,40 @@ def test_an_answer_without_a_length_is_over_when_the_connection_is() -> None:
 def test_what_is_no_body_has_an_end(begins: str) -> None:
     with pytest.raises(Lost, match="no body"):
         fed(sent(begins) + b"X" * 2 * LONGEST_HEAD, 4_096)
+
+
+# ---- whatever comes ----
+SEEDS = [
+    sent(f"{OK}Content-Length: 5\n\nhello"),
+    sent(f"{CHUNKED}3;a=b\nabc\n2\nde\n0\nX-T: 1\n\n"),
+    sent(f"HTTP/1.1 103 Early\nLink: a\n\n{OK}Connection: close\n\nab"),
+    sent("HTTP/1.1 204 No\nConnection: Upgrade\nUpgrade: x\n\n"),
+]
+TOKENS = [b"\r\n", b"\n", b"\r", b" ", b"\0", b":", b"0", b"5", b"chunked", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"HTTP/1.1 200 OK\r\n"]  # fmt: skip
+
+
+def read(data: bytes, by: int, *, to_head: bool) -> tuple[object, ...]:
+    """What an answer comes to, however it is cut."""
+    reader, lost = Reader(to_head=to_head), False
+    try:
+        for at in range(0, len(data), by):
+            reader.feed(data[at : at + by])
+    except Lost:
+        lost = True
+    headers = reader.headers if reader.has_head else []
+    return lost, reader.status, headers, b"".join(reader.take()), reader.is_over
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(SEEDS),
+    st.lists(st.tuples(st.integers(0, 120), st.integers(0, 3), st.sampled_from(TOKENS)), max_size=4),
+    st.booleans(),
+)
+def test_any_bytes_are_one_answer_or_none_however_they_are_cut(
+    seed: bytes, edits: list[tuple[int, int, bytes]], to_head: bool
+) -> None:
+    data = seed
+    for at, gone, token in edits:
+        data = data[:at] + token + data[at + gone :]
+    assert read(data, 1, to_head=to_head) == read(data, len(data) or 1, to_head=to_head)

@@ -155,8 +155,15 @@ def test_a_body_of_another_kind_is_covered_by_its_hash(agent: Agent) -> None:
     assert '"sha256"' in last(shape="createTransfer").shown
 
 
-def test_a_body_in_json_has_an_end(agent: Agent) -> None:
-    assert agent.send("POST", "/transfers", json={"amount": 1, "to": "x" * 1_100_000}).status_code == 413
+def test_a_body_that_is_read_first_has_an_end_and_says_how_it_may_be_longer(agent: Agent) -> None:
+    pieces = (b"x" * 100_000 for _ in range(11))
+    for body in (
+        {"json": {"amount": 1, "to": "x" * 1_100_000}},
+        {"content": pieces, "headers": {"Content-Type": "text/csv"}},
+    ):
+        refused = agent.send("POST", "/transfers", **body)
+        assert (refused.status_code, refused.json()["code"]) == (413, "too_long")
+        assert "Content-Length" in refused.json()["remedy"]
     assert not agent.api.seen
 
 

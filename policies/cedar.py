@@ -58,6 +58,8 @@ def answer_about(abouts: Sequence[About], *, approved: bool = False) -> Answer:
 
 
 def _evaluate(about: About, *, approved: bool) -> Answer:
+    if about.sliced.is_empty:
+        return Answer(False, ())  # Cedar would say the same of no policies
     context = {**about.context, "approval": True} if approved else about.context
     about.request["context"] = json.dumps(context) if context else "{}"
     answer = cedarpy.is_authorized(about.request, about.sliced.handle, about.entities)

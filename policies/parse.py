@@ -300,6 +300,7 @@ class Slice:
     handle: cedarpy.PolicySet
     reads: frozenset[str] | None
     arguments: tuple[Kinds, ...] = ()
+    is_empty: bool = False
 
     def needed(self, context: Mapping[str, object]) -> dict[str, object]:
         """The part of `context` that can make a difference: handing Cedar the rest is most of its cost."""
@@ -321,4 +322,4 @@ def slice_of(rules: Mapping[str, Policy], ids: frozenset[str]) -> Slice:
     bodies = ",".join([f'"{policy.terms.id}":{policy.body}' for policy in chosen])
     handle = cedarpy.PolicySet.from_json_str(f'{{"staticPolicies":{{{bodies}}},"templates":{{}},"templateLinks":[]}}')
     expected = tuple(policy.arguments for policy in chosen if policy.arguments)
-    return Slice(handle, all_read(chosen), expected)
+    return Slice(handle, all_read(chosen), expected, not chosen)

@@ -173,7 +173,8 @@ class Engine:
         met: dict[Uid, About | None] = {}
         asked: dict[tuple[About, ...], Uid | None] = {}  # parts that the same policies look at are answered alike
         for chain in chains:
-            asked.setdefault((whole, *self._within(ask, verb, said, chain, met)), chain[0])
+            told = chain[1] if chain[0][0] == COLUMN else chain[0]  # only its table permits a column
+            asked.setdefault((whole, *self._within(ask, verb, said, chain, met)), told)
         rulings = (self._judge(ask, verb, said, abouts, part) for abouts, part in (asked or {(whole,): None}).items())
         return dict.fromkeys(rulings)
 

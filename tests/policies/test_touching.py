@@ -44,6 +44,12 @@ def test_a_column_needs_its_table_though_nobody_names_that() -> None:
     assert asked(ORDERS, columns=frozenset({"public.customers.id"})).code is Code.NO_MATCH
 
 
+def test_a_refusal_names_each_table_once() -> None:
+    columns = frozenset({"public.customers.a", "public.customers.b", "public.orders.id"})
+    decision = asked(ORDERS, NO_SSN, tables=("public.customers", "public.orders"), columns=columns)
+    assert decision.why == f"No policy allows {AGENT} to do sql:select (public.customers) at shop."
+
+
 def test_what_touches_no_part_needs_a_permit_of_the_whole() -> None:
     assert asked(ORDERS).code is Code.NO_MATCH
     assert asked(ORDERS, WHOLE).policies == ("whole",)

@@ -22,6 +22,7 @@ from agents.models import Credential
 from agents.tool_models import ToolDefinition
 from approvals import commands, glass_actions, granting, presence, presentation, queries
 from approvals.board import Row, one_with_relations, rows
+from approvals.changed import Changed, since_last
 from approvals.eligibility import Standing
 from approvals.forms import ALIKE, LASTS, OFTEN
 from approvals.models import BrokenGlass, Hold, HoldQuestion, Review
@@ -128,6 +129,11 @@ class Case:
             return None
         known = ToolDefinition.objects.filter(resource=self.hold.resource_id, kind=kind, name=self.hold.shape)
         return known.exclude(accepted_digest="").first()
+
+    @cached_property
+    def changed(self) -> Changed | None:
+        """What is different from the last time that it asked this, while people can decide."""
+        return since_last(self.hold) if self.waiting else None
 
     @property
     def run_words(self) -> str:

@@ -150,6 +150,8 @@ class Hold(models.Model):
     def __str__(self) -> str:
         return self.summary
 
+    too_few = False  # no field: that too few people may review it, where that was asked (`queries.too_few`)
+
     @property
     def needs(self) -> str:
         """Whom it takes, in words."""

@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Prefetch, Q, QuerySet
 from accounts.models import Role, User
 from accounts.objects import groups_by_target, reviewable_by
 from accounts.queries import READS_EVERYTHING
-from accounts.quorum import Requirement
+from accounts.quorum import Requirement, Seat, could_fill
 from activity.models import Action
 from approvals.eligibility import Bench, Standing, exclusions
 from approvals.models import BrokenGlass, Grant, Hold, Review
@@ -125,3 +125,13 @@ def reviewers_for(hold: Hold, beside: Bench | None = None) -> list[Standing]:
     bench = Bench(people, [hold], accounts=accounts, beside=beside)
     standings = [bench.standing(person, hold) for person in people]
     return sorted(standings, key=lambda one: (not one.eligible, str(one.user)))
+
+
+def too_few(hold: Hold) -> bool:
+    """Whether it waits, and those who may review it cannot fill its seats: then only a change of who may lets it through."""
+    if hold.status != Hold.Status.WAITING:
+        return False
+    eligible = [one for one in reviewers_for(hold) if one.eligible]
+    return not could_fill(
+        Requirement.of(hold.requirement), [Seat(str(one.user.person), one.groups) for one in eligible]
+    )

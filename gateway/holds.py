@@ -20,6 +20,7 @@ from agents.actors import agent_actor
 from approvals import actions as approvals
 from approvals.actions import HoldRequest, PoliciesChanged, QuorumLost
 from approvals.models import Hold
+from approvals.queries import too_few
 from core.errors import AlreadySettled, NarrowgateError, Refused
 from gateway.action import Action, Caller, intent_of
 from gateway.refusal import Refusal
@@ -134,7 +135,7 @@ class Holds:
     async def approval(self, hold: Hold, party: Waiting) -> None:
         """Return once `hold` is approved. Raises Refusal for every other end, Left when the client went away."""
         while True:
-            await in_thread(hold.refresh_from_db)
+            await in_thread(_look, hold)
             if hold.status == Hold.Status.APPROVED:
                 return
             if hold.status != Hold.Status.WAITING:
@@ -184,6 +185,7 @@ class Holds:
         seats = hold.needs
         left = max(0, round((hold.deadline - datetime.now(UTC)).total_seconds()))
         why = hold.reasons[0]["why"] if hold.reasons else ""
+        why += " Too few people may review it; administrators were told." if hold.too_few else ""
         return (
             f"Waiting for approval ({seats}) until {hold.deadline.astimezone(UTC):%H:%M:%S} UTC, {left} s left. {why} "
             f"{self._console_url}/queue/{hold.id}/"
@@ -206,6 +208,11 @@ class Holds:
         except NarrowgateError as error:
             raise Refusal(f"{error.message} (action {hold.action_id})", code=error.code, remedy=error.remedy) from None
         return True
+
+
+def _look(hold: Hold) -> None:
+    hold.refresh_from_db()
+    hold.too_few = too_few(hold)
 
 
 def _ask(request: HoldRequest, intent: Intent) -> Hold:

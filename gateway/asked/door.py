@@ -34,7 +34,7 @@ from gateway.action import Caller
 from gateway.asked import following, reading
 from gateway.asked.following import Followers, Following
 from gateway.asked.party import Asker
-from gateway.asked.reports import canonical_of, described, own_action
+from gateway.asked.reports import canonical_of, described, hold_of, own_action
 from gateway.callers import as_proved
 from gateway.holds import Holds, Left
 from gateway.pipeline import Pipeline
@@ -260,7 +260,7 @@ def _identifier(text: str) -> UUID | None:
 
 def _known(action_id: UUID) -> tuple[Action, Hold | None] | None:
     found = Action.objects.filter(id=action_id).first()
-    return None if found is None else (found, Hold.objects.filter(action_id=action_id).first())
+    return None if found is None else (found, hold_of(found))
 
 
 def _told(found: Action, hold: Hold | None) -> Reply:

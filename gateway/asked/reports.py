@@ -9,6 +9,7 @@ from activity.models import Action, Asked
 from activity.queries import action_of_agent
 from agents.access import Identity
 from approvals.models import Hold
+from approvals.queries import too_few
 from core.errors import NotFound
 from gateway.web import Problem
 
@@ -20,7 +21,15 @@ def own_action(action_id: UUID, identity: Identity) -> tuple[Action, Hold | None
         raise Problem(
             404, "not_found", "This agent has no such action there.", remedy="Ask with the token of its resource."
         )
-    return found, Hold.objects.filter(action_id=found.id).first()
+    return found, hold_of(found)
+
+
+def hold_of(found: Action) -> Hold | None:
+    """Its hold, and whether people can decide it."""
+    hold = Hold.objects.filter(action_id=found.id).first()
+    if hold is not None:
+        hold.too_few = too_few(hold)
+    return hold
 
 
 def canonical_of(action_id: UUID) -> bytes:
@@ -61,5 +70,6 @@ def _hold(hold: Hold) -> dict[str, Any]:
         "deadline": hold.deadline.isoformat(),
         "redeem_by": hold.redeem_by.isoformat() if hold.redeem_by else None,
         "because": hold.settled_because,
+        "too_few_may_review": hold.too_few,
         "resubmits": str(hold.resubmits_id) if hold.resubmits_id else None,
     }

@@ -146,6 +146,7 @@ def test_a_held_operation_waits_in_the_queue_and_is_released_once(agent: Agent) 
     said = answer.json()
     assert (answer.status_code, said["status"], said["hold"]["requirement"]) == (202, "held", {"dba": 1})
     assert answer.headers["retry-after"]
+    assert said["hold"]["too_few_may_review"] is False
     assert agent.ask(key=key, amount=5000).json()["id"] == said["id"]
     hold = Hold.objects.get(action_id=said["id"])
     assert (hold.enforced, hold.shape) == (False, TRANSFER)

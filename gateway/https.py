@@ -43,6 +43,8 @@ PAUSE = 0.1
 """Seconds after a connection that could not be accepted."""
 MOST_WAITING = 1_000
 """Connections whose handshake is not over; more are cut off."""
+MOST_OPEN = 10_000
+"""Connections of one gateway; more are cut off. Each takes some 60 KB."""
 log = structlog.get_logger()
 
 
@@ -243,7 +245,8 @@ class Server(uvicorn.Server):
                 log.warning("not_accepted", error=str(error))
                 await asyncio.sleep(PAUSE)
                 continue
-            if len(self._entering) >= MOST_WAITING:
+            if len(self._entering) >= MOST_WAITING or len(self.server_state.connections) >= MOST_OPEN:
+                log.warning("too_many_connections", source=str(address[0]))
                 plain.close()
                 continue
             task = loop.create_task(self._enter(plain, str(address[0])))

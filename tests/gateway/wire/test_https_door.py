@@ -318,6 +318,25 @@ def test_clients_that_send_slowly_keep_nobody_waiting(world: World, door: str) -
         assert slow.recv(100).startswith(b"HTTP/1.1 408")
 
 
+def test_more_connections_than_a_gateway_has_room_for_are_cut_off(
+    world: World, door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked() -> int:
+        return curl(world, door, "/.well-known/jwks.json", "--max-time", "10")[0]
+
+    port = int(door.rpartition(":")[2])
+    trusted = ssl.create_default_context(cafile=str(world.ca))
+    with (
+        socket.create_connection(("localhost", port), timeout=10) as plain,
+        trusted.wrap_socket(plain, server_hostname="localhost") as kept,
+    ):
+        kept.sendall(b"GET /.well-known/jwks.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert kept.recv(100).startswith(b"HTTP/1.1 200")
+        monkeypatch.setattr("gateway.https.MOST_OPEN", 1)
+        assert asked() == 0
+    assert eventually(lambda: asked() == 200)
+
+
 def test_a_body_that_is_too_long_is_refused_before_it_is_read(world: World, door: str, tmp_path: Path) -> None:
     (tmp_path / "long").write_bytes(b"a" * 200_000)
     status, said = curl(world, door, "/oauth/token", "--data-binary", f"@{tmp_path / 'long'}", "-H", "Expect:")

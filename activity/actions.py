@@ -62,6 +62,15 @@ def start_node(name: str) -> GatewayNode:
     return node
 
 
+def resume_node(node_id: UUID) -> None:
+    """Register a gateway process anew that another one took for dead."""
+    with transaction.atomic():
+        node = GatewayNode.objects.select_for_update().get(id=node_id)
+        node.stopped_at, node.beat_at = None, db_now()
+        node.save(update_fields=["stopped_at", "beat_at"])
+        record(Event.GATEWAY_STARTED, actor=node_actor(node), subject=_node_subject(node))
+
+
 def stop_node(node_id: UUID) -> None:
     """Note that a gateway process ended in order. Twice does nothing."""
     with transaction.atomic():

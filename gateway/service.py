@@ -11,9 +11,7 @@ from hmac import compare_digest
 from pathlib import Path
 from uuid import UUID
 
-import psycopg
 import structlog
-from psycopg.rows import TupleRow
 
 from activity import actions
 from activity.actions import node_actor
@@ -27,6 +25,7 @@ from gateway.holds import Holds
 from gateway.http import targets as apis
 from gateway.http.door import HttpDoor
 from gateway.http.known import Targets
+from gateway.liveness import Liveness
 from gateway.mcp import servers
 from gateway.mcp.door import McpDoor
 from gateway.mcp.reader import Reader
@@ -51,8 +50,6 @@ from gateway.tokens_seen import TokensSeen
 from gateway.visits import Visits
 from policies.snapshot import Snapshot
 
-LIVENESS_CLASS = 0x4E47
-"""First key of the advisory locks that living gateways hold; the second is of their node's row."""
 YOUNG = 20_000
 """New objects after which the collector looks at them: statements make many, and nearly all are gone by then."""
 SHORT_KEY, LONG_KEY = 4, 32
@@ -100,7 +97,7 @@ class Config:
 class Service:
     """A running gateway. `addresses` maps a protocol to `host:port`."""
 
-    def __init__(self, config: Config, node: GatewayNode, alive: psycopg.AsyncConnection[TupleRow]) -> None:
+    def __init__(self, config: Config, node: GatewayNode, alive: Liveness) -> None:
         self.addresses: dict[str, str] = {}
         self.node_id: UUID = node.id
         self._config = config
@@ -130,11 +127,13 @@ class Service:
         self._watch.credentials = self._credentials
         self._watch.on_changed = self._changed
         self._watch.on_cut = self._cut
+        alive.on_taken_for_dead = self._taken_for_dead
 
     async def open(self) -> None:
         """Begin to listen."""
         await self._watch.start()
         await self._recorder.start()
+        self._alive.start()
         self._visits.start()
         self._tools.start()
         self._reader.nudge()
@@ -155,6 +154,7 @@ class Service:
 
     async def stop(self) -> None:
         """End every session, write what is queued, and leave nothing behind."""
+        await self._alive.stop()
         self._door.shut()
         for _, session in list(self._sessions.values()):
             session.stop("57P01", "The gate is shutting down.", "Connect again in a moment.")
@@ -204,6 +204,15 @@ class Service:
         for _, session in list(self._sessions.values()):
             if session.caller.session_id == session_id:
                 session.kill(f"This session was cut: {reason}")
+
+    def _taken_for_dead(self) -> None:
+        """Another gateway has said of whatever runs here that it is uncertain: nothing of it goes on."""
+        because = "The gate lost its database for too long."
+        self._visits.end_all(because)
+        if self._ssh is not None:
+            self._ssh.end_all(because)
+        for _, session in list(self._sessions.values()):
+            session.kill(because)
 
     def _cancel(self, asked: Cancel) -> None:
         known = self._sessions.get(asked.process)
@@ -298,13 +307,10 @@ def _refuse(client: Client, refusal: Refusal) -> None:
 
 async def start(config: Config) -> Service:
     """Start a gateway: settle what dead ones left, then listen. Raises what the database or the port raise."""
-    alive: psycopg.AsyncConnection[TupleRow] = await psycopg.AsyncConnection.connect(
-        config.dsn, autocommit=True, application_name="narrowgate alive"
-    )
+    node = await in_thread(actions.start_node, config.node)
+    alive = Liveness(config.dsn, node.id)
     try:
-        node = await in_thread(actions.start_node, config.node)
-        await _hold_lock(alive, node.id)
-        await _settle_the_dead(alive, node.id)
+        await alive.open()
         service = Service(config, node, alive)
         await service.open()
     except BaseException:
@@ -314,23 +320,3 @@ async def start(config: Config) -> Service:
     collecting.set_aside()
     gc.set_threshold(YOUNG)
     return service
-
-
-async def _hold_lock(alive: psycopg.AsyncConnection[TupleRow], node_id: UUID) -> bool:
-    """Take the lock that says this node lives: PostgreSQL gives it back however the process ends."""
-    row = await (
-        await alive.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [LIVENESS_CLASS, str(node_id)])
-    ).fetchone()
-    return bool(row and row[0])
-
-
-async def _settle_the_dead(alive: psycopg.AsyncConnection[TupleRow], own: UUID) -> None:
-    """What dead gateways released without seeing the result is uncertain; the holds they waited for stay."""
-    rows = await (
-        await alive.execute("SELECT id FROM activity_gatewaynode WHERE stopped_at IS NULL AND id <> %s", [own])
-    ).fetchall()
-    for (node_id,) in rows:
-        if await _hold_lock(alive, node_id):
-            lost = await in_thread(actions.mark_uncertain, node_id)
-            log.warning("gateway_was_dead", node=str(node_id), uncertain=lost)
-            await alive.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [LIVENESS_CLASS, str(node_id)])

@@ -96,8 +96,12 @@ class Visits:
     def leave(self) -> None:
         """End all of them, and begin no more: whoever waits is answered while there is still a door to answer by."""
         self._leaving = True
+        self.end_all(LEAVING)
+
+    def end_all(self, because: str) -> None:
+        """End all of them; others may begin."""
         for visit in self._open.values():
-            visit.end(LEAVING)
+            visit.end(because)
 
     async def stop(self) -> None:
         """Leave, and close what is over."""

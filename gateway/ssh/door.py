@@ -110,12 +110,16 @@ class SshDoor:
             if session.caller.session_id == session_id:
                 session.kill(f"This session was cut: {reason}")
 
+    def end_all(self, because: str) -> None:
+        """End every session; others may begin."""
+        for session in list(self._sessions):
+            session.kill(because)
+
     async def stop(self) -> None:
         """Take nobody in any more, end every session, and wait until each is closed."""
         for acceptor in self._acceptors:
             acceptor.close()
-        for session in list(self._sessions):
-            session.kill("The gate is shutting down.")
+        self.end_all("The gate is shutting down.")
         visitors = list(self._visitors)
         for visitor in visitors:
             visitor.hang_up()

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from typing import Any
 
 import psycopg
@@ -25,6 +20,7 @@ from approvals.models import Hold
 from gateway import service, snapshot
 from ledger.models import Outbox
 from tests.gateway.wire.doors import client, served
+from tests.gateway.wire.processes import Process
 from tests.gateway.wire.world import Gateway, World, eventually
 
 SLOW = "SELECT count(*) FROM generate_series(1, 1000000000) a"
@@ -157,32 +153,6 @@ def _works(connection: psycopg.Connection[Any]) -> bool:
 
 
 # ---- a gate in a process of its own ----
-class Process:
-    """A gateway that can be killed."""
-
-    def __init__(self, world: World) -> None:
-        code = "from tests.gateway.wire.gateway_process import main; main()"
-        settings = {name: str(value) for name, value in asdict(world.config).items()}
-        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "GATEWAY_CONFIG": repr(settings)}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline().rpartition(":")[2])
-
-    def kill(self) -> None:
-        """As the kernel would: no time for a last word."""
-        self.process.send_signal(signal.SIGKILL)
-        self.close()
-
-    def close(self) -> None:
-        """End it."""
-        self.process.kill()
-        self.process.wait(10)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
 @pytest.fixture
 def killable(prepared: World) -> Iterator[Process]:
     process = Process(prepared)

@@ -7,6 +7,7 @@ import secrets
 import socket
 import ssl
 from dataclasses import dataclass, field
+from functools import partial
 from hmac import compare_digest
 from pathlib import Path
 from uuid import UUID
@@ -48,6 +49,7 @@ from gateway.ssh.door import SshDoor
 from gateway.threads import end_threads, in_thread
 from gateway.tokens_seen import TokensSeen
 from gateway.visits import Visits
+from gateway.web import carried
 from policies.snapshot import Snapshot
 
 YOUNG = 20_000
@@ -114,9 +116,9 @@ class Service:
         self._reader = Reader(node_actor(node))
         self._mcp = McpDoor(self._pipeline, self._visits, self._servers, self._tools, seen)
         self.ways: Ways = {
-            "/v1/actions": AskedDoor(self._pipeline, self._holds, self._visits),
-            "/http/": HttpDoor(self._pipeline, self._visits, self._targets, seen),
-            "/mcp/": self._mcp,
+            "/v1/actions": partial(carried, AskedDoor(self._pipeline, self._holds, self._visits)),
+            "/http/": partial(carried, HttpDoor(self._pipeline, self._visits, self._targets, seen)),
+            "/mcp/": partial(carried, self._mcp),
         }
         """What the HTTPS door answers on this gateway's loop."""
         self._sessions: dict[int, tuple[bytes, Session]] = {}

@@ -11,13 +11,17 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
+import structlog
 from django.core.handlers.asgi import ASGIRequest
+from django.db import Error as OrmError
 
 from activity import actions
 from agents.access import Identity
 from core.errors import Invalid, NarrowgateError
 from gateway.ending import LEFT, Ending
 from gateway.presented import Challenge, identify
+from gateway.recorder import cannot_record
 from gateway.refusal import Refusal
 from gateway.threads import in_thread
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Way = Callable[[Scope, Receive, Send], Awaitable[None]]
 PROBLEM: Final = "application/problem+json"
 STATUSES: Final[Mapping[str, int]] = {
     "too_many_holds": 429,
@@ -42,6 +47,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_resource": 404,
 }
 """Of refusals that are not 403."""
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,31 @@ def problem_of(error: Refusal | NarrowgateError, action: str = "") -> Problem:
         return Problem(STATUSES.get(error.code, 403), error.code, error.message, remedy=error.remedy, action=action)
     named = error.field if isinstance(error, Invalid) else ""
     return Problem(error.status, error.code, error.message, remedy=error.remedy, field=named)
+
+
+async def carried(way: Way, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let a way answer. What breaks before it has begun to, the database being gone included, is a problem as any other; later, the connection is cut."""
+    begun = False
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        nonlocal begun
+        begun = True
+        await send(message)
+
+    try:
+        await way(scope, receive, sending)
+    except Exception as error:
+        if begun:
+            raise
+        await _broken(error).reply.send(send)
+
+
+def _broken(error: Exception) -> Problem:
+    if isinstance(error, (OrmError, psycopg.Error)):
+        log.warning("database_lost", error=str(error))
+        return problem_of(cannot_record())
+    log.error("request_failed", exc_info=error)
+    return Problem(500, "broken", "Something broke at the gate, and was logged.", remedy="Tell the operators when.")
 
 
 class Request:

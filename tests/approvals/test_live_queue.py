@@ -154,13 +154,16 @@ def test_whoever_signs_out_hears_nothing_more_and_is_closed(
         await sync_to_async(Session.objects.filter(session_key=cookie.partition(b"=")[2].decode()).delete)()
         await sync_to_async(hold_changed)(hold.id)
         heard = [await gone.receive_output(5) for _ in range(2)]
-        return [heard, await stays.receive_output(5), await stays.receive_output(5)]
+        told = {"type": "beat"}
+        while told == {"type": "beat"}:  # as many as there is time for
+            told = json.loads((await stays.receive_output(5))["text"])
+        return [*heard, told]
 
     _cookie_of_another = _cookie(fresh_world.cast.teammate)
-    (first, last), *others = async_to_sync(signed_out)()
+    first, last, told = async_to_sync(signed_out)()
     assert json.loads(first["text"]) == {"type": "beat"}
     assert (last["type"], last["code"]) == ("websocket.close", 4401)
-    assert {"type": "hold", "hold": str(hold.id)} in [json.loads(one["text"]) for one in others]
+    assert told == {"type": "hold", "hold": str(hold.id)}
 
 
 @pytest.mark.django_db

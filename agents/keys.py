@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,20 @@ def public_key(jwk: Mapping[str, Any]) -> Key:
 def _public_key(jwk: Mapping[str, Any]) -> Key | None:
     """The key of a JWK, by what it says it is and nothing else it says; None for other kinds."""
     if (jwk.get("kty"), jwk.get("crv")) == ("EC", "P-256"):
-        return ECKey.import_key({name: str(jwk[name]) for name in ("kty", "crv", "x", "y")})
+        return _of_curve(str(jwk["x"]), str(jwk["y"]))
     if (jwk.get("kty"), jwk.get("crv")) == ("OKP", "Ed25519"):
-        return OKPKey.import_key({name: str(jwk[name]) for name in ("kty", "crv", "x")})
+        return _of_edwards(str(jwk["x"]))
     return None
+
+
+@lru_cache(4_096)
+def _of_curve(x: str, y: str) -> ECKey:
+    return ECKey.import_key({"kty": "EC", "crv": "P-256", "x": x, "y": y})
+
+
+@lru_cache(4_096)
+def _of_edwards(x: str) -> OKPKey:
+    return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": x})
 
 
 def private_key(jwk: Mapping[str, Any]) -> Key:
